@@ -1,0 +1,52 @@
+"""The commands of the project can be run, and what its documents point to is there."""
+
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conventions.source_tree import ROOT
+
+SCRIPTS = ("check", "demo", ".ci/run")
+DOCUMENTS = sorted(path for folder in (ROOT, ROOT / "docs") for path in folder.glob("*.md"))
+FENCES = re.compile(r"^(`{3,})\{?(\w*)\}?[^\n]*\n(.*?)^\1", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_script_can_be_run(name):
+    script = ROOT / name
+    assert os.access(script, os.X_OK)
+    assert script.read_text().startswith("#!/usr/bin/env bash\n")
+    bash = shutil.which("bash")
+    if bash is None:
+        pytest.skip("no bash here")
+    assert subprocess.run([bash, "-n", str(script)], capture_output=True).returncode == 0
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_script_stops_at_an_error(name):
+    assert re.search(r"^set -euo pipefail$", (ROOT / name).read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_what_a_document_names_is_there(document):
+    text = document.read_text(encoding="utf-8")
+    links = re.findall(r"\]\((?!https?://|#|mailto:)([^)#\s]+)", FENCES.sub("", text))
+    commands = re.findall(r"(?<![\w.])\./([\w-]+)", text)
+    assert [name for name in links if not (document.parent / name).exists()] == []
+    assert [name for name in commands if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_the_examples_are_python(document):
+    for _, language, code in FENCES.findall(document.read_text(encoding="utf-8")):
+        if language == "python":
+            compile(code, str(document), "exec")
+
+
+def test_the_license_is_whole():
+    text = Path(ROOT / "LICENSE").read_text()
+    assert "Apache License" in text and "END OF TERMS AND CONDITIONS" in text

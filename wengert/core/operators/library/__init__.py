@@ -1,0 +1,53 @@
+"""The operators, one statement each; importing this package fills the registry."""
+
+from __future__ import annotations
+
+from wengert.core.operators.library import (
+    activation,
+    arithmetic,
+    bitwise,
+    comparison,
+    complexes,
+    contraction,
+    copying,
+    cumulative,
+    decomposition,
+    exponential,
+    indexing,
+    joining,
+    reduction,
+    rounding,
+    selection,
+    shaping,
+    solving,
+    sorting,
+    special,
+    statistics,
+    trigonometric,
+    views,
+)
+
+__all__ = [
+    "activation",
+    "arithmetic",
+    "bitwise",
+    "comparison",
+    "complexes",
+    "contraction",
+    "copying",
+    "cumulative",
+    "decomposition",
+    "exponential",
+    "indexing",
+    "joining",
+    "reduction",
+    "rounding",
+    "selection",
+    "shaping",
+    "solving",
+    "sorting",
+    "special",
+    "statistics",
+    "trigonometric",
+    "views",
+]

@@ -1,0 +1,3 @@
+"""Activations of neural networks, each fused into one node."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Bitwise and logical operators."""
+
+from __future__ import annotations

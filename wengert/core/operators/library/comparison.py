@@ -1,0 +1,3 @@
+"""Comparisons and tests of values."""
+
+from __future__ import annotations

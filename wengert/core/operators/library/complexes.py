@@ -1,0 +1,3 @@
+"""Complex numbers: parts, conjugates, polar form."""
+
+from __future__ import annotations

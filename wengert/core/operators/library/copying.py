@@ -1,0 +1,3 @@
+"""Copies, conversions of dtype and fills."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Running sums, products and extrema."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Matrix decompositions."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Gathering and scattering by index."""
+
+from __future__ import annotations

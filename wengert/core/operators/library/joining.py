@@ -1,0 +1,3 @@
+"""Joining and splitting."""
+
+from __future__ import annotations

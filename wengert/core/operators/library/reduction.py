@@ -1,0 +1,3 @@
+"""Sums, products, extrema and norms over dims."""
+
+from __future__ import annotations

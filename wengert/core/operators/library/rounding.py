@@ -1,0 +1,3 @@
+"""Rounding, remainders and the parts of numbers."""
+
+from __future__ import annotations

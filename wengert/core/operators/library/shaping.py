@@ -1,0 +1,3 @@
+"""Repeating, rolling, flipping and triangular parts."""
+
+from __future__ import annotations

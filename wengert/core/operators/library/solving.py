@@ -1,0 +1,3 @@
+"""Determinants, inverses and linear systems."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Special functions: error, gamma, Bessel and zeta families."""
+
+from __future__ import annotations

@@ -1,0 +1,3 @@
+"""Means, variances, quantiles and modes."""
+
+from __future__ import annotations

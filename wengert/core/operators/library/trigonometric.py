@@ -1,0 +1,3 @@
+"""Trigonometric and hyperbolic functions."""
+
+from __future__ import annotations

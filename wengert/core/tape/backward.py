@@ -1,0 +1,241 @@
+"""`backward` and `grad`: roots, first gradients and results of a reverse sweep."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from wengert.core.arrays import dtype as dtypes
+from wengert.core.base.errors import ArgumentError, GraphError, ShapeError
+from wengert.core.tape import core
+from wengert.core.tape.core import NR_SHIFT, RECORDED, AccumulateGrad, Node, Plan, TensorBase, sweep, to_array, wrap
+from wengert.core.tape.views import STALE, extra_of, refresh
+
+
+def edge_of(x: Any) -> tuple[Any, int]:
+    """The node and output number that a tensor stands for."""
+    if x._flags & STALE:
+        refresh(x)
+    return x._node, x._flags >> NR_SHIFT
+
+
+def root_of(x: Any, i: int, g: Any, create: bool, batched: bool = False) -> tuple[Any, int, Any]:
+    """A root of the sweep from an output and the gradient it starts with."""
+    if not isinstance(x, TensorBase):
+        return edge_root(x, g, create)
+    node, nr = edge_of(x)
+    if node is None:
+        raise GraphError(f"element {i} of tensors does not require grad and does not have a grad_fn" + why_none(x))
+    a = x._array
+    if g is None:
+        if a.size != 1:
+            raise GraphError(
+                "grad can be implicitly created only for scalar outputs; this output has shape "
+                f"{list(a.shape)}: give `gradient`, a tensor of that shape"
+            )
+        if a.dtype.kind == "c":
+            raise GraphError(
+                f"grad can be implicitly created only for real scalar outputs but got {dtypes.of(a.dtype)}"
+            )
+        ones = np.ones(a.shape, a.dtype) if a.__class__ is np.ndarray else a * 0 + 1
+        return node, nr, (wrap(ones) if create else ones)
+    if not isinstance(g, TensorBase):
+        raise ArgumentError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
+    check_gradient(i, a, g._array)
+    if create:
+        return node, nr, g
+    return node, nr, g._array
+
+
+def edge_root(edge: Any, g: Any, create: bool) -> tuple[Any, int, Any]:
+    """A root given as a GradientEdge."""
+    node, nr = edge.node, edge.output_nr
+    node = getattr(node, "end", node)
+    if g is None:
+        raise GraphError("grad can be implicitly created only for scalar outputs: give the gradient of a GradientEdge")
+    return node, nr, (g if create else g._array)
+
+
+def why_none(x: Any) -> str:
+    """Why a tensor has no history, as far as its own state tells."""
+    frame = core._getframe(1)
+    frame = core.user_frame(frame)
+    place = core.where_text(frame.f_code, frame.f_lasti)
+    return f"\nGradients were asked for at:\n  {place}" if place else ""
+
+
+def check_gradient(i: int, a: Any, g: Any) -> None:
+    """A first gradient must have its output's shape and kind."""
+    if g.shape != a.shape:
+        raise ShapeError(
+            f"Mismatch in shape: grad_output[{i}] has a shape of torch.Size({list(g.shape)}) and output[{i}] has a "
+            f"shape of torch.Size({list(a.shape)})."
+        )
+    if (g.dtype.kind == "c") != (a.dtype.kind == "c"):
+        raise GraphError(
+            "For complex Tensors, both grad_output and output are required to have the same dtype. Mismatch in dtype: "
+            f"grad_output[{i}] has a dtype of {dtypes.of(g.dtype)} and output[{i}] has a dtype of {dtypes.of(a.dtype)}."
+        )
+
+
+def as_tuple(x: Any) -> tuple[Any, ...]:
+    """One thing or a sequence of things, as a tuple."""
+    if isinstance(x, TensorBase) or not isinstance(x, Sequence) or hasattr(x, "output_nr"):
+        return (x,)
+    return tuple(x)
+
+
+def first_gradients(tensors: tuple[Any, ...], given: Any, name: str) -> tuple[Any, ...]:
+    """One gradient or None per output."""
+    if given is None:
+        return (None,) * len(tensors)
+    gradients = as_tuple(given)
+    if len(gradients) != len(tensors):
+        raise GraphError(f"got {len(tensors)} tensors and {len(gradients)} gradients: {name} needs one per tensor")
+    return gradients
+
+
+def backward(
+    tensors: Any,
+    grad_tensors: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    inputs: Any = None,
+) -> None:
+    """Add d(sum of tensors . grad_tensors)/d(leaf) to `.grad` of every leaf (or of `inputs`)."""
+    outputs = as_tuple(tensors)
+    gradients = first_gradients(outputs, grad_tensors, "grad_tensors")
+    retain = create_graph if retain_graph is None else retain_graph
+    roots = [root_of(x, i, g, create_graph) for i, (x, g) in enumerate(zip(outputs, gradients, strict=True))]
+    if inputs is None:
+        sweep(roots, retain, create_graph)
+        return
+    wanted = as_tuple(inputs)
+    if not wanted:
+        raise GraphError("`inputs` argument to `backward()` cannot be empty.")
+    targets = targets_of(wanted, "inputs")
+    plan = Plan(roots, targets, True)
+    sweep(roots, retain, create_graph, plan)
+    for x, (node, _), g in zip(wanted, targets, plan.found, strict=True):
+        if g is not None and not isinstance(node, AccumulateGrad) and isinstance(x, TensorBase):
+            deposit_non_leaf(x, g, create_graph)
+
+
+def deposit_non_leaf(x: Any, g: Any, create: bool) -> None:
+    """`backward(inputs=[non-leaf])` adds to the non-leaf's own `.grad`."""
+    extra = extra_of(x)
+    g = g if create else wrap(to_array(g).copy())
+    extra.grad = g if extra.grad is None else RECORDED.add(extra.grad, g)
+
+
+def targets_of(inputs: tuple[Any, ...], name: str) -> list[tuple[Any, int]]:
+    """Edges of the inputs that gradients are asked for."""
+    targets = []
+    for x in inputs:
+        if isinstance(x, TensorBase):
+            node, nr = edge_of(x)
+            if node is None:
+                raise GraphError("One of the differentiated Tensors does not require grad" + why_none(x))
+        else:
+            node, nr = x.node, x.output_nr
+            node = getattr(node, "end", node)
+        targets.append((node, nr))
+    return targets
+
+
+def grad(
+    outputs: Any,
+    inputs: Any,
+    grad_outputs: Any = None,
+    retain_graph: bool | None = None,
+    create_graph: bool = False,
+    only_inputs: bool = True,
+    allow_unused: bool | None = None,
+    is_grads_batched: bool = False,
+    materialize_grads: bool = False,
+) -> Any:
+    """Gradients of `outputs` (weighted by `grad_outputs`) with respect to `inputs`; leaves stay untouched."""
+    if materialize_grads and allow_unused is False:
+        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: False")
+    if isinstance(inputs, Mapping):
+        keys = list(inputs)
+        values = grad(
+            outputs, [inputs[k] for k in keys], grad_outputs, retain_graph, create_graph, only_inputs, allow_unused,
+            is_grads_batched, materialize_grads,
+        )  # fmt: skip
+        return dict(zip(keys, values, strict=True))
+    outs, ins = as_tuple(outputs), as_tuple(inputs)
+    gradients = first_gradients(outs, grad_outputs, "grad_outputs")
+    retain = create_graph if retain_graph is None else retain_graph
+    if is_grads_batched:
+        return batched(outs, ins, gradients, retain, create_graph, allow_unused, materialize_grads)
+    found = captured(outs, ins, gradients, retain, create_graph)
+    return tuple(checked(x, g, allow_unused, materialize_grads) for x, g in zip(ins, found, strict=True))
+
+
+def captured(outs: Any, ins: Any, gradients: Any, retain: bool, create: bool) -> list[Any]:
+    """One sweep towards `ins`; the gradients as tensors, None where nothing arrived."""
+    targets = targets_of(ins, "inputs")
+    roots = [root_of(x, i, g, create) for i, (x, g) in enumerate(zip(outs, gradients, strict=True))]
+    plan = Plan(roots, targets, False)
+    sweep(roots, retain, create, plan)
+    found = []
+    for x, g in zip(ins, plan.found, strict=True):
+        if g is None or create:
+            found.append(g)
+            continue
+        g = to_array(g)
+        if g.base is not None or any(g is root[2] for root in roots):
+            g = g.copy()
+        found.append(wrap(g))
+        del x
+    return found
+
+
+def checked(x: Any, g: Any, allow_unused: bool | None, materialize: bool) -> Any:
+    """The gradient of an input that may not have been reached."""
+    if g is not None:
+        return g
+    if materialize:
+        return wrap(np.zeros_like(x._array))
+    if not allow_unused:
+        raise GraphError(
+            "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if "
+            "this is the desired behavior."
+        )
+    return None
+
+
+def batched(
+    outs: Any, ins: Any, gradients: Any, retain: bool, create: bool, allow_unused: Any, materialize: bool
+) -> tuple[Any, ...]:
+    """One sweep per entry of the gradients' leading dim; the results stacked."""
+    given = [g for g in gradients if g is not None]
+    size = given[0]._array.shape[0]
+    rows = []
+    for k in range(size):
+        row = [None if g is None else RECORDED.select(g, 0, k) for g in gradients]
+        for i, (x, g) in enumerate(zip(outs, row, strict=True)):
+            if g is not None and g._array.shape != x._array.shape:
+                raise ShapeError(
+                    "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch "
+                    "dimension. The sizes of the remaining dimensions are expected to match the shape of corresponding "
+                    f"output, but a mismatch was detected: grad_output[{i}] has a shape of "
+                    f"torch.Size({list(given[0]._array.shape)}) and output[{i}] has a shape of "
+                    f"torch.Size({list(x._array.shape)})."
+                )
+        rows.append(captured(outs, ins, row, retain or k < size - 1, create))
+    stacked = []
+    for i, x in enumerate(ins):
+        parts = [row[i] for row in rows]
+        if not parts or parts[0] is None:
+            g = checked(x, None, allow_unused, materialize)
+            stacked.append(g if g is None else RECORDED.expand(g, (size, *x._array.shape)))
+        else:
+            stacked.append(RECORDED.stack(parts, 0))
+    return tuple(stacked)
+
+
+__all__ = ["Node", "backward", "edge_of", "grad"]

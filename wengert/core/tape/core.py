@@ -1,0 +1,1391 @@
+"""The hot core: tensor, node, record and reverse sweep, with the hottest operators written out.
+
+A Wengert list is kept implicitly: every node has a sequence number, an operation always
+has a larger number than what it consumed, so visiting nodes from the largest number down
+is the list read backwards.  No pre-pass, no recursion.
+
+Note [Flags]: `Tensor._flags` is 0 for plain data, 1 when gradients are wanted; any larger
+value means "look closer" and leaves the fast path: bit 1 (SPECIAL: stale view, override,
+inference ...), bits from NR_SHIFT up hold the output number of a many-output node.
+
+Note [Leaves]: a leaf that requires grad owns an AccumulateGrad node in `_node`, and that
+node owns the gradient.  It knows its tensor weakly, so no cycle exists.
+
+Note [Saved values]: `Node.saved` is aligned with the positions `op.saves`; an entry is a
+Tensor, a Result (the node's own output, kept without its node: no cycle), a Packed value
+(saved-value hooks) or None.  `versions` holds the version of each at record time, None
+stands for "all zero".  `saved` itself becomes None when the graph is freed.
+"""
+
+from __future__ import annotations
+
+import sys
+import warnings
+import weakref
+from heapq import heappop, heappush
+from itertools import count
+from typing import Any
+
+import numpy as np
+
+from wengert.core.base.errors import FreedGraphError, InplaceError
+from wengert.core.operators.raw import namespace_of, sum_to
+from wengert.core.tape.modes import MODE, OFF, PLAIN
+
+SPECIAL = 2
+NR_SHIFT = 8
+
+_new = object.__new__
+_ndarray = np.ndarray
+_asarray = np.asarray
+_generic = np.generic
+F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
+_mode_get = MODE.get
+_getframe = sys._getframe
+next_seq = count(1).__next__
+_root = __file__[: -len("core/tape/core.py")]
+_outside: set[str] = set()
+
+# NumPy warns where IEEE arithmetic is meant; torch does not.  Attributed to this package only.
+warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"wengert\.")
+
+
+class VersionCounter:
+    """How often the memory shared by a tensor and its views was written in place.
+
+    views: weak references to the differentiable views made of it (to mark them stale).
+    code, lasti: where the last write stood in the user's program.
+    """
+
+    __slots__ = ("n", "views", "code", "lasti")
+
+    def __init__(self) -> None:
+        self.n = 0
+        self.views: list[Any] | None = None
+        self.code = None
+        self.lasti = 0
+
+
+class TensorBase:
+    """Storage of a tensor; the public class adds the names (floor 5)."""
+
+    __slots__ = ("_array", "_flags", "_node", "_vc", "_extra", "__weakref__")
+
+
+Tensor: Any = TensorBase
+
+
+def install_tensor(cls: type) -> None:
+    """Make `cls` the class of every tensor that operators return."""
+    global Tensor
+    Tensor = cls
+
+
+def wrap(array: Any) -> Any:
+    """A fresh tensor over `array`; nothing recorded."""
+    out = _new(Tensor)
+    out._array = array
+    out._flags = 0
+    out._node = None
+    out._vc = None
+    out._extra = None
+    return out
+
+
+def to_array(value: Any) -> Any:
+    """NumPy scalars, which ufuncs return for 0-d input, as 0-d arrays."""
+    return _asarray(value) if isinstance(value, (_generic, float, int, complex)) else value
+
+
+# ---------------------------------------------------------------- the user's line
+
+
+def user_frame(frame: Any) -> Any:
+    """The first frame outside this package, from `frame` outwards."""
+    while frame.f_code.co_filename.startswith(_root) and frame.f_back is not None:
+        frame = frame.f_back
+    _outside.add(frame.f_code.co_filename)
+    return frame
+
+
+def attach(node: Any, out: Any, depth: int) -> None:
+    """Number a new node, note the user's line and hang it on its result."""
+    node.seq = next_seq()
+    node.extra = None
+    frame = _getframe(depth)
+    code = frame.f_code
+    if code.co_filename not in _outside:
+        frame = user_frame(frame)
+        code = frame.f_code
+    node.code = code
+    node.lasti = frame.f_lasti
+    out._node = node
+    out._flags = 1
+
+
+def line_of(code: Any, lasti: int) -> tuple[str, int] | None:
+    """File and line of an instruction."""
+    if code is None:
+        return None
+    line = code.co_firstlineno
+    for start, _, number in code.co_lines():
+        if start > lasti:
+            break
+        if number is not None:
+            line = number
+    return code.co_filename, line
+
+
+def where_text(code: Any, lasti: int) -> str:
+    """`File "x.py", line 3, in f` for messages; empty when unknown."""
+    found = line_of(code, lasti)
+    return "" if found is None else f'File "{found[0]}", line {found[1]}, in {code.co_name}'
+
+
+# ---------------------------------------------------------------- nodes
+
+
+class Node:
+    """One recorded operation.
+
+    seq: place on the list.  inputs: the nodes of its inputs (None: no gradient wanted).
+    fit: None, or per input (output number there, shape or None, dtype) that its gradient must get.
+    extra: NodeExtra with hooks and metadata, or None.  code, lasti: the user's line.
+    """
+
+    __slots__ = ("seq", "inputs", "fit", "saved", "versions", "extra", "code", "lasti", "__weakref__")
+    op: Any = None
+    outputs = 1
+    args: tuple[Any, ...] = ()
+    shape: Any = None
+    metas: Any = None
+
+    def vjp(self, g: Any) -> Any:
+        """Gradients of the inputs as raw arrays, from the raw gradient of the output."""
+        return self.gradients(namespace_of(g if self.outputs == 1 else _some(g)), g, raw_value)
+
+    def vjp_recorded(self, g: Any) -> Any:
+        """The same on tensors, recorded."""
+        return self.gradients(RECORDED, g, recorded_value)
+
+    def gradients(self, m: Any, g: Any, value: Any) -> list[Any]:
+        """Run the record's rules for the inputs that want a gradient."""
+        op = self.op
+        saved = self.saved
+        if saved is None:
+            raise freed_error(self)
+        environment = [m, g, None, self.shape, *self.args]
+        for k, position in enumerate(op.saves):
+            if saved[k] is not None:
+                environment[position] = value(self, k)
+        if op.many >= 0:
+            return op.rules[0](environment)
+        inputs = self.inputs
+        if len(inputs) == 1:
+            rule = op.rules[0]
+            return (None if rule is None else rule(environment),)
+        return [
+            None if inputs[i] is None or rule is None else rule(environment) for i, rule in enumerate(op.rules)
+        ]
+
+    def release(self) -> None:
+        """Forget the saved values."""
+        if self.saved:
+            self.saved = None
+
+
+def _some(gradients: Any) -> Any:
+    return next((g for g in gradients if g is not None), None)
+
+
+class OpNode(Node):
+    """A node of any record: its attributes and the shape of its first input."""
+
+    __slots__ = ("args", "shape")
+
+
+class ManyNode(OpNode):
+    """A node with several results; `metas` holds (shape, dtype) of each, None for a constant one."""
+
+    __slots__ = ("outputs", "metas")
+
+    def vjp(self, g: Any) -> Any:
+        m = namespace_of(_some(g))
+        gs = tuple(m.np.zeros(*meta) if x is None and meta else x for x, meta in zip(g, self.metas, strict=True))
+        return self.gradients(m, gs, raw_value)
+
+    def vjp_recorded(self, g: Any) -> Any:
+        zeros = namespace_of(_some(g)._array).np.zeros
+        gs = tuple(wrap(zeros(*meta)) if x is None and meta else x for x, meta in zip(g, self.metas, strict=True))
+        return self.gradients(RECORDED, gs, recorded_value)
+
+
+class NodeExtra:
+    """What few nodes have: hooks, metadata, retained gradients, the anomaly mode's traceback."""
+
+    __slots__ = ("tensor_hooks", "retained", "prehooks", "posthooks", "metadata", "traceback", "parent", "token")
+
+    def __init__(self) -> None:
+        self.tensor_hooks: dict[int, tuple[int, Any]] = {}
+        self.retained: dict[int, Any] = {}
+        self.prehooks: dict[int, Any] = {}
+        self.posthooks: dict[int, Any] = {}
+        self.metadata: dict[str, Any] = {}
+        self.traceback = None
+        self.parent = None
+        self.token = count().__next__
+
+
+def extra_of(node: Any) -> NodeExtra:
+    """The node's extra record, made on demand."""
+    if node.extra is None:
+        node.extra = NodeExtra()
+    return node.extra
+
+
+class Result:
+    """A node's own output, saved without the node."""
+
+    __slots__ = ("_array", "_vc", "version", "nr", "kind")
+
+    def __init__(self, out: Any, nr: int = 0) -> None:
+        vc = out._vc
+        if vc is None:
+            vc = out._vc = VersionCounter()
+        self._array, self._vc, self.version, self.nr = out._array, vc, vc.n, nr
+        self.kind = out.__class__
+
+
+class Packed:
+    """A saved value in the form that a pack hook gave it."""
+
+    __slots__ = ("packed", "unpack", "nr", "own", "vc", "version")
+    _vc = None
+
+    def __init__(self, packed: Any, unpack: Any, own: bool, nr: int = 0, vc: Any = None) -> None:
+        self.packed, self.unpack, self.own, self.nr = packed, unpack, own, nr
+        self.vc, self.version = vc, 0 if vc is None else vc.n
+
+    def tensor(self) -> Any:
+        """What the unpack hook gives back."""
+        out = self.unpack(self.packed)
+        if not isinstance(out, TensorBase):
+            raise TypeError(
+                "Output of saved tensor unpack_hook expected to be a Tensor but got result of type "
+                + type(out).__name__
+            )
+        return out
+
+    @property
+    def _array(self) -> Any:
+        return self.tensor()._array
+
+
+def check_version(node: Any, k: int) -> None:
+    """Raise if saved value k was changed in place since it was saved."""
+    x = node.saved[k]
+    if x.__class__ is Result:
+        wanted = x.version
+    else:
+        wanted = 0 if node.versions is None else node.versions[k]
+    if x._vc is not None and x._vc.n != wanted:
+        raise damage_error(node, x, wanted)
+
+
+def raw_value(node: Any, k: int) -> Any:
+    """Saved value k as a raw array."""
+    x = node.saved[k]
+    if x.__class__ is tuple:
+        return tuple(None if part is None else part._array for part in x if check_result(node, part))
+    if x.__class__ is list:
+        return [part._array for part in unpack_list(node, k, x)]
+    if x._vc is not None:
+        check_version(node, k)
+    return x._array
+
+
+def unpack_list(node: Any, k: int, parts: list[Any]) -> list[Any]:
+    """A saved list of tensors, each checked."""
+    versions = node.versions[k] if node.versions is not None else None
+    out = []
+    for i, part in enumerate(parts):
+        if part._vc is not None and part._vc.n != (versions[i] if versions else 0):
+            raise damage_error(node, part, versions[i] if versions else 0)
+        out.append(part.tensor() if part.__class__ is Packed else part)
+    return out
+
+
+def check_result(node: Any, part: Any) -> bool:
+    """Version check of one of several saved results."""
+    if part is not None and part._vc is not None and part._vc.n != part.version:
+        raise damage_error(node, part, part.version)
+    return True
+
+
+def recorded_value(node: Any, k: int) -> Any:
+    """Saved value k as a tensor that knows where it came from."""
+    x = node.saved[k]
+    if x.__class__ is tuple:
+        return tuple(None if part is None else own_result(node, part) for part in x if check_result(node, part))
+    if x.__class__ is list:
+        return unpack_list(node, k, x)
+    if x._vc is not None:
+        check_version(node, k)
+    if x.__class__ is Result:
+        return own_result(node, x)
+    if x.__class__ is Packed:
+        out = x.tensor()
+        return own_packed(node, x, out) if x.own else out
+    return x
+
+
+def own_result(node: Any, result: Any) -> Any:
+    """The node's output again, hung on the node."""
+    if result.__class__ is Packed:
+        return own_packed(node, result, result.tensor())
+    out = wrap(result._array)
+    out._vc = result._vc
+    out._node = node
+    out._flags = 1 | result.nr << NR_SHIFT
+    return out
+
+
+def own_packed(node: Any, packed: Packed, value: Any) -> Any:
+    """An unpacked own output, hung on the node."""
+    out = wrap(value._array)
+    out._vc = value._vc
+    out._node = node
+    out._flags = 1 | packed.nr << NR_SHIFT
+    return out
+
+
+def freed_error(node: Any) -> FreedGraphError:
+    """The error of a second backward through a freed graph."""
+    place = where_text(node.code, node.lasti)
+    return FreedGraphError(
+        "Trying to backward through the graph a second time (or directly access saved tensors after they have "
+        "already been freed). Saved intermediate values of the graph are freed when you call .backward() or "
+        "autograd.grad(). Specify retain_graph=True if you need to backward through the graph a second time or if "
+        "you need to access saved tensors after calling backward."
+        + (f"\nThe operation {node_name(node)} was recorded at:\n  {place}" if place else "")
+    )
+
+
+def damage_error(node: Any, x: Any, wanted: int) -> InplaceError:
+    """The error of a saved value that was changed in place, with both lines."""
+    vc, producer = x._vc, node if x.__class__ is Result else getattr(x, "_node", None)
+    nr = getattr(x, "nr", None) if x.__class__ is Result else x._flags >> NR_SHIFT
+    made = ""
+    if producer is not None:
+        made = f", which is output {nr} of {node_name(producer)},"
+    saved_at, changed_at = where_text(node.code, node.lasti), where_text(vc.code, vc.lasti)
+    lines = f"\nIt was saved for the gradient of {node_name(node)} at:\n  {saved_at}" if saved_at else ""
+    if changed_at:
+        lines += f"\nIt was changed in place at:\n  {changed_at}\nUse the out-of-place form there, or clone() first."
+    return InplaceError(
+        "one of the variables needed for gradient computation has been modified by an inplace operation: "
+        f"[{type_name(x._array)} {list(x._array.shape)}]{made} is at version {vc.n}; expected version {wanted} "
+        "instead. Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
+        "torch.autograd.set_detect_anomaly(True)." + lines
+    )
+
+
+def type_name(array: Any) -> str:
+    """torch's legacy type name of an array, for messages."""
+    return LEGACY.get(array.dtype, "torch.Tensor")
+
+
+LEGACY: dict[Any, str] = {}
+
+
+def node_name(node: Any) -> str:
+    """How torch names the node."""
+    return node.__class__.__name__
+
+
+class AccumulateGrad(Node):
+    """The end of a path: adds what arrives to the gradient of a leaf."""
+
+    __slots__ = ("grad", "ref", "array", "kind", "hooks", "post", "prehooks", "posthooks", "metadata", "retains", "token")
+
+    def __init__(self, leaf: Any) -> None:
+        self.seq = next_seq()
+        self.inputs = ()
+        self.fit = self.extra = self.code = None
+        self.saved = ()
+        self.versions = None
+        self.lasti = 0
+        self.grad: Any = None
+        self.ref = weakref.ref(leaf)
+        self.array, self.kind = leaf._array, leaf.__class__
+        self.hooks = self.post = self.prehooks = self.posthooks = self.metadata = None
+        self.token = None
+
+    @property
+    def variable(self) -> Any:
+        """The leaf; made anew if nobody else kept it."""
+        leaf = self.ref()
+        if leaf is None:
+            leaf = _new(self.kind)
+            leaf._array, leaf._node, leaf._flags = self.array, self, 1
+            leaf._vc = leaf._extra = None
+            self.ref = weakref.ref(leaf)
+        return leaf
+
+    def vjp(self, g: Any) -> Any:
+        """Deposit a raw gradient."""
+        if self.hooks is not None or self.prehooks is not None:
+            g = leaf_hooks(self, wrap(to_array(g)))._array
+        have = self.grad
+        if have is None:
+            # An array that someone else holds or sees through a view is not ours to keep.
+            if g.__class__ is not _ndarray:
+                g = own_copy(g)
+            elif g.base is not None or _references(g) > OWNED:
+                g = g.copy()
+            self.grad = wrap(g)
+        else:
+            add_into(have, g)
+        if self.post is not None or self.posthooks is not None:
+            leaf_post_hooks(self, g)
+        return ()
+
+    def vjp_recorded(self, g: Any) -> Any:
+        """Deposit a recorded gradient."""
+        if self.hooks is not None or self.prehooks is not None:
+            g = leaf_hooks(self, g)
+        if self.grad is None:
+            self.grad = g
+        else:
+            self.grad = RECORDED.add(self.grad, g)
+        if self.post is not None or self.posthooks is not None:
+            leaf_post_hooks(self, g._array)
+        return ()
+
+    def release(self) -> None:
+        """Nothing is saved here."""
+
+
+_references = sys.getrefcount
+OWNED = 0
+
+
+def own_copy(g: Any) -> Any:
+    """A gradient that is a NumPy scalar or of another library, as an array of our own."""
+    return _asarray(g) if isinstance(g, (_generic, float, int, complex)) else g.copy()
+
+
+def leaf_hooks(acc: Any, g: Any) -> Any:
+    """Run a leaf's tensor hooks, then its node's prehooks."""
+    for hook in tuple((acc.hooks or {}).values()):
+        result = hook(g)
+        if result is not None:
+            g = checked_replacement(result, g, hook)
+    for hook in tuple((acc.prehooks or {}).values()):
+        result = hook((g,))
+        if result is not None:
+            g = checked_replacement(result[0] if isinstance(result, tuple) else result, g, hook)
+    return g
+
+
+def leaf_post_hooks(acc: Any, g: Any) -> None:
+    """Run what waits for the gradient to be in place."""
+    if acc.post is not None:
+        leaf = acc.variable
+        for hook in tuple(acc.post.values()):
+            if hook(leaf) is not None:
+                raise RuntimeError("Tensor post accumulate grad hooks should return None.")
+    for hook in tuple((acc.posthooks or {}).values()):
+        hook((), (wrap(to_array(g)),))
+
+
+def checked_replacement(result: Any, g: Any, hook: Any) -> Any:
+    """A hook's replacement for a gradient, checked as torch does."""
+    name = getattr(hook, "__name__", type(hook).__name__)
+    if not isinstance(result, TensorBase):
+        raise TypeError(f"expected Variable, but hook returned '{type(result).__name__}'")
+    if g is not None:
+        if result._array.dtype != g._array.dtype:
+            raise RuntimeError(
+                f"hook '{name}' has changed the type of value (was {type_name(g._array)} got {type_name(result._array)})"
+            )
+        if result._array.shape != g._array.shape:
+            raise RuntimeError(f"hook '{name}' has changed the size of value")
+    return result
+
+
+def add_into(have: Any, g: Any) -> None:
+    """have += g on raw arrays: `.grad` keeps its identity while it accumulates."""
+    if have._flags:
+        raise_if_damaging(have)
+    np.add(have._array, g, out=have._array, casting="same_kind")
+    vc = have._vc
+    if vc is None:
+        vc = have._vc = VersionCounter()
+    vc.n += 1
+
+
+def raise_if_damaging(have: Any) -> None:
+    """A gradient that is itself part of a graph is replaced, not written (set by floor 5)."""
+
+
+# ---------------------------------------------------------------- the sweep
+
+
+def fit_raw(g: Any, shape: Any, dtype: Any) -> Any:
+    """Bring a raw gradient to its input's shape and dtype."""
+    if g.__class__ is float or g.__class__ is int:
+        g = _asarray(g, dtype=dtype)
+    if g.shape != shape:
+        g = sum_to(g, shape)
+    if g.dtype is not dtype and g.dtype != dtype:
+        if g.dtype.kind == "c" and dtype.kind != "c":
+            g = g.real
+        g = g.astype(dtype)
+    return g
+
+
+def fit_recorded(g: Any, shape: Any, dtype: Any) -> Any:
+    """The same on tensors."""
+    if g._array.shape != shape:
+        g = RECORDED.sum_to(g, shape)
+    if g._array.dtype != dtype:
+        if g._array.dtype.kind == "c" and dtype.kind != "c":
+            g = RECORDED.real(g)
+        if g._array.dtype != dtype:
+            g = RECORDED.to_dtype(g, dtype)
+    return g
+
+
+class Recorded:
+    """The operators on tensors, as rules see them (`m` of a recorded sweep); filled by dispatch."""
+
+    recorded = True
+
+
+RECORDED: Any = Recorded()
+
+
+def sweep(roots: list[Any], retain: bool, create: bool, plan: Any = None) -> None:
+    """Read the list backwards from `roots`, [(node, output number, gradient)].
+
+    Visits each node once, when everything that used it has been visited.  `plan` is
+    None for a full sweep into the leaves, else a Plan: the nodes that are needed and
+    the gradients to capture.
+    """
+    mode = _mode_get()
+    token = MODE.set(mode.but(grad=create) if mode is not PLAIN or create else OFF)
+    pending: dict[int, Any] = {}
+    nodes: dict[int, Any] = {}
+    heap: list[int] = []
+    watch = mode.anomaly
+    try:
+        for node, nr, g in roots:
+            deliver(pending, nodes, heap, node, nr, g, create)
+        while heap:
+            seq = -heappop(heap)
+            node = nodes.pop(seq)
+            g = pending.pop(seq)
+            if node.extra is not None:
+                g = before_node(node, g, create)
+            if plan is not None and (node in plan.captured or node not in plan.needed):
+                g = plan.visit(node, g, create)
+                if g is None:
+                    continue
+            if watch:
+                grads = watched(node, g, create, mode)
+            else:
+                grads = node.vjp_recorded(g) if create else node.vjp(g)
+            if node.extra is not None and node.extra.posthooks:
+                grads = after_node(node, grads, g, create)
+            if not retain:
+                node.release()
+            fit = node.fit
+            if fit is None:
+                for target, gi in zip(node.inputs, grads, strict=False):
+                    if target is None or gi is None:
+                        continue
+                    seq = target.seq
+                    if seq in pending or target.outputs != 1:
+                        deliver(pending, nodes, heap, target, 0, gi, create)
+                    else:
+                        pending[seq] = gi
+                        nodes[seq] = target
+                        heappush(heap, -seq)
+            else:
+                for target, gi, (nr, shape, dtype) in zip(node.inputs, grads, fit, strict=False):
+                    if target is None or gi is None:
+                        continue
+                    if shape is not None:
+                        gi = fit_recorded(gi, shape, dtype) if create else fit_raw(gi, shape, dtype)
+                    deliver(pending, nodes, heap, target, nr, gi, create)
+            grads = gi = None
+    finally:
+        MODE.reset(token)
+
+
+def deliver(pending: Any, nodes: Any, heap: Any, target: Any, nr: int, gi: Any, create: bool) -> None:
+    """Add a gradient to what waits for `target`."""
+    seq = target.seq
+    have = pending.get(seq)
+    if target.outputs != 1:
+        if have is None:
+            have = pending[seq] = [None] * target.outputs
+            nodes[seq] = target
+            heappush(heap, -seq)
+        part = have[nr]
+        have[nr] = gi if part is None else (RECORDED.add(part, gi) if create else part + gi)
+    elif have is None:
+        pending[seq] = gi
+        nodes[seq] = target
+        heappush(heap, -seq)
+    else:
+        pending[seq] = RECORDED.add(have, gi) if create else have + gi
+
+
+def before_node(node: Any, g: Any, create: bool) -> Any:
+    """Tensor hooks, retained gradients and prehooks of a node, in torch's order."""
+    extra = node.extra
+    if not (extra.tensor_hooks or extra.retained or extra.prehooks):
+        return g
+    gs = list(g) if node.outputs != 1 else [g]
+    gs = [x if x is None or create else wrap(to_array(x)) for x in gs]
+    for nr, hook in tuple(extra.tensor_hooks.values()):
+        if gs[nr] is not None:
+            result = hook(gs[nr])
+            if result is not None:
+                gs[nr] = checked_replacement(result, gs[nr], hook)
+    for nr, ref in extra.retained.items():
+        tensor = ref()
+        if tensor is not None and gs[nr] is not None:
+            retain(tensor, gs[nr], create)
+    for hook in tuple(extra.prehooks.values()):
+        result = hook(tuple(gs))
+        if result is not None:
+            gs = list(result) if isinstance(result, tuple) else [result]
+    gs = [x if x is None or create else x._array for x in gs]
+    return gs if node.outputs != 1 else gs[0]
+
+
+def retain(tensor: Any, g: Any, create: bool) -> None:
+    """Add to the gradient that a non-leaf keeps."""
+    extra = tensor._extra
+    if extra.grad is None:
+        extra.grad = g if create else wrap(g._array.copy())
+    elif create:
+        extra.grad = RECORDED.add(extra.grad, g)
+    else:
+        extra.grad = wrap(extra.grad._array + g._array)
+
+
+def after_node(node: Any, grads: Any, g: Any, create: bool) -> Any:
+    """Posthooks of a node: hook(grad_inputs, grad_outputs)."""
+    pack = (lambda x: x) if create else (lambda x: x if x is None else wrap(to_array(x)))
+    outs = tuple(pack(x) for x in (g if node.outputs != 1 else (g,)))
+    ins = tuple(pack(x) for x in grads)
+    for hook in tuple(node.extra.posthooks.values()):
+        result = hook(ins, outs)
+        if result is not None:
+            ins = result if isinstance(result, tuple) else (result,)
+    return ins if create else tuple(None if x is None else x._array for x in ins)
+
+
+def watched(node: Any, g: Any, create: bool, mode: Any) -> Any:
+    """Run a node under anomaly detection (set by floor 4's anomaly module)."""
+    return node.vjp_recorded(g) if create else node.vjp(g)
+
+
+class Plan:
+    """What a sweep towards given inputs must visit and capture.
+
+    captured: node -> {output number: index of the input}.  needed: nodes on a path to one of them.
+    found: per input the gradient that arrived, or None.  accumulate: leaves get their
+    gradient deposited as well (`backward(inputs=...)`).
+    """
+
+    __slots__ = ("captured", "needed", "found", "accumulate")
+
+    def __init__(self, roots: list[Any], targets: list[tuple[Any, int]], accumulate: bool) -> None:
+        self.captured: dict[Any, dict[int, list[int]]] = {}
+        for i, (node, nr) in enumerate(targets):
+            self.captured.setdefault(node, {}).setdefault(nr, []).append(i)
+        self.found: list[Any] = [None] * len(targets)
+        self.accumulate = accumulate
+        self.needed = self.reaching([node for node, _, _ in roots])
+
+    def reaching(self, roots: list[Any]) -> set[Any]:
+        """Nodes from which a captured node can be reached; numbers tell how far to look."""
+        if not self.captured:
+            return set()
+        floor = min(node.seq for node in self.captured)
+        seen: set[Any] = set()
+        stack = list(roots)
+        order = []
+        while stack:
+            node = stack.pop()
+            if node in seen or node.seq < floor:
+                continue
+            seen.add(node)
+            order.append(node)
+            stack.extend(target for target in node.inputs if target is not None and target not in seen)
+        order.sort(key=lambda node: node.seq)
+        needed: set[Any] = set()
+        for node in order:
+            for target in node.inputs:
+                if target in needed or target in self.captured:
+                    needed.add(node)
+                    break
+        return needed
+
+    def visit(self, node: Any, g: Any, create: bool) -> Any:
+        """Note what arrived at a captured node; None when the sweep need not go through it."""
+        wanted = self.captured.get(node)
+        if wanted is not None:
+            leaf = isinstance(node, AccumulateGrad)
+            if leaf and not self.accumulate and (node.hooks or node.prehooks):
+                hooks, node.prehooks = node.prehooks, None
+                g = leaf_hooks(node, g if create else wrap(to_array(g)))
+                g = g if create else g._array
+                node.prehooks = hooks
+            for nr, indices in wanted.items():
+                part = g if node.outputs == 1 else g[nr]
+                for i in indices:
+                    self.found[i] = part
+            if leaf and self.accumulate:
+                return g
+        return g if node in self.needed else None
+
+
+def _calibrate() -> int:
+    """References that a gradient array has on arrival at a leaf if nobody else holds it."""
+    counts: list[int] = []
+
+    class Probe(AccumulateGrad):
+        def vjp(self, g: Any) -> Any:
+            counts.append(_references(g))
+            return ()
+
+    class Source(Node):
+        def vjp(self, g: Any) -> Any:
+            return (np.empty(1),)
+
+    leaf, source = wrap(np.zeros(1)), Source()
+    probe = Probe(leaf)
+    source.seq, source.inputs, source.fit, source.extra, source.saved = next_seq(), (probe,), None, None, ()
+    sweep([(source, 0, 1.0)], True, False)
+    return counts[0]
+
+
+OWNED = _calibrate()
+
+
+# ---------------------------------------------------------------- the hottest operators
+#
+# Each is its record again, laid out flat for one or two float32/float64 arrays of equal
+# dtype; whatever else comes (numbers apart) goes to GENERAL, the path of every operator.
+
+GENERAL: Any = Recorded()
+_multiply, _add, _subtract, _divide, _negative = np.multiply, np.add, np.subtract, np.true_divide, np.negative
+_matmul, _tanh, _exp, _sum = np.matmul, np.tanh, np.exp, np.add.reduce
+_NONE2 = (None, None)
+
+
+def versions2(a: Any, b: Any) -> Any:
+    """Versions of two saved tensors, None if both are zero."""
+    va, vb = a._vc, b._vc
+    return ((0 if va is None else va.n), (0 if vb is None else vb.n))
+
+
+def fit2(x: Any, y: Any, shape: Any) -> Any:
+    """What broadcasting asks of the two gradients."""
+    return (
+        (0, None if x.shape == shape else x.shape, x.dtype),
+        (0, None if y.shape == shape else y.shape, y.dtype),
+    )
+
+
+class MulBackward0(Node):
+    """a * b."""
+
+    __slots__ = ()
+    args = _NONE2
+
+    def vjp(self, g: Any) -> Any:
+        saved = self.saved
+        if saved is None:
+            raise freed_error(self)
+        a, b = saved
+        ga = gb = None
+        if b is not None:
+            if b._vc is not None:
+                check_version(self, 1)
+            ga = g * b._array
+        if a is not None:
+            if a._vc is not None:
+                check_version(self, 0)
+            gb = g * a._array
+        return ga, gb
+
+
+class AddBackward0(Node):
+    """a + b."""
+
+    __slots__ = ()
+    args = (None, None, 1)
+
+    def vjp(self, g: Any) -> Any:
+        return g, g
+
+
+class SubBackward0(Node):
+    """a - b."""
+
+    __slots__ = ()
+    args = (None, None, 1)
+
+    def vjp(self, g: Any) -> Any:
+        return g, -g if self.inputs[1] is not None else None
+
+
+class DivBackward0(Node):
+    """a / b."""
+
+    __slots__ = ()
+    args = (None, None, None)
+
+    def vjp(self, g: Any) -> Any:
+        saved = self.saved
+        if saved is None:
+            raise freed_error(self)
+        a, b = saved
+        if b._vc is not None:
+            check_version(self, 1)
+        y = b._array
+        ga = g / y
+        if a is None:
+            return ga, None
+        if a._vc is not None:
+            check_version(self, 0)
+        return ga, -ga * (a._array / y)
+
+
+class MulNumber(OpNode):
+    """a * number."""
+
+    __slots__ = ()
+
+    def vjp(self, g: Any) -> Any:
+        return (g * self.args[1],)
+
+
+class AddNumber(OpNode):
+    """a + number, a - number."""
+
+    __slots__ = ()
+
+    def vjp(self, g: Any) -> Any:
+        return (g,)
+
+
+class DivNumber(OpNode):
+    """a / number."""
+
+    __slots__ = ()
+
+    def vjp(self, g: Any) -> Any:
+        return (g / self.args[1],)
+
+
+class NegBackward0(Node):
+    """-a."""
+
+    __slots__ = ()
+    args = (None,)
+
+    def vjp(self, g: Any) -> Any:
+        return (-g,)
+
+
+class MmBackward0(Node):
+    """Product of two matrices."""
+
+    __slots__ = ()
+    args = _NONE2
+
+    def vjp(self, g: Any) -> Any:
+        saved = self.saved
+        if saved is None:
+            raise freed_error(self)
+        a, b = saved
+        ga = gb = None
+        if b is not None:
+            if b._vc is not None:
+                check_version(self, 1)
+            ga = _matmul(g, b._array.T)
+        if a is not None:
+            if a._vc is not None:
+                check_version(self, 0)
+            gb = _matmul(a._array.T, g)
+        return ga, gb
+
+
+class TanhBackward0(Node):
+    """tanh a."""
+
+    __slots__ = ()
+    args = (None,)
+
+    def vjp(self, g: Any) -> Any:
+        saved = self.saved
+        if saved is None:
+            raise freed_error(self)
+        kept = saved[0]
+        if kept._vc is not None and kept._vc.n != kept.version:
+            check_version(self, 0)
+        out = kept._array
+        return (g * (1.0 - out * out),)
+
+
+class ExpBackward0(Node):
+    """e^a."""
+
+    __slots__ = ()
+    args = (None,)
+
+    def vjp(self, g: Any) -> Any:
+        saved = self.saved
+        if saved is None:
+            raise freed_error(self)
+        kept = saved[0]
+        if kept._vc is not None and kept._vc.n != kept.version:
+            check_version(self, 0)
+        return (g * kept._array,)
+
+
+class ReluBackward0(Node):
+    """max(a, 0)."""
+
+    __slots__ = ()
+    args = (None,)
+
+    def vjp(self, g: Any) -> Any:
+        saved = self.saved
+        if saved is None:
+            raise freed_error(self)
+        kept = saved[0]
+        if kept._vc is not None and kept._vc.n != kept.version:
+            check_version(self, 0)
+        # where, not a product: the gradient of a masked inf or nan is 0
+        return (np.where(kept._array > 0, g, g.dtype.type(0)),)
+
+
+class SumBackward0(OpNode):
+    """Sum of all elements."""
+
+    __slots__ = ()
+
+    def vjp(self, g: Any) -> Any:
+        return (filled(self.shape, g),)
+
+
+class MeanBackward0(OpNode):
+    """Mean of all elements."""
+
+    __slots__ = ()
+
+    def vjp(self, g: Any) -> Any:
+        size = 1
+        for n in self.shape:
+            size *= n
+        return (filled(self.shape, g / size),)
+
+
+class TBackward0(Node):
+    """Transpose of a matrix."""
+
+    __slots__ = ()
+    args = (None,)
+
+    def vjp(self, g: Any) -> Any:
+        return (g.T,)
+
+
+SMALL = 4096
+"""Below this size a gradient is written out, above it is broadcast without memory."""
+
+
+def filled(shape: Any, value: Any) -> Any:
+    """`value` (0-d) at every place of `shape`."""
+    size = 1
+    for n in shape:
+        size *= n
+    if size > SMALL:
+        return np.broadcast_to(value, shape)
+    out = np.empty(shape, value.dtype)
+    out.fill(value)
+    return out
+
+
+def number_kind(c: Any) -> bool:
+    """A Python float or int that a floating array takes without changing its dtype."""
+    cls = c.__class__
+    return cls is float or cls is int
+
+
+def mul(a: Any, b: Any) -> Any:
+    """a * b (methods `*` and `mul` of tensors)."""
+    if b.__class__ is not Tensor and not isinstance(b, TensorBase):
+        return mul_number(a, b)
+    x, y = a._array, b._array
+    dtype = x.dtype
+    flags = a._flags | b._flags
+    if dtype is not y.dtype or (dtype is not F32 and dtype is not F64) or flags > 1:
+        return GENERAL.mul(a, b)
+    if flags:
+        mode = _mode_get()
+        if mode is not PLAIN:
+            if mode.grad:
+                return GENERAL.mul(a, b)
+            flags = 0
+    try:
+        r = _multiply(x, y)
+    except Exception:
+        return GENERAL.mul(a, b)
+    if r.__class__ is not _ndarray:
+        r = to_array(r)
+    out = _new(Tensor)
+    out._array = r
+    out._vc = None
+    out._extra = None
+    if flags:
+        node = _new(MulBackward0)
+        node.inputs = (a._node, b._node)
+        node.saved = (a if b._flags else None, b if a._flags else None)
+        node.versions = None if a._vc is None and b._vc is None else versions2(a, b)
+        shape = r.shape
+        node.fit = None if x.shape == shape and y.shape == shape else fit2(x, y, shape)
+        attach(node, out, 2)
+    else:
+        out._flags = 0
+        out._node = None
+    return out
+
+
+def mul_number(a: Any, c: Any) -> Any:
+    """a * number."""
+    x = a._array
+    dtype = x.dtype
+    flags = a._flags
+    if (
+        (c.__class__ is not float and c.__class__ is not int)
+        or (dtype is not F32 and dtype is not F64)
+        or flags > 1
+        or (flags and (mode := _mode_get()) is not PLAIN and mode.grad)
+    ):
+        return GENERAL.mul(a, c)
+    try:
+        r = _multiply(x, c)
+    except Exception:
+        return GENERAL.mul(a, c)
+    out = wrap(r if r.__class__ is _ndarray else to_array(r))
+    if flags and _mode_get() is PLAIN:
+        number_node(_new(MulNumber), out, a, (None, c), _NONE2)
+    return out
+
+
+def number_node(node: Any, out: Any, a: Any, args: Any, saved: Any) -> None:
+    """Fill in the node of an operator between a tensor and a number."""
+    node.inputs = (a._node,)
+    node.saved = saved
+    node.versions = None
+    node.fit = None
+    node.args = args
+    node.shape = a._array.shape
+    attach(node, out, 4)
+
+
+def add(a: Any, b: Any) -> Any:
+    """a + b."""
+    if b.__class__ is not Tensor and not isinstance(b, TensorBase):
+        return add_number(a, b, False)
+    x, y = a._array, b._array
+    dtype = x.dtype
+    flags = a._flags | b._flags
+    if dtype is not y.dtype or (dtype is not F32 and dtype is not F64) or flags > 1:
+        return GENERAL.add(a, b)
+    if flags:
+        mode = _mode_get()
+        if mode is not PLAIN:
+            if mode.grad:
+                return GENERAL.add(a, b)
+            flags = 0
+    try:
+        r = _add(x, y)
+    except Exception:
+        return GENERAL.add(a, b)
+    if r.__class__ is not _ndarray:
+        r = to_array(r)
+    out = _new(Tensor)
+    out._array = r
+    out._vc = None
+    out._extra = None
+    if flags:
+        node = _new(AddBackward0)
+        node.inputs = (a._node, b._node)
+        node.saved = ()
+        node.versions = None
+        shape = r.shape
+        node.fit = None if x.shape == shape and y.shape == shape else fit2(x, y, shape)
+        attach(node, out, 2)
+    else:
+        out._flags = 0
+        out._node = None
+    return out
+
+
+def add_number(a: Any, c: Any, subtract: bool) -> Any:
+    """a + number, or a - number."""
+    x = a._array
+    dtype = x.dtype
+    flags = a._flags
+    if (
+        (c.__class__ is not float and c.__class__ is not int)
+        or (dtype is not F32 and dtype is not F64)
+        or flags > 1
+        or (flags and (mode := _mode_get()) is not PLAIN and mode.grad)
+    ):
+        return GENERAL.sub(a, c) if subtract else GENERAL.add(a, c)
+    try:
+        r = _subtract(x, c) if subtract else _add(x, c)
+    except Exception:
+        return GENERAL.sub(a, c) if subtract else GENERAL.add(a, c)
+    out = wrap(r if r.__class__ is _ndarray else to_array(r))
+    if flags and _mode_get() is PLAIN:
+        number_node(_new(SubNumber if subtract else AddNumber), out, a, (None, c, 1), ())
+    return out
+
+
+class SubNumber(AddNumber):
+    """a - number."""
+
+    __slots__ = ()
+
+
+def sub(a: Any, b: Any) -> Any:
+    """a - b."""
+    if b.__class__ is not Tensor and not isinstance(b, TensorBase):
+        return add_number(a, b, True)
+    x, y = a._array, b._array
+    dtype = x.dtype
+    flags = a._flags | b._flags
+    if dtype is not y.dtype or (dtype is not F32 and dtype is not F64) or flags > 1:
+        return GENERAL.sub(a, b)
+    if flags:
+        mode = _mode_get()
+        if mode is not PLAIN:
+            if mode.grad:
+                return GENERAL.sub(a, b)
+            flags = 0
+    try:
+        r = _subtract(x, y)
+    except Exception:
+        return GENERAL.sub(a, b)
+    out = wrap(r if r.__class__ is _ndarray else to_array(r))
+    if flags:
+        node = _new(SubBackward0)
+        node.inputs = (a._node, b._node)
+        node.saved = ()
+        node.versions = None
+        shape = r.shape
+        node.fit = None if x.shape == shape and y.shape == shape else fit2(x, y, shape)
+        attach(node, out, 2)
+    return out
+
+
+def div(a: Any, b: Any) -> Any:
+    """a / b."""
+    number = b.__class__ is float or b.__class__ is int
+    if not number and not isinstance(b, TensorBase):
+        return GENERAL.div(a, b)
+    x = a._array
+    y = b if number else b._array
+    dtype = x.dtype
+    flags = a._flags if number else a._flags | b._flags
+    if (not number and dtype is not y.dtype) or (dtype is not F32 and dtype is not F64) or flags > 1:
+        return GENERAL.div(a, b)
+    if flags:
+        mode = _mode_get()
+        if mode is not PLAIN:
+            if mode.grad:
+                return GENERAL.div(a, b)
+            flags = 0
+    try:
+        r = _divide(x, y)
+    except Exception:
+        return GENERAL.div(a, b)
+    out = wrap(r if r.__class__ is _ndarray else to_array(r))
+    if flags:
+        if number:
+            number_node(_new(DivNumber), out, a, (None, b, None), _NONE2)
+            return out
+        node = _new(DivBackward0)
+        node.inputs = (a._node, b._node)
+        node.saved = (a if b._flags else None, b)
+        node.versions = None if a._vc is None and b._vc is None else versions2(a, b)
+        shape = r.shape
+        node.fit = None if x.shape == shape and y.shape == shape else fit2(x, y, shape)
+        attach(node, out, 2)
+    return out
+
+
+def mm(a: Any, b: Any) -> Any:
+    """Product of two matrices."""
+    if b.__class__ is not Tensor and not isinstance(b, TensorBase):
+        return GENERAL.mm(a, b)
+    x, y = a._array, b._array
+    dtype = x.dtype
+    flags = a._flags | b._flags
+    if (
+        dtype is not y.dtype
+        or (dtype is not F32 and dtype is not F64)
+        or flags > 1
+        or x.ndim != 2
+        or y.ndim != 2
+        or (flags and (mode := _mode_get()) is not PLAIN and mode.grad)
+    ):
+        return GENERAL.mm(a, b)
+    try:
+        r = _matmul(x, y)
+    except Exception:
+        return GENERAL.mm(a, b)
+    out = wrap(r)
+    if flags and _mode_get() is PLAIN:
+        node = _new(MmBackward0)
+        node.inputs = (a._node, b._node)
+        node.saved = (a if b._flags else None, b if a._flags else None)
+        node.versions = None if a._vc is None and b._vc is None else versions2(a, b)
+        node.fit = None
+        attach(node, out, 2)
+    return out
+
+
+def matmul(a: Any, b: Any) -> Any:
+    """a @ b: matrices here, every other case in the general operator."""
+    if isinstance(b, TensorBase) and a._array.ndim == 2 and b._array.ndim == 2:
+        return mm(a, b)
+    return GENERAL.matmul(a, b)
+
+
+def unary(a: Any, function: Any, node_class: Any) -> Any:
+    """A one-tensor operator whose rule needs its own result; None: not for the fast path."""
+    x = a._array
+    flags = a._flags
+    if (x.dtype is not F32 and x.dtype is not F64) or flags > 1:
+        return None
+    if flags:
+        mode = _mode_get()
+        if mode is not PLAIN:
+            if mode.grad:
+                return None
+            flags = 0
+    try:
+        r = function(x)
+    except Exception:
+        return None
+    out = wrap(r if r.__class__ is _ndarray else to_array(r))
+    if flags:
+        node = _new(node_class)
+        node.inputs = (a._node,)
+        node.versions = None
+        node.fit = None
+        attach(node, out, 3)
+        node.saved = (Result(out),)
+    return out
+
+
+def tanh(a: Any) -> Any:
+    """tanh a."""
+    out = unary(a, _tanh, TanhBackward0)
+    return GENERAL.tanh(a) if out is None else out
+
+
+def exp(a: Any) -> Any:
+    """e^a."""
+    out = unary(a, _exp, ExpBackward0)
+    return GENERAL.exp(a) if out is None else out
+
+
+def _relu(x: Any) -> Any:
+    return np.maximum(x, x.dtype.type(0))
+
+
+def relu(a: Any) -> Any:
+    """max(a, 0)."""
+    out = unary(a, _relu, ReluBackward0)
+    return GENERAL.relu(a) if out is None else out
+
+
+def neg(a: Any) -> Any:
+    """-a."""
+    x = a._array
+    flags = a._flags
+    if (x.dtype is not F32 and x.dtype is not F64) or flags > 1 or (flags and _mode_get() not in (PLAIN, OFF)):
+        return GENERAL.neg(a)
+    r = _negative(x)
+    out = wrap(r if r.__class__ is _ndarray else to_array(r))
+    if flags and _mode_get() is PLAIN:
+        node = _new(NegBackward0)
+        node.inputs = (a._node,)
+        node.saved = ()
+        node.versions = node.fit = None
+        attach(node, out, 2)
+    return out
+
+
+def total(a: Any, mean: bool) -> Any:
+    """Sum or mean of all elements; None: not for the fast path."""
+    x = a._array
+    flags = a._flags
+    if (
+        x.__class__ is not _ndarray
+        or (x.dtype is not F32 and x.dtype is not F64)
+        or flags > 1
+        or (flags and _mode_get() not in (PLAIN, OFF))
+    ):
+        return None
+    r = _sum(x, None)
+    if mean:
+        size = x.size
+        r = r / size if size else r * np.nan
+    out = wrap(_asarray(r))
+    if flags and _mode_get() is PLAIN:
+        node = _new(MeanBackward0 if mean else SumBackward0)
+        node.inputs = (a._node,)
+        node.saved = ()
+        node.versions = node.fit = None
+        node.args = (None, None, False, None)
+        node.shape = x.shape
+        attach(node, out, 3)
+    return out
+
+
+HOT = {
+    "mul": (MulBackward0, MulNumber),
+    "add": (AddBackward0, AddNumber),
+    "sub": (SubBackward0, SubNumber),
+    "div": (DivBackward0, DivNumber),
+    "neg": (NegBackward0,),
+    "mm": (MmBackward0,),
+    "tanh": (TanhBackward0,),
+    "exp": (ExpBackward0,),
+    "relu": (ReluBackward0,),
+    "sum": (SumBackward0,),
+    "mean": (MeanBackward0,),
+    "t": (TBackward0,),
+}
+"""Operator name -> its typed nodes; dispatch gives each node class its record."""
+
+for _classes in HOT.values():
+    for _class in _classes[1:]:
+        _class.__name__ = _class.__qualname__ = _classes[0].__name__
+del _classes, _class

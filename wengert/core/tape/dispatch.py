@@ -1,0 +1,581 @@
+"""The path of every operator: arguments, promotion, computation, record.
+
+`apply(op, args)` takes the full argument tuple of a record and returns tensors.  The
+hottest operators have their own flat form in core.py and come here for whatever is
+not plain.  `install()` makes the callables: `m.sin` of recorded rules, the functions
+and the methods are all `op.call`.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from wengert.core.arrays import dtype as dtypes
+from wengert.core.arrays.quiet import hush, restore
+from wengert.core.arrays.shape import broadcast_shapes
+from wengert.core.base.errors import ArgumentError, DeviceError, WengertError
+from wengert.core.operators.kinds import Composite, Elementwise
+from wengert.core.operators.raw import namespace_of
+from wengert.core.operators.record import FIRST, REGISTRY, RESULT, Op
+from wengert.core.tape import core
+from wengert.core.tape.core import (
+    GENERAL,
+    NR_SHIFT,
+    RECORDED,
+    ManyNode,
+    OpNode,
+    Packed,
+    Result,
+    TensorBase,
+    attach,
+    to_array,
+    wrap,
+)
+from wengert.core.tape.modes import PLAIN, current
+from wengert.core.tape.views import refresh, register_view
+
+STALE, INFERENCE, OVERRIDE = 2, 4, 8
+
+_ndarray = np.ndarray
+_HALF = {dtypes.float16.numpy, dtypes.bfloat16.numpy} | {
+    d.numpy for name, d in dtypes.ALL.items() if name.startswith("float8")
+}
+_F32 = np.dtype(np.float32)
+_NUMBERS = (bool, int, float, complex)
+_ALIASES = {"axis": "dim", "keepdims": "keepdim", "self": "input", "x": "input", "x1": "input", "x2": "other"}
+
+
+# ---------------------------------------------------------------- arguments
+
+
+def bind(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
+    """The full argument tuple of a call: names resolved, defaults filled in."""
+    if len(args) > op.positional:
+        raise ArgumentError(
+            f"{op.name}() takes {op.positional} positional arguments but {len(args)} were given: "
+            f"it is {signature_text(op)}"
+        )
+    params = op.params
+    values = list(args)
+    used = 0
+    for name in params[len(args) :]:
+        if name in kwargs:
+            used += 1
+            values.append(kwargs[name])
+        elif name in op.defaults:
+            values.append(op.defaults[name])
+        else:
+            values.append(_renamed(op, name, kwargs))
+            used += 1
+    if used != len(kwargs):
+        _use_aliases(op, args, kwargs, values)
+    return tuple(values)
+
+
+def _renamed(op: Op, name: str, kwargs: dict[str, Any]) -> Any:
+    for other, own in _ALIASES.items():
+        if own == name and other in kwargs:
+            return kwargs[other]
+    raise ArgumentError(
+        f'{op.name}() missing 1 required positional arguments: "{name}"; it is {signature_text(op)}'
+    )
+
+
+def _use_aliases(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], values: list[Any]) -> None:
+    """NumPy's spellings (axis, keepdims), or the error of a name that is none of ours."""
+    for given in kwargs:
+        name = given if given in op.params else _ALIASES.get(given, given)
+        if name not in op.params:
+            raise ArgumentError(f"{op.name}() got an unexpected keyword argument '{given}'; it is {signature_text(op)}")
+        i = op.params.index(name)
+        if i < len(args):
+            raise ArgumentError(f"{op.name}() got multiple values for argument '{given}'")
+        values[i] = kwargs[given]
+
+
+def signature_text(op: Op) -> str:
+    """`name(input, dim=None)` for messages and documentation."""
+    parts = []
+    for i, name in enumerate(op.params):
+        if i == op.positional:
+            parts.append("*")
+        parts.append(f"{name}={op.defaults[name]!r}" if name in op.defaults else name)
+    return f"{op.name}({', '.join(parts)})"
+
+
+def integers(value: Any) -> Any:
+    """A size or list of dims as a tuple of ints; one int and None stay."""
+    if value is None or value.__class__ is int:
+        return value
+    if isinstance(value, (tuple, list)):
+        return tuple(v if v.__class__ is int else operator.index(v) for v in value)
+    if isinstance(value, (TensorBase, np.ndarray)) and value.ndim:  # type: ignore[union-attr]
+        return tuple(int(v) for v in value)
+    return operator.index(value)
+
+
+def _wrong_type(op: Op, i: int, value: Any) -> ArgumentError:
+    return ArgumentError(
+        f"{op.name}(): argument '{op.params[i]}' (position {i + 1}) must be Tensor, not {type(value).__name__}"
+    )
+
+
+# ---------------------------------------------------------------- promotion
+
+
+def common_dtype(op: Op, args: tuple[Any, ...]) -> Any:
+    """The dtype in which the tensors and numbers of a call meet, as torch.result_type has it."""
+    found = None
+    same = True
+    for i in op.arrays:
+        x = args[i]
+        if isinstance(x, TensorBase):
+            dt = x._array.dtype
+            if found is None:
+                found = dt
+            elif dt is not found and dt != found:
+                same = False
+        elif x is not None:
+            same = same and found is not None and _fits(x, found)
+    if not same or found is None:
+        operands = []
+        for i in op.arrays:
+            x = args[i]
+            if isinstance(x, TensorBase):
+                operands.append((dtypes.of(x._array.dtype), "dim" if x._array.ndim else "zero"))
+            elif x is not None:
+                operands.append((dtypes.NUMBERS[_number_class(x)], "number"))
+        found = dtypes.result_type(tuple(operands)).numpy
+    if op.promote == "float" and found.kind in "iub":
+        return dtypes.default_float()
+    return found
+
+
+def _number_class(x: Any) -> type:
+    for cls in _NUMBERS:
+        if isinstance(x, cls):
+            return cls
+    if isinstance(x, np.generic):
+        return type(x.item())
+    return float
+
+
+_RANK = {"b": 0, "u": 1, "i": 1, "f": 2, "V": 2, "c": 3}
+
+
+def _fits(number: Any, dt: Any) -> bool:
+    cls = number.__class__
+    rank = 0 if cls is bool else 1 if cls is int else 2 if cls is float else 3
+    own = _RANK[dt.kind]
+    return rank <= own and (own != 0 or rank == 0)
+
+
+def raw_arguments(op: Op, args: tuple[Any, ...]) -> tuple[list[Any], Any]:
+    """Arguments for the body: arrays in their common dtype, and the dtype results must come back to (half) or None."""
+    raw = list(args)
+    half = None
+    if op.promote != "none":
+        dt = common_dtype(op, args)
+        if dt in _HALF:
+            half, dt = dt, _F32
+        for i in op.arrays:
+            x = args[i]
+            if isinstance(x, TensorBase):
+                a = x._array
+                raw[i] = a if a.dtype is dt or a.dtype == dt else a.astype(dt)
+            elif x is not None:
+                raw[i] = _number(op, i, x, dt)
+        return raw, half
+    if op.many >= 0:
+        parts = args[op.many]
+        raw[op.many] = arrays = [_array_of(op, op.many, x) for x in parts]
+        return raw, None
+    upcast = op.kind.half == "upcast"
+    for i in op.arrays:
+        x = args[i]
+        if x is None:
+            continue
+        a = raw[i] = _array_of(op, i, x)
+        if upcast and a.dtype in _HALF:
+            half = half or a.dtype
+            raw[i] = a.astype(_F32)
+    return raw, half
+
+
+def _array_of(op: Op, i: int, x: Any) -> Any:
+    if not isinstance(x, TensorBase):
+        raise _wrong_type(op, i, x)
+    return x._array
+
+
+def _number(op: Op, i: int, x: Any, dt: Any) -> Any:
+    if isinstance(x, np.generic):
+        x = x.item()
+    if not isinstance(x, _NUMBERS):
+        raise _wrong_type(op, i, x)
+    if dt.kind in "iu":
+        return np.asarray(x).astype(dt)[()]
+    return x
+
+
+# ---------------------------------------------------------------- apply
+
+
+def apply(op: Op, args: tuple[Any, ...]) -> Any:
+    """Compute an operator on tensors, and record it if a gradient is wanted."""
+    flags = 0
+    for x in args[op.many] if op.many >= 0 else [args[i] for i in op.arrays]:
+        if isinstance(x, TensorBase):
+            flags |= x._flags
+    if flags & OVERRIDE:
+        return overridden(op, args)
+    if flags & STALE:
+        flags = refresh_all(op, args)
+    raw, half = raw_arguments(op, args)
+    results = compute(op, raw, args)
+    mode = current()
+    recording = flags & 1 and mode.grad and op.kind.differentiable
+    if results.__class__ is tuple or results.__class__ is list:
+        return many_results(op, args, results, half, recording, mode)
+    if results.__class__ is not _ndarray:
+        results = to_array(results)
+    if half is not None and results.dtype is _F32:
+        results = results.astype(half)
+    out = wrap(results)
+    if recording and results.dtype.kind in "fcV":
+        record(op, args, out, mode)
+    if op.kind.view:
+        register_view(out, first_tensor(op, args), op, args, mode, 0)
+    elif mode.inference:
+        out._flags |= INFERENCE
+    return out
+
+
+def compute(op: Op, raw: list[Any], args: tuple[Any, ...]) -> Any:
+    """Run the body; an error of the array library becomes the user's error."""
+    arrays = raw[op.many] if op.many >= 0 else [raw[i] for i in op.arrays]
+    namespace = namespace_of(next((a for a in arrays if hasattr(a, "dtype")), None))
+    body = op.body
+    where: Any = namespace if op.recorded_body else namespace.np
+    token = hush()
+    try:
+        if op.positional == len(raw):
+            return body(where, *raw)
+        return body(where, *raw[: op.positional], **dict(zip(op.params[op.positional :], raw[op.positional :], strict=True)))
+    except WengertError:
+        raise
+    except (ValueError, TypeError, np.exceptions.AxisError) as error:
+        raise explained(op, args, error) from error
+    finally:
+        restore(token)
+
+
+def explained(op: Op, args: tuple[Any, ...], error: Exception) -> Exception:
+    """torch's error for what the array library refused."""
+    if isinstance(op.kind, Elementwise):
+        broadcast_shapes(*[x._array.shape for x in op.values(args) if isinstance(x, TensorBase)])
+    classes = {x._array.__class__ for x in op.values(args) if isinstance(x, TensorBase)}
+    if len(classes) > 1:
+        return DeviceError(
+            f"Expected all tensors to be on the same device, but found at least two devices in {op.name}()"
+        )
+    if isinstance(error, TypeError):
+        kinds = ", ".join(str(dtypes.of(x._array.dtype)) for x in op.values(args) if isinstance(x, TensorBase))
+        return core_dtype_error(op, kinds, error)
+    return RuntimeError(f"{op.name}(): {error}")
+
+
+def core_dtype_error(op: Op, kinds: str, error: Exception) -> Exception:
+    """An operator that has no meaning for a dtype."""
+    name = dtypes.scalar_name(getattr(dtypes, kinds.split(", ")[0].replace("torch.", ""), dtypes.float32))
+    return NotImplementedError(f"\"{op.name}\" not implemented for '{name}' (given {kinds}: {error})")
+
+
+def first_tensor(op: Op, args: tuple[Any, ...]) -> Any:
+    """The tensor that an in-place form writes and a view looks at."""
+    return args[op.many][0] if op.many >= 0 else args[op.arrays[0]]
+
+
+def refresh_all(op: Op, args: tuple[Any, ...]) -> int:
+    """Bring stale views among the arguments up to date; the joined flags."""
+    flags = 0
+    for x in op.values(args):
+        if isinstance(x, TensorBase):
+            if x._flags & STALE:
+                refresh(x)
+            flags |= x._flags
+    return flags
+
+
+def overridden(op: Op, args: tuple[Any, ...]) -> Any:
+    """Hand the call to a tensor class with its own `__torch_function__` (set by floor 5)."""
+    return OVERRIDES["handler"](op, args)
+
+
+OVERRIDES: dict[str, Any] = {}
+
+
+# ---------------------------------------------------------------- record
+
+
+def node_class_of(op: Op, many: bool) -> Any:
+    """The node class of an operator, named as torch names it."""
+    if op.node_class is None:
+        base = ManyNode if many else OpNode
+        space = {"__slots__": (), "op": op, "__doc__": f"Recorded {op.name}."}
+        op.node_class = type(op.backward_name, (base,), space)
+    return op.node_class
+
+
+def record(op: Op, args: tuple[Any, ...], out: Any, mode: Any, depth: int = 4) -> Any:
+    """Make the node of a one-result operator and hang it on `out`."""
+    node = core._new(node_class_of(op, False))
+    fill(node, op, args, out)
+    attach(node, out, depth)
+    save(node, op, args, out)
+    if mode is not PLAIN:
+        dressed(node, mode)
+    return node
+
+
+def fill(node: Any, op: Op, args: tuple[Any, ...], out: Any) -> None:
+    """Edges, attributes and what the gradients must be fitted to."""
+    inputs, fit, plain = [], [], True
+    elementwise = isinstance(op.kind, Elementwise)
+    view = op.kind.view
+    result = None if out is None else out._array
+    for x in op.values(args):
+        if not isinstance(x, TensorBase):
+            inputs.append(None)
+            fit.append((0, None, None))
+            continue
+        flags = x._flags
+        wanted = flags & 1 and x._array.dtype.kind in "fcV"
+        inputs.append(x._node if wanted else None)
+        a = x._array
+        nr = flags >> NR_SHIFT
+        if elementwise and a.shape == result.shape and a.dtype == result.dtype or view:
+            fit.append((nr, None, None))
+            plain = plain and not nr
+        else:
+            fit.append((nr, a.shape, a.dtype))
+            plain = False
+    node.inputs = tuple(inputs)
+    node.fit = None if plain else tuple(fit)
+    tensors = (op.many,) if op.many >= 0 else op.arrays
+    node.args = tuple(
+        None if i in tensors and (i == op.many or isinstance(x, TensorBase)) else x for i, x in enumerate(args)
+    )
+    if op.many >= 0:
+        node.shape = [x._array.shape for x in args[op.many]]
+    else:
+        node.shape = first_tensor(op, args)._array.shape if isinstance(first_tensor(op, args), TensorBase) else None
+
+
+def save(node: Any, op: Op, args: tuple[Any, ...], out: Any, original: Any = None) -> None:
+    """Keep what the rules of the wanted inputs mention.
+
+    `original` stands for the first tensor when it is about to be overwritten in place.
+    """
+    if not op.saves:
+        node.saved, node.versions = (), None
+        return
+    wanted: set[int] = set()
+    if op.many >= 0:
+        wanted.update(op.saves)
+    else:
+        for target, needs in zip(node.inputs, op.saves_for, strict=True):
+            if target is not None:
+                wanted |= needs
+    saved, versions, dirty = [], [], False
+    first = (op.arrays[0] + FIRST) if op.arrays else -1
+    for position in op.saves:
+        version: Any = 0
+        if position not in wanted:
+            value = None
+        elif position == RESULT:
+            value = tuple(Result(x, nr) for nr, x in enumerate(out)) if out.__class__ is tuple else Result(out)
+        else:
+            value = args[position - FIRST]
+            if original is not None and position == first:
+                value = original
+            if value.__class__ is list or value.__class__ is tuple:
+                value = list(value)
+                version = [0 if x._vc is None else x._vc.n for x in value]
+                dirty = True
+            elif not isinstance(value, TensorBase):
+                value = None
+            elif value._vc is not None:
+                version = value._vc.n
+                dirty = dirty or version != 0
+        saved.append(value)
+        versions.append(version)
+    node.saved = tuple(saved)
+    node.versions = tuple(versions) if dirty else None
+
+
+def many_results(op: Op, args: Any, results: Any, half: Any, recording: Any, mode: Any) -> Any:
+    """Wrap and record the results of an operator with several."""
+    outs = []
+    for a in results:
+        a = to_array(a)
+        outs.append(wrap(a.astype(half) if half is not None and a.dtype is _F32 else a))
+    differentiable = [x._array.dtype.kind in "fcV" for x in outs]
+    if recording and any(differentiable):
+        node = core._new(node_class_of(op, True))
+        node.outputs = len(outs)
+        node.metas = tuple((x._array.shape, x._array.dtype) if d else None for x, d in zip(outs, differentiable, strict=True))
+        fill(node, op, args, None)
+        holder = wrap(None)
+        attach(node, holder, 4)
+        for nr, (x, d) in enumerate(zip(outs, differentiable, strict=True)):
+            if d:
+                x._node, x._flags = node, 1 | nr << NR_SHIFT
+        save(node, op, args, tuple(outs))
+        if mode is not PLAIN:
+            dressed(node, mode)
+    if op.kind.view:
+        for nr, x in enumerate(outs):
+            register_view(x, first_tensor(op, args), op, args, mode, nr, many=True)
+    elif mode.inference:
+        for x in outs:
+            x._flags |= INFERENCE
+    return tuple(outs)
+
+
+def dressed(node: Any, mode: Any) -> None:
+    """What modes other than the plain one do to a new node."""
+    if mode.hooks and node.saved:
+        pack_saved(node, mode.hooks[-1])
+    if mode.anomaly:
+        ANOMALY["note"](node)
+
+
+ANOMALY: dict[str, Any] = {}
+
+
+def pack_saved(node: Any, hooks: tuple[Callable[[Any], Any], Callable[[Any], Any]]) -> None:
+    """Replace a node's saved values by what the pack hook makes of them."""
+    pack, unpack = hooks
+
+    def packed(value: Any) -> Any:
+        own = value.__class__ is Result
+        tensor = value
+        if own:
+            tensor = wrap(value._array)
+            tensor._vc = value._vc
+        with_no_grad = core.MODE.set(current().but(grad=False))
+        try:
+            made = pack(tensor)
+        finally:
+            core.MODE.reset(with_no_grad)
+        return Packed(made, unpack, own, value.nr if own else 0, value._vc)
+
+    def each(value: Any) -> Any:
+        if value is None or value.__class__ is Packed:
+            return value
+        if value.__class__ is tuple or value.__class__ is list:
+            return value.__class__(None if x is None else packed(x) for x in value)
+        return packed(value)
+
+    node.saved = tuple(each(value) for value in node.saved)
+
+
+# ---------------------------------------------------------------- callables
+
+
+def make_call(op: Op) -> Callable[..., Any]:
+    """The function of an operator: `call(*args, out=None, **kwargs)`."""
+    if isinstance(op.kind, Composite):
+        return composite_call(op)
+    count = len(op.params)
+    ints = tuple(op.ints)
+    spread = op.positional - 1 if op.variadic else -1
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        out = kwargs.pop("out", None) if kwargs else None
+        if spread >= 0 and len(args) > spread:
+            args = gathered(args, spread)
+        if kwargs or len(args) != count:
+            args = bind(op, args, kwargs)
+        if ints:
+            args = tuple(integers(x) if i in ints else x for i, x in enumerate(args))
+        if out is not None:
+            return OUT["apply"](op, args, call, out)
+        return apply(op, args)
+
+    return named(call, op)
+
+
+def gathered(args: tuple[Any, ...], spread: int) -> tuple[Any, ...]:
+    """`permute(x, 2, 0, 1)` as `permute(x, (2, 0, 1))`."""
+    last = args[spread]
+    if len(args) == spread + 1 and (isinstance(last, (tuple, list)) or last is None):
+        return args
+    return (*args[:spread], args[spread:])
+
+
+def composite_call(op: Op) -> Callable[..., Any]:
+    """The function of an operator written in others."""
+    body, count = op.body, op.positional
+    spread = count - 1 if op.variadic else -1
+    params = op.params
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if spread >= 0 and len(args) > spread:
+            args = gathered(args, spread)
+        if kwargs:
+            out = kwargs.pop("out", None)
+            for given in kwargs.keys() - set(params):
+                own = _ALIASES.get(given)
+                if own is None or own not in params:
+                    raise ArgumentError(
+                        f"{op.name}() got an unexpected keyword argument '{given}'; it is {signature_text(op)}"
+                    )
+                kwargs[own] = kwargs.pop(given)
+            if out is not None:
+                return OUT["apply"](op, bind(op, args, kwargs), partial_call(op), out)
+        return body(RECORDED, *args, **kwargs)
+
+    return named(call, op)
+
+
+def partial_call(op: Op) -> Callable[..., Any]:
+    """A composite called with its full argument tuple."""
+    names = op.params[op.positional :]
+    return lambda *args: op.body(
+        RECORDED, *args[: op.positional], **dict(zip(names, args[op.positional :], strict=True))
+    )
+
+
+def named(call: Any, op: Op) -> Any:
+    """Give a generated function its operator's name and documentation."""
+    call.__name__ = call.__qualname__ = op.name
+    call.__doc__ = op.doc
+    call.op = op
+    return call
+
+
+OUT: dict[str, Any] = {}
+
+
+def install(op: Op) -> None:
+    """Make an operator callable: in rules, and as the general form of a hot one."""
+    call = make_call(op)
+    op.call = call
+    setattr(GENERAL, op.name, call)
+    hot = getattr(core, op.name, None) if op.name in core.HOT else None
+    setattr(RECORDED, op.name, call if hot is None or op.name in ("sum", "mean", "t") else hot)
+    for node_class in core.HOT.get(op.name, ()):
+        node_class.op = op
+
+
+def install_all() -> None:
+    """Make every registered operator callable."""
+    for op in REGISTRY.values():
+        if op.call is None:
+            install(op)

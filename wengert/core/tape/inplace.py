@@ -1,0 +1,170 @@
+"""In-place and `out=` forms: made for every record that has them.
+
+`x.sin_()` computes the record, checks that the result may be stored in x, writes it,
+counts a version and makes the operation x's new history.  A failed call leaves x as it was.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from wengert.core.arrays import dtype as dtypes
+from wengert.core.base.errors import AliasError, DtypeError, GraphError, InferenceError, ShapeError
+from wengert.core.operators.record import FIRST, Op
+from wengert.core.tape import core
+from wengert.core.tape.core import ManyNode, OpNode, TensorBase, attach, to_array, wrap
+from wengert.core.tape.dispatch import (
+    INFERENCE,
+    OVERRIDE,
+    STALE,
+    compute,
+    dressed,
+    fill,
+    first_tensor,
+    node_class_of,
+    overridden,
+    raw_arguments,
+    refresh_all,
+    save,
+)
+from wengert.core.tape.modes import OFF, PLAIN, current, enter, leave
+from wengert.core.tape.views import check_inplace, counter_of, mark_views_stale, rebase, written
+
+
+def apply_inplace(op: Op, args: tuple[Any, ...], depth: int = 3) -> Any:
+    """Compute an operator and store its result in its first tensor."""
+    x = first_tensor(op, args)
+    flags = 0
+    for value in op.values(args):
+        if isinstance(value, TensorBase):
+            flags |= value._flags
+    if flags & OVERRIDE:
+        return overridden(op, args)
+    if flags & STALE:
+        flags = refresh_all(op, args)
+    mode = current()
+    if x._flags & INFERENCE and not mode.inference:
+        raise InferenceError(
+            "Inplace update to inference tensor outside InferenceMode is not allowed. You can make a clone to get a "
+            "normal tensor before doing inplace update."
+        )
+    if mode.grad:
+        check_inplace(x, mode)
+    raw, _ = raw_arguments(op, args)
+    result = to_array(compute(op, raw, args))
+    check_storable(op, x._array, result)
+    recording = flags & 1 and mode.grad and op.kind.differentiable and x._array.dtype.kind in "fcV"
+    node = None
+    if recording:
+        node = recorded_write(op, args, x, mode, depth)
+    store(x._array, result)
+    written(x, depth)
+    if node is not None:
+        if op.saves:
+            refresh_saved_result(node, op, x)
+        rebase(x, node)
+    else:
+        mark_views_stale(counter_of(x))
+    return x
+
+
+def recorded_write(op: Op, args: tuple[Any, ...], x: Any, mode: Any, depth: int) -> Any:
+    """The node of an in-place operation, before anything is written."""
+    node = core._new(node_class_of(op, False))
+    fill(node, op, args, x)
+    holder = wrap(x._array)
+    attach(node, holder, depth + 1)
+    needed = op.arrays and any(
+        op.arrays[0] + FIRST in needs
+        for target, needs in zip(node.inputs, op.saves_for, strict=False)
+        if target is not None
+    )
+    save(node, op, args, holder, wrap(x._array.copy()) if needed else None)
+    if mode is not PLAIN:
+        dressed(node, mode)
+    return node
+
+
+def refresh_saved_result(node: Any, op: Op, x: Any) -> None:
+    """A saved result is x itself after the write: share its counter and version."""
+    for value in node.saved:
+        if value.__class__ is core.Result:
+            value._array, value._vc = x._array, counter_of(x)
+            value.version = x._vc.n
+
+
+def check_storable(op: Op, target: Any, result: Any) -> None:
+    """May `result` be stored in `target`?  torch's words if not."""
+    if result.shape != target.shape:
+        raise ShapeError(
+            f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(result.shape)}; "
+            f"{op.name}_() stores its result in its first tensor"
+        )
+    if result.dtype != target.dtype and op.promote != "none":
+        given, wanted = dtypes.of(result.dtype), dtypes.of(target.dtype)
+        if not dtypes.can_cast(given, wanted):
+            raise DtypeError(
+                f"result type {dtypes.scalar_name(given)} can't be cast to the desired output type "
+                f"{dtypes.scalar_name(wanted)}; {op.name}_() cannot store {given} in a {wanted} tensor"
+            )
+    check_writable(target)
+
+
+def check_writable(target: Any) -> None:
+    """Refuse memory in which one place stands for several elements."""
+    strides = getattr(target, "strides", ())
+    if 0 in strides and any(s == 0 and n > 1 for s, n in zip(strides, target.shape, strict=True)):
+        raise AliasError(
+            "unsupported operation: more than one element of the written-to tensor refers to a single memory "
+            "location. Please clone() the tensor before performing the operation."
+        )
+
+
+def store(target: Any, value: Any) -> None:
+    """target[...] = value, complex to real dropping the imaginary part."""
+    if value.dtype.kind == "c" and target.dtype.kind != "c":
+        value = value.real
+    np.copyto(target, value, casting="unsafe")
+
+
+def apply_out(op: Op, args: tuple[Any, ...], call: Any, out: Any) -> Any:
+    """Compute without recording and store in `out`, resized if its shape is another."""
+    outs = out if isinstance(out, (tuple, list)) else (out,)
+    mode = current()
+    if mode.grad:
+        wants = any(isinstance(x, TensorBase) and x._flags & 1 for x in op.values(args))
+        if wants or any(x._flags & 1 for x in outs):
+            raise GraphError(
+                f"{op.name}(): functions with out=... arguments don't support automatic differentiation, but one of "
+                "the arguments requires grad."
+            )
+    token = enter(mode.but(grad=False) if mode is not PLAIN else OFF)
+    try:
+        results = call(*args)
+    finally:
+        leave(token)
+    values = results if isinstance(results, (tuple, list)) else (results,)
+    for target, value in zip(outs, values, strict=True):
+        check_out(op, target, value)
+    for target, value in zip(outs, values, strict=True):
+        if target._array.shape != value._array.shape:
+            target._array = np.empty(value._array.shape, target._array.dtype)
+        store(target._array, value._array)
+        written(target, 3)
+    return type(results)(outs) if isinstance(results, list) else (tuple(outs) if isinstance(out, (tuple, list)) else out)
+
+
+def check_out(op: Op, target: Any, value: Any) -> None:
+    """May a result be stored in an `out=` tensor?"""
+    given, wanted = dtypes.of(value._array.dtype), dtypes.of(target._array.dtype)
+    if given is not wanted and not dtypes.can_cast(given, wanted):
+        raise DtypeError(
+            f"result type {dtypes.scalar_name(given)} can't be cast to the desired output type "
+            f"{dtypes.scalar_name(wanted)}; {op.name}() computes {given}, out= is {wanted}"
+        )
+    check_writable(target._array)
+
+
+__all__ = ["ManyNode", "OpNode", "apply_inplace", "apply_out"]

@@ -1,0 +1,319 @@
+"""Views: who shares memory with whom, and how an in-place write rewrites history.
+
+A differentiable view keeps its base and the chain of view operators that leads there.
+When memory is written in place, the base's history becomes the write (CopySlices if
+the write went through a view), and every view of it is marked stale; a stale view gets
+a new node on the base's new history when it is next looked at.
+"""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any
+
+from wengert.core.base.errors import GraphError
+from wengert.core.operators.raw import namespace_of
+from wengert.core.tape.core import (
+    NR_SHIFT,
+    RECORDED,
+    AccumulateGrad,
+    Node,
+    TensorBase,
+    VersionCounter,
+    _new,
+    attach,
+    fit_raw,
+    fit_recorded,
+    node_name,
+    to_array,
+)
+
+STALE, INFERENCE = 2, 4
+DEFAULT, MULTIPLE, NO_GRAD, CUSTOM, INFERENCE_MADE = range(5)
+
+
+class Extra:
+    """What few tensors have: a view's descent, a retained gradient, marks."""
+
+    __slots__ = ("view", "grad", "retains", "marks")
+
+    def __init__(self) -> None:
+        self.view: ViewInfo | None = None
+        self.grad: Any = None
+        self.retains = False
+        self.marks: dict[str, Any] | None = None
+
+
+class Link:
+    """One view operator: its record, its attributes, which of its results, the shape it was given."""
+
+    __slots__ = ("op", "args", "nr", "shape", "outputs")
+
+    def __init__(self, op: Any, args: tuple[Any, ...], nr: int, shape: Any, outputs: int) -> None:
+        self.op, self.args, self.nr, self.shape, self.outputs = op, args, nr, shape, outputs
+
+    def replay(self, m: Any, x: Any) -> Any:
+        """The same view of another base."""
+        args = [x if i == self.op.arrays[0] else a for i, a in enumerate(self.args)]
+        names = self.op.params[self.op.positional :]
+        out = getattr(m, self.op.name)(
+            *args[: self.op.positional], **dict(zip(names, args[self.op.positional :], strict=True))
+        )
+        return out[self.nr] if isinstance(out, (tuple, list)) else out
+
+    def transpose(self, m: Any, g: Any, like: Any) -> Any:
+        """Gradient of the link's input from that of its output."""
+        if self.outputs:
+            g = tuple(g if k == self.nr else None for k in range(self.outputs))
+        return self.op.rules[0]([m, g, None, self.shape, *self.args])
+
+
+class ViewInfo:
+    """Where a view comes from: its base, the links from there, how it was made."""
+
+    __slots__ = ("base", "chain", "creation")
+
+    def __init__(self, base: Any, chain: tuple[Link, ...], creation: int) -> None:
+        self.base, self.chain, self.creation = base, chain, creation
+
+
+def extra_of(x: Any) -> Extra:
+    """The tensor's extra record, made on demand."""
+    if x._extra is None:
+        x._extra = Extra()
+    return x._extra
+
+
+def counter_of(x: Any) -> VersionCounter:
+    """The tensor's version counter, made on demand."""
+    if x._vc is None:
+        x._vc = VersionCounter()
+    return x._vc
+
+
+def view_info(x: Any) -> ViewInfo | None:
+    """How a differentiable view came to be; None for other tensors."""
+    return None if x._extra is None else x._extra.view
+
+
+def register_view(out: Any, source: Any, op: Any, args: Any, mode: Any, nr: int, many: bool = False) -> None:
+    """Make `out` known as a view of `source` by `op`."""
+    if mode.inference and source._flags & INFERENCE:
+        out._flags |= INFERENCE
+        return
+    if not shares_memory(out, source):
+        return
+    position = op.arrays[0]
+    plain = tuple(None if i == position else a for i, a in enumerate(args))
+    outputs = out._node.outputs if many and out._node is not None else (-1 if many else 0)
+    link_view(out, source, Link(op, plain, nr, source._array.shape, outputs), mode, MULTIPLE if many else DEFAULT)
+
+
+def shares_memory(out: Any, source: Any) -> bool:
+    """Views are made by operators that return a window on their input, except where they must copy."""
+    a, b = out._array, source._array
+    if a is b:
+        return True
+    base = a.base
+    while base is not None and base is not b:
+        if base is b.base:
+            return True
+        base = getattr(base, "base", None)
+    return base is b or not hasattr(a, "base")
+
+
+def link_view(out: Any, source: Any, link: Any, mode: Any, creation: int) -> None:
+    """Hang a view on its base and on the base's list of views."""
+    above = view_info(source)
+    if creation == DEFAULT and not mode.grad:
+        creation = NO_GRAD
+    if above is not None and creation == DEFAULT:
+        creation = above.creation
+    base = source if above is None else above.base
+    chain = (link,) if above is None else (*above.chain, link)
+    extra_of(out).view = ViewInfo(base, chain, creation)
+    vc = out._vc = counter_of(source)
+    views = vc.views
+    if views is None:
+        vc.views = [weakref.ref(out)]
+    else:
+        if len(views) >= 16 and not len(views) & (len(views) - 1):
+            views[:] = [ref for ref in views if ref() is not None]
+        views.append(weakref.ref(out))
+
+
+def refresh(x: Any) -> None:
+    """Give a stale view a node on its base's present history."""
+    x._flags &= ~STALE
+    info = view_info(x)
+    if info is None or not info.base._flags & 1:
+        return
+    node = _new(AsStridedBackward0)
+    base = info.base
+    node.inputs = (base._node,)
+    nr = base._flags >> NR_SHIFT
+    node.fit = ((nr, None, None),) if nr else None
+    node.saved, node.versions = (), None
+    node.chain = info.chain
+    node.base_shape = base._array.shape
+    keep = x._flags & 0xFE
+    attach(node, x, 3)
+    x._flags |= keep
+
+
+def mark_views_stale(vc: VersionCounter, but: Any = None) -> None:
+    """After a write: every live view must look at its base again."""
+    if vc.views:
+        for ref in vc.views:
+            view = ref()
+            if view is not None and view is not but:
+                view._flags |= STALE
+
+
+class AsStridedBackward0(Node):
+    """A view made anew on rewritten history: the chain of its view operators."""
+
+    __slots__ = ("chain", "base_shape")
+
+    def vjp(self, g: Any) -> Any:
+        return (self.transposed(namespace_of(g), g),)
+
+    def vjp_recorded(self, g: Any) -> Any:
+        return (self.transposed(RECORDED, g),)
+
+    def transposed(self, m: Any, g: Any) -> Any:
+        """The links' transposes, last first."""
+        for link in reversed(self.chain):
+            g = link.transpose(m, g, None)
+        return g
+
+
+class CopySlices(Node):
+    """A write through a view, seen from the base: outside the window nothing changed."""
+
+    __slots__ = ("chain", "inner")
+
+    def vjp(self, g: Any) -> Any:
+        base = to_array(g).copy()
+        window = base
+        m = namespace_of(base)
+        for link in self.chain:
+            window = link.replay(m, window)
+        inner = self.inner
+        grads = list(inner.vjp(window.copy()))
+        first = grads[0] if inner.inputs[0] is not None else None
+        if first is None:
+            window[...] = 0
+        else:
+            window[...] = fit_raw(to_array(first), window.shape, window.dtype)
+        return (base, *grads[1:])
+
+    def vjp_recorded(self, g: Any) -> Any:
+        base = RECORDED.clone(g)
+        window = base
+        for link in self.chain:
+            window = link.replay(RECORDED, window)
+        inner = self.inner
+        grads = list(inner.vjp_recorded(RECORDED.clone(window)))
+        first = grads[0] if inner.inputs[0] is not None else None
+        if first is None:
+            window.zero_()
+        else:
+            window.copy_(fit_recorded(first, window._array.shape, window._array.dtype))
+        return (base, *grads[1:])
+
+    def release(self) -> None:
+        self.inner.release()
+
+
+def check_inplace(x: Any, mode: Any) -> None:
+    """Refuse writes that would falsify gradients, in torch's words."""
+    if not mode.grad:
+        return
+    info = view_info(x)
+    node = x._node
+    if info is None:
+        if x._flags & 1 and node.__class__ is AccumulateGrad:
+            raise GraphError("a leaf Variable that requires grad is being used in an in-place operation.")
+        return
+    base = info.base
+    if base._flags & 1 and base._node.__class__ is AccumulateGrad:
+        raise GraphError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+    if info.creation != DEFAULT:
+        check_creation(x, info)
+
+
+_WHY = {
+    MULTIPLE: "This view is the output of a function that returns multiple views. Such functions do not allow the "
+    "output views to be modified inplace. You should replace the inplace operation by an out-of-place one.",
+    NO_GRAD: "A view was created in no_grad mode and is being modified inplace with grad mode enabled. Given that this "
+    "use case is ambiguous and error-prone, it is forbidden. You can clarify your code by moving both the view and "
+    "the inplace either both inside the no_grad block (if you don't want the inplace to be tracked) or both outside "
+    "(if you want the inplace to be tracked).",
+    CUSTOM: "This view was created inside a custom Function (or because an input was returned as-is) and the autograd "
+    "logic to handle view+inplace would override the custom backward associated with the custom Function, leading to "
+    "incorrect gradients. This behavior is forbidden. You can fix this by cloning the output of the custom Function.",
+    INFERENCE_MADE: "A view was created in inference mode and is being modified inplace with grad mode enabled.",
+}
+
+
+def check_creation(x: Any, info: ViewInfo) -> None:
+    """In-place writes through views that autograd cannot follow."""
+    if not (x._flags & 1 or info.base._flags & 1):
+        return
+    if info.creation == NO_GRAD and x._node is None:
+        raise GraphError(_WHY[NO_GRAD])
+    if info.creation in (MULTIPLE, CUSTOM):
+        nr = x._flags >> NR_SHIFT
+        name = node_name(x._node) if x._node is not None else "a function"
+        raise GraphError(f"Output {nr} of {name} is a view and is being modified inplace. {_WHY[info.creation]}")
+    if info.creation == INFERENCE_MADE:
+        raise GraphError(_WHY[INFERENCE_MADE])
+
+
+def written(x: Any, depth: int) -> None:
+    """Count a write into x's memory and note where the user asked for it."""
+    vc = counter_of(x)
+    vc.n += 1
+    holder = _new(Node)
+    attach(holder, _new(TensorBase), depth + 1)
+    vc.code, vc.lasti = holder.code, holder.lasti
+
+
+def rebase(x: Any, node: Any) -> None:
+    """x was written by `node`: make that its history, and its base's if x is a view."""
+    info = view_info(x)
+    vc = counter_of(x)
+    if info is None:
+        move_retained(x)
+        x._node = node
+        x._flags = x._flags & 0xFE | 1
+        mark_views_stale(vc)
+        return
+    base = info.base
+    outer = _new(CopySlices)
+    outer.inputs = (base._node if base._flags & 1 else None, *node.inputs[1:])
+    nr = base._flags >> NR_SHIFT
+    tail = node.fit[1:] if node.fit is not None else tuple((0, None, None) for _ in node.inputs[1:])
+    outer.fit = ((nr, None, None), *tail)
+    outer.saved, outer.versions = (), None
+    outer.chain, outer.inner = info.chain, node
+    holder = _new(TensorBase)
+    attach(outer, holder, 3)
+    outer.code, outer.lasti = node.code, node.lasti
+    move_retained(base)
+    base._node = outer
+    base._flags = base._flags & 0xFE | 1
+    x._flags |= STALE | 1
+    mark_views_stale(vc)
+
+
+def move_retained(x: Any) -> None:
+    """A retained gradient follows its tensor to the new history (done when it is asked for again)."""
+    extra = x._extra
+    if extra is not None and extra.retains and x._node is not None and x._node.extra is not None:
+        retained = x._node.extra.retained
+        for nr, ref in list(retained.items()):
+            if ref() is x:
+                del retained[nr]
+        extra.retains = "moved"

@@ -1,0 +1,1 @@
+"""Tensors: the class, views, indexing, creation and printing."""

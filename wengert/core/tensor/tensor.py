@@ -1,0 +1,291 @@
+"""The tensor: an array that remembers how it was made.  No mathematics here.
+
+Operators, methods and in-place forms are made from the registry (methods.py).
+"""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from wengert.core.arrays import device as devices
+from wengert.core.arrays import dtype as dtypes
+from wengert.core.arrays.shape import Size
+from wengert.core.base.errors import ArgumentError, GraphError
+from wengert.core.tape import core
+from wengert.core.tape.backward import backward as run_backward
+from wengert.core.tape.core import NR_SHIFT, AccumulateGrad, TensorBase, VersionCounter, wrap
+from wengert.core.tape.views import STALE, counter_of, extra_of, refresh, view_info
+
+_of = dtypes.FROM_NUMPY
+_size = Size._of if hasattr(Size, "_of") else Size
+
+
+class Tensor(TensorBase):
+    """A multi-dimensional array of one dtype on one device that can record its history.
+
+    Made by `tensor(data)`, by operators, or in the legacy form `Tensor(2, 3)` (uninitialised
+    floats of that shape) and `Tensor([1.0, 2.0])`.
+    """
+
+    # ------------------------------------------------------------ what it holds
+
+    @property
+    def shape(self) -> Size:
+        """Lengths of the dims."""
+        return Size(self._array.shape)
+
+    @property
+    def dtype(self) -> dtypes.dtype:
+        """Type of the elements."""
+        return _of[self._array.dtype]
+
+    @property
+    def ndim(self) -> int:
+        """Number of dims."""
+        return self._array.ndim
+
+    @property
+    def device(self) -> devices.device:
+        """Where the elements are."""
+        return DEVICE_OF.get(self._array.__class__, cpu_device)(self._array)
+
+    # ------------------------------------------------------------ history
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether operations on this tensor are recorded."""
+        if self._flags & STALE:
+            refresh(self)
+        return bool(self._flags & 1)
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Any:
+        """Set `requires_grad` of a leaf; returns the tensor.
+
+        Raises: GraphError for integer dtypes, and when a non-leaf should stop requiring gradients.
+        """
+        if requires_grad:
+            if self._flags & 1:
+                return self
+            if self._array.dtype.kind not in "fcV":
+                raise GraphError(
+                    "only Tensors of floating point and complex dtype can require gradients; "
+                    f"this tensor has dtype {self.dtype}"
+                )
+            grad = None if self._extra is None else self._extra.grad
+            node = self._node = AccumulateGrad(self)
+            node.grad = grad
+            self._flags |= 1
+        elif self._flags & 1:
+            node = self._node
+            if node.__class__ is not AccumulateGrad:
+                raise GraphError(
+                    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
+                    "in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
+                )
+            if node.grad is not None:
+                extra_of(self).grad = node.grad
+            self._node = None
+            self._flags &= ~1
+        return self
+
+    @property
+    def grad_fn(self) -> Any:
+        """The node that made this tensor; None for a leaf."""
+        if self._flags & STALE:
+            refresh(self)
+        node = self._node
+        return None if node.__class__ is AccumulateGrad else node
+
+    @property
+    def is_leaf(self) -> bool:
+        """True unless an operation on tensors that require gradients made it."""
+        return self.grad_fn is None
+
+    @property
+    def output_nr(self) -> int:
+        """Which result of its node this tensor is."""
+        return self._flags >> NR_SHIFT
+
+    @property
+    def _version(self) -> int:
+        vc = self._vc
+        return 0 if vc is None else vc.n
+
+    @property
+    def _base(self) -> Any:
+        info = view_info(self)
+        return None if info is None else info.base
+
+    def _is_view(self) -> bool:
+        return view_info(self) is not None
+
+    # ------------------------------------------------------------ gradients
+
+    @property
+    def grad(self) -> Any:
+        """Accumulated gradient of a leaf, or of a non-leaf that retains it; else None."""
+        node = self._node
+        if node.__class__ is AccumulateGrad:
+            return node.grad
+        return None if self._extra is None else self._extra.grad
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        if value is not None:
+            check_assigned(self, value)
+        node = self._node
+        if node.__class__ is AccumulateGrad:
+            node.grad = value
+        elif value is not None or self._extra is not None:
+            extra_of(self).grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self.grad = None
+
+    def backward(
+        self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
+    ) -> None:
+        """Add d(self . gradient)/d(leaf) to `.grad` of every leaf that self depends on."""
+        run_backward(self, gradient, retain_graph, create_graph, inputs)
+
+    def retain_grad(self) -> None:
+        """Keep this non-leaf's gradient in `.grad` at the next backward."""
+        if not self.requires_grad:
+            raise GraphError("can't retain_grad on Tensor that has requires_grad=False")
+        if self.is_leaf:
+            return
+        extra = extra_of(self)
+        extra.retains = True
+        core.extra_of(self._node).retained[self.output_nr] = weakref.ref(self)
+
+    @property
+    def retains_grad(self) -> bool:
+        """True for a non-leaf on which `retain_grad` was called."""
+        return not self.is_leaf and self._extra is not None and bool(self._extra.retains)
+
+    def detach(self) -> Any:
+        """The same memory without history; in-place writes are still counted for both."""
+        out = wrap(self._array)
+        out._vc = counter_of(self)
+        return out if self.__class__ is core.Tensor else as_class(out, self.__class__)
+
+    def detach_(self) -> Any:
+        """Forget the history of this tensor; it becomes a leaf that requires no gradient."""
+        if self._is_view():
+            raise GraphError(
+                "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for "
+                "training, and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence "
+                "detach_() cannot be called on these gradients. To fix this error, please refer to the "
+                "Optimizer.zero_grad() function in torch/optim/optimizer.py as a solution."
+            )
+        self._node = None
+        self._flags &= 0xFE
+        return self
+
+    @property
+    def data(self) -> Any:
+        """The same memory with no history and its own version count: writes are not noticed."""
+        out = wrap(self._array)
+        return out if self.__class__ is core.Tensor else as_class(out, self.__class__)
+
+    @data.setter
+    def data(self, value: Any) -> None:
+        if not isinstance(value, TensorBase):
+            raise ArgumentError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        self._array = value._array
+        if self._node.__class__ is AccumulateGrad:
+            self._node.array = value._array
+
+    # ------------------------------------------------------------ hooks
+
+    def register_hook(self, hook: Callable[[Any], Any]) -> Any:
+        """Call `hook(gradient)` when this tensor's gradient is known; a returned tensor replaces it."""
+        if not self.requires_grad:
+            raise GraphError("cannot register a hook on a tensor that doesn't require gradient")
+        node = self._node
+        if node.__class__ is AccumulateGrad:
+            node.hooks = node.hooks if node.hooks is not None else {}
+            return Handle(node.hooks, hook)
+        return Handle(core.extra_of(node).tensor_hooks, (self.output_nr, hook))
+
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Any], None]) -> Any:
+        """Call `hook(self)` after a gradient was added to this leaf's `.grad`."""
+        if not self.requires_grad:
+            raise GraphError("cannot register a hook on a tensor that doesn't require gradient")
+        if not self.is_leaf:
+            raise GraphError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        node = self._node
+        node.post = node.post if node.post is not None else {}
+        return Handle(node.post, hook)
+
+
+class Handle:
+    """Removes a hook: `handle.remove()`, or leave its `with` block."""
+
+    next_id = 0
+
+    def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
+        self.id = Handle.next_id
+        Handle.next_id += 1
+        self.hooks: Any = hooks
+        hooks[self.id] = hook
+
+    def remove(self) -> None:
+        """Take the hook away; a second call does nothing."""
+        if self.hooks is not None:
+            self.hooks.pop(self.id, None)
+            self.hooks = None
+
+    def __enter__(self) -> Handle:
+        return self
+
+    def __exit__(self, *error: Any) -> None:
+        self.remove()
+
+
+def check_assigned(x: Any, value: Any) -> None:
+    """What may be assigned to `.grad`."""
+    if not isinstance(value, TensorBase):
+        raise ArgumentError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+    if value is x:
+        raise GraphError("can't assign Variable as its own grad")
+    if value._array.dtype != x._array.dtype:
+        raise GraphError(
+            f"attempting to assign a gradient with dtype '{dtypes.of(value._array.dtype)}' to a tensor with dtype "
+            f"'{dtypes.of(x._array.dtype)}'. Please ensure that the gradient and the tensor have the same dtype"
+        )
+    if value._array.shape != x._array.shape:
+        raise GraphError(
+            f"assigned grad has data of a different size: the gradient has shape {list(value._array.shape)}, "
+            f"the tensor {list(x._array.shape)}"
+        )
+
+
+def as_class(x: Any, cls: type) -> Any:
+    """A fresh tensor's storage as an instance of a subclass."""
+    out = cls.__new__(cls) if cls.__new__ is object.__new__ else object.__new__(cls)
+    for name in TensorBase.__slots__[:-1]:
+        setattr(out, name, getattr(x, name))
+    return out
+
+
+def cpu_device(array: Any) -> devices.device:
+    """Device of a NumPy array."""
+    return devices.cpu
+
+
+DEVICE_OF: dict[type, Callable[[Any], devices.device]] = {np.ndarray: cpu_device}
+"""Array class -> function that tells an array's device."""
+
+core.install_tensor(Tensor)
+
+__all__ = ["Handle", "Tensor", "VersionCounter"]

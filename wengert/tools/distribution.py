@@ -1,0 +1,23 @@
+"""The distribution that an aliased package seems to come from."""
+
+import os
+from importlib import metadata
+from typing import Any
+
+
+class AliasDistribution(metadata.Distribution):
+    """Name and version of an alias, for programs that ask `importlib.metadata` which torch they have."""
+
+    def __init__(self, alias: str, version: str, package: str):
+        self.text = f"Metadata-Version: 2.1\nName: {alias}\nVersion: {version}\nSummary: answered by {package}\n"
+
+    def read_text(self, filename: str) -> str | None:
+        """The metadata; None for every other file."""
+        return self.text if filename == "METADATA" else None
+
+    def locate_file(self, path: str | os.PathLike[str]) -> Any:
+        """Nothing of an alias lies in a file.
+
+        Raises FileNotFoundError always.
+        """
+        raise FileNotFoundError(path)
