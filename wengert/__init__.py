@@ -1,15 +1,48 @@
-"""Wengert: define-by-run automatic differentiation in Python, with torch's names."""
+"""Wengert: define-by-run automatic differentiation in Python, with torch's names.
+
+`import wengert as torch` and a program written for torch's autograd runs.
+"""
 
 from __future__ import annotations
 
-import wengert.core.operators.library  # noqa: F401
-from wengert.core.operators.record import REGISTRY
-from wengert.core.tape.core import RECORDED
-from wengert.core.tensor.methods import install_methods
-from wengert.core.tensor.tensor import Tensor
+import math as _math
 
-install_methods()
-for _op in REGISTRY.values():
-    if _op.space == "":
-        globals()[_op.name] = getattr(Tensor, _op.name, None) if _op.method else getattr(RECORDED, _op.name)
-del _op
+import wengert.core.operators.library  # noqa: F401  (fills the registry)
+from wengert.core.arrays import device as _devices
+from wengert.core.arrays import dtype as _dtypes
+from wengert.core.arrays.device import device, get_default_device, layout, memory_format, set_default_device
+from wengert.core.arrays.dtype import dtype, finfo, get_default_dtype, iinfo, set_default_dtype
+from wengert.core.arrays.shape import Size
+from wengert.core.arrays.shape import common_shape as broadcast_shapes
+from wengert.core.base.errors import OutOfMemoryError
+from wengert.core.tensor import legacy as _legacy
+from wengert.core.tensor.methods import SPACES as _SPACES
+from wengert.core.tensor.methods import install_methods as _install_methods
+from wengert.core.tensor.printing import set_printoptions
+from wengert.core.tensor.randomness import Generator, default_generator
+from wengert.core.tensor.tensor import Tensor
+from wengert.version import __version__
+
+_install_methods()
+globals().update(_SPACES[""])
+globals().update(_dtypes.ALL)
+globals().update(_dtypes.ALIASES)
+globals().update(_devices.LAYOUTS)
+globals().update(_devices.MEMORY_FORMATS)
+globals().update(_legacy.tensor_types())
+
+try:
+    from wengert import autograd
+    from wengert.autograd.grad_mode import (
+        enable_grad,
+        inference_mode,
+        is_grad_enabled,
+        is_inference_mode_enabled,
+        no_grad,
+        set_grad_enabled,
+    )
+except ImportError:
+    pass
+
+inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
+newaxis = None

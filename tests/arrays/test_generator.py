@@ -219,6 +219,18 @@ def test_randperm_swaps_in_turn():
         assert sampling.randperm(n, generator=Generator().manual_seed(n)).tolist() == plain
 
 
+def test_long_randperm_swaps_in_turn(monkeypatch):
+    """The form for 214748364 places and more, tried on few."""
+    monkeypatch.setattr(sampling, "_LONG_PERMUTATION", 2)
+    for n in (2, 3, 10, 257):
+        pairs = Generator().manual_seed(n).long_words(n).tolist()
+        plain = list(range(n))
+        for i, pair in enumerate(pairs):
+            j = pair % (i + 1)
+            plain[i], plain[j] = plain[j], plain[i]
+        assert sampling.randperm(n, generator=Generator().manual_seed(n)).tolist() == plain
+
+
 @pytest.mark.parametrize("name", (*INTEGERS, *FLOATS))
 def test_randperm_dtype(torch, name):
     dtype = getattr(torch, name)

@@ -45,10 +45,8 @@ def test_the_gradient_weighs_the_outputs():
 
 def test_a_gradient_of_another_shape_fails():
     x = torch.ones(2, 3, requires_grad=True)
-    with raises(
-        RuntimeError,
-        "Mismatch in shape: grad_output[0] has a shape of torch.Size([3]) and output[0] has a shape of torch.Size([2, 3]",
-    ):
+    words = "Mismatch in shape: grad_output[0] has a shape of torch.Size([3]) and output[0] has a shape of torch.Size("
+    with raises(RuntimeError, words):
         (x * 2).backward(torch.ones(3))
 
 

@@ -256,3 +256,30 @@ def test_child_processes_get_the_aliases(launch, method):
                 pool.join()
         """
     assert printed(launch(program)) == "[(('tensor', 42), 'dot', 'fakelib')]\n"
+
+
+def test_the_command_runs_a_program(tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text("import sys, torch, wengert\nprint(torch is wengert, sys.argv[1:])\nsys.exit(5)\n")
+    process = subprocess.run(
+        [sys.executable, "-m", "wengert", "run", str(script), "--epochs", "3"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (process.stdout, process.stderr, process.returncode) == ("True ['--epochs', '3']\n", "", 5)
+
+
+def test_hidden_frames_leave_the_rest_of_a_chain(launch):
+    program = """
+        def load():
+            try:
+                import torch.absent
+            except ImportError as error:
+                raise RuntimeError("not loaded") from error
+        load()
+        """
+    lines = launch(program).stderr.splitlines()
+    assert lines[-1] == "RuntimeError: not loaded" and "wengert/tools" not in "".join(lines)
+    assert sum(line.startswith("  File ") for line in lines) == 3

@@ -135,8 +135,8 @@ def run(torch: ModuleType, picture: str | Path | None = None, *, epochs: int = E
     """
     from tqdm import tqdm
 
-    started = time.perf_counter()
     digits = load_digits()
+    started = time.perf_counter()
     torch.manual_seed(0)
     activation, loss_function = functions(torch)
     network = Network(torch, activation)

@@ -27,6 +27,7 @@ _CHUNK = 1 << 16  # elements worked on at a time, so that temporaries stay in th
 _SHORT = 64  # up to here math's functions are used: they round as the C library does, NumPy's vector ones may not
 _BLOCK = 16  # elements that one Box-Muller block fills: 8 cosines, then 8 sines
 _LONG_RANGE = 1 << 28  # from this range on an integer takes two words, so that the remainder's skew stays small
+_LONG_PERMUTATION = 0xFFFFFFFF // 20  # from this length on a permutation takes two words per place
 _SPLIT = 134217729.0  # 2**27 + 1, Veltkamp's constant, which halves a double's 53 bits
 _FUSE_LIMIT = 1e280  # beyond it the split would overflow
 _TWO_PI = 2.0 * math.pi
@@ -201,7 +202,8 @@ def random_full(
 def randperm(n: int, dtype: Any = np.int64, generator: Generator | None = None) -> np.ndarray:
     """Random permutation of 0 .. n-1: for i < n - 1, swap places i and i + w_i mod (n - i).
 
-    Works for dtypes that hold n exactly (bfloat16 rounds, as in torch). Words: n - 1, twice that from n = 214748364.
+    From n = 214748364 on, for i < n, swap places i and v_i mod (i + 1), v_i a pair of words, the first one high.
+    Works for dtypes that hold n exactly (bfloat16 rounds, as in torch). Words: n - 1 (none for n < 2), or 2n.
     Raises: SampleError when n is negative or too large for `dtype`, MissingError for bool.
     Source: Durstenfeld 1964, Algorithm 235.
     """
@@ -214,14 +216,12 @@ def randperm(n: int, dtype: Any = np.int64, generator: Generator | None = None) 
     if n < 2:
         return np.zeros(n, kind)
     source = generator or default_generator
-    remaining = np.arange(n, 1, -1, dtype=np.int64)
-    if n < 0xFFFFFFFF // 20:
-        offsets = (source.words(n - 1) % remaining.astype(np.uint32)).astype(np.int64)
-    else:
-        offsets = (source.long_words(n - 1) % remaining.astype(np.uint64)).astype(np.int64)
-    targets = np.arange(n, dtype=np.int64)
-    targets[:-1] += offsets
-    return _shuffled(targets).astype(kind)
+    places = np.arange(n, dtype=np.int64)
+    if n >= _LONG_PERMUTATION:
+        return _shuffled_inside_out(source.long_words(n) % (places + 1).view(np.uint64)).astype(kind)
+    offsets = source.words(n - 1) % np.arange(n, 1, -1, dtype=np.uint32)
+    places[:-1] += offsets
+    return _shuffled(places).astype(kind)
 
 
 def bernoulli(
@@ -445,6 +445,19 @@ def _shuffled(targets: np.ndarray) -> np.ndarray:
         roots = further
     result = np.where(previous >= 0, roots[previous], targets)
     return np.where(targets == steps, roots, result)
+
+
+def _shuffled_inside_out(targets: np.ndarray) -> np.ndarray:
+    """Result of swapping places i and targets[i] <= i of 0 .. n-1 in turn.
+
+    The same swaps in the opposite order give the inverse permutation, and are `_shuffled`'s when places are counted
+    from the end.
+    """
+    last = len(targets) - 1
+    inverse = last - _shuffled(last - targets.astype(np.int64)[::-1])[::-1]
+    result = np.empty_like(inverse)
+    result[inverse] = np.arange(last + 1)
+    return result
 
 
 def _bernoulli_each(p: np.ndarray, shape: Shape | None, dtype: Any, source: Generator) -> np.ndarray:

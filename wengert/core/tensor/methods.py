@@ -5,12 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from wengert.core.base.errors import ArgumentError
 from wengert.core.operators.record import REGISTRY, Op
 from wengert.core.tape import core, dispatch, inplace
 from wengert.core.tape.core import GENERAL, TensorBase
 from wengert.core.tape.dispatch import bind, gathered, integers
+from wengert.core.tensor import conversion, creation, legacy, protocols, queries, randomness
 from wengert.core.tensor.tensor import Tensor
+
+try:
+    from wengert.core.tensor import indexing
+except ImportError:
+    indexing = None
 
 dispatch.OUT["apply"] = inplace.apply_out
 
@@ -35,41 +40,50 @@ def inplace_call(op: Op) -> Callable[..., Any]:
     return call
 
 
-HOT_BINARY = {"__mul__": core.mul, "__add__": core.add, "__sub__": core.sub, "__truediv__": core.div}
+SPACES: dict[str, dict[str, Any]] = {"": {}, "linalg": {}, "special": {}, "fft": {}, "nn": {}}
+"""Public functions by namespace: "" is the main one, "nn" is nn.functional."""
 
-
-def reflected(call: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """`number op tensor`."""
-
-    def method(self: Any, other: Any) -> Any:
-        return call(other, self)
-
-    return method
-
-
-def guarded(call: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    """An operator method: operands it cannot take give NotImplemented, so Python asks the other side."""
-
-    def method(self: Any, other: Any) -> Any:
-        if isinstance(other, (TensorBase, bool, int, float, complex)) or hasattr(other, "dtype"):
-            return call(self, other)
-        return NotImplemented
-
-    method.__name__ = getattr(call, "__name__", "method")
-    return method
+_HOT = ("mul", "add", "sub", "div", "neg", "mm", "tanh", "exp", "relu")
 
 
 def install_methods() -> None:
-    """Give the tensor class every method that the registry has."""
+    """Make every registered operator a function and, where it says so, a method with its in-place form."""
     dispatch.install_all()
-    for op in REGISTRY.values():
-        if op.method and not hasattr(Tensor, op.name):
-            setattr(Tensor, op.name, getattr(core.RECORDED, op.name))
-        if op.inplace and not hasattr(Tensor, op.name + "_"):
-            setattr(Tensor, op.name + "_", inplace_call(op))
-    for name in ("mul", "add", "sub", "div", "neg", "mm", "tanh", "exp", "relu"):
-        if hasattr(GENERAL, name):
-            setattr(Tensor, name, hot_method(name))
+    for op in list(REGISTRY.values()):
+        function = hot_method(op.name) if op.name in _HOT else getattr(core.RECORDED, op.name)
+        publish(op, op.name, function)
+        for alias in op.aliases:
+            space, _, name = alias.rpartition(".")
+            if space:
+                SPACES[space][name] = function
+            else:
+                publish(op, name, function)
+    for name, function in conversion.METHODS.items():
+        setattr(Tensor, name, function)
+    for module in (creation, randomness):
+        for name in module.METHODS:
+            setattr(Tensor, name, getattr(module, name))
+        SPACES[""].update((name, getattr(module, name)) for name in module.FUNCTIONS)
+    SPACES[""].update((name, getattr(queries, name)) for name in queries.FUNCTIONS)
+    protocols.install_protocols(Tensor)
+    Tensor.__new__ = legacy.construct  # type: ignore[assignment,method-assign]
+    if indexing is not None:
+        Tensor.__getitem__ = indexing.getitem  # type: ignore[attr-defined]
+        Tensor.__setitem__ = indexing.setitem  # type: ignore[attr-defined]
+
+
+def publish(op: Op, name: str, function: Any) -> None:
+    """Enter one name of an operator."""
+    if op.space is not None:
+        SPACES[op.space][name] = function
+    if op.method:
+        setattr(Tensor, name, function)
+    if op.inplace:
+        inplace_form = inplace_call(op)
+        if op.method:
+            setattr(Tensor, name + "_", inplace_form)
+        if op.space is not None:
+            SPACES[op.space][name + "_"] = inplace_form
 
 
 def hot_method(name: str) -> Callable[..., Any]:
@@ -109,4 +123,4 @@ def hot_binary(hot: Any, general: Any) -> Callable[..., Any]:
     return call
 
 
-__all__ = ["ArgumentError", "install_methods"]
+__all__ = ["SPACES", "install_methods"]

@@ -23,6 +23,7 @@ from wengert.core.operators.library import (
     sorting,
     special,
     statistics,
+    transfer,
     trigonometric,
     views,
 )
@@ -48,6 +49,7 @@ __all__ = [
     "sorting",
     "special",
     "statistics",
+    "transfer",
     "trigonometric",
     "views",
 ]

@@ -1,0 +1,1 @@
+"""Judgement of the operator library: every record under every check."""

@@ -1,0 +1,113 @@
+"""The real torch as oracle, where it is installed: which function an operator stands for, and calling it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from tests.operators.cases import changed, differentiable
+from wengert.core.arrays import dtype as dtypes
+from wengert.core.operators.record import Op
+
+try:
+    import torch as real
+except ImportError:
+    real = None
+
+# Internal records that are one of torch's functions under another name.
+INTERNAL = {"view_shape": "Tensor.view"}
+NO_ORACLE: dict[str, str] = {}
+"""Operators whose torch namesake does something else, and what."""
+
+
+def oracle_of(op: Op) -> Any:
+    """torch's function for a record, or None."""
+    if real is None or op.name in NO_ORACLE:
+        return None
+    for path in paths(op):
+        found = resolved(path)
+        if found is not None:
+            return found
+    return None
+
+
+def paths(op: Op) -> list[str]:
+    """Where torch may have it, best first."""
+    if op.name in INTERNAL:
+        return [INTERNAL[op.name]]
+    spaces = {"": [""], "linalg": ["linalg."], "special": ["special."], "fft": ["fft."], "nn": ["nn.functional."]}
+    found = [space + op.name for space in spaces.get(op.space, [])]
+    if op.method:
+        found.append("Tensor." + op.name)
+    return found + [alias.replace("nn.", "nn.functional.") for alias in op.aliases]
+
+
+def resolved(path: str) -> Any:
+    """What a dotted path names in torch, or None."""
+    found = real
+    for part in path.split("."):
+        found = getattr(found, part, None)
+    return found
+
+
+def to_real(array: np.ndarray) -> Any:
+    """An array as a torch tensor of its own."""
+    if array.dtype.kind == "V" or str(array.dtype) == "bfloat16":
+        return real.from_numpy(array.astype(np.float32)).to(real.bfloat16)
+    return real.from_numpy(np.array(array, order="K", copy=True))
+
+
+def to_numpy(x: Any) -> Any:
+    """A torch tensor as an array; other results as they are."""
+    if not isinstance(x, real.Tensor):
+        return x
+    x = x.detach().resolve_conj().resolve_neg()
+    if x.dtype == real.bfloat16:
+        return x.float().numpy().astype(dtypes.bfloat16.numpy)
+    return x.numpy()
+
+
+def attribute(value: Any) -> Any:
+    """An attribute in torch's words: dtypes by name."""
+    if isinstance(value, dtypes.dtype):
+        return getattr(real, str(value).removeprefix("torch.").removeprefix("wengert."))
+    return value
+
+
+class RealRun:
+    """One call of torch's function on fresh tensors; the mirror image of cases.Run."""
+
+    def __init__(self, function: Any, sample: Any, wants: bool = False) -> None:
+        self.tensors: list[Any] = []
+
+        def tensor(array: np.ndarray) -> Any:
+            x = to_real(array)
+            if wants and differentiable(array):
+                x.requires_grad_()
+            self.tensors.append(x)
+            return x
+
+        args, kwargs = changed(sample, tensor)
+        args = [attribute(x) for x in args]
+        kwargs = {key: attribute(value) for key, value in kwargs.items()}
+        self.inputs = [x for x in self.tensors if x.requires_grad]
+        out = function(*args, **kwargs)
+        self.results = list(out) if isinstance(out, (tuple, list)) else [out]
+        self.moving = [y for y in self.results if isinstance(y, real.Tensor) and y.requires_grad]
+
+    def arrays(self) -> list[Any]:
+        """The results as arrays."""
+        return [to_numpy(y) for y in self.results]
+
+    def gradients(self, gs: list[Any], create: bool = False) -> list[Any]:
+        """Gradients of the inputs, None where nothing arrives."""
+        if not self.moving:
+            return [None] * len(self.inputs)
+        return list(real.autograd.grad(self.moving, self.inputs, gs, create_graph=create, allow_unused=True))
+
+
+def same_error(ours: BaseException, theirs: BaseException) -> bool:
+    """Whether our error is of the built-in class that torch raises."""
+    builtin = next(c for c in type(theirs).__mro__ if c.__module__ == "builtins")
+    return isinstance(ours, builtin)

@@ -1,0 +1,327 @@
+"""What follows from a record besides its gradient: tangents, batches, shapes without computing.
+
+    jvp     elementwise from its partials, linear = the operator itself, bilinear = f(ta, b) + f(a, tb)
+    batch   elementwise by aligning dims, one-tensor operators by shifting `dim`, the rest by a loop
+    infer   elementwise by broadcasting and promotion, the rest by running the body on stand-ins
+
+Each works on the values of its namespace `m`: raw arrays or recorded tensors.  A record that
+knows better states `jvp=`, `batch=` or `shape=`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from wengert.core.arrays import dtype as dtypes
+from wengert.core.arrays.shape import broadcast_shapes
+from wengert.core.base.errors import MissingError
+from wengert.core.operators.kinds import Bilinear, Composite, Elementwise, Linear, Plain
+from wengert.core.operators.raw import namespace_of
+from wengert.core.operators.record import Op
+
+# ---------------------------------------------------------------- calling a record with its full argument tuple
+
+
+def invoke(op: Op, m: Any, args: Sequence[Any]) -> Any:
+    """The operator in namespace `m` on a full argument tuple."""
+    names = op.params[op.positional :]
+    named = dict(zip(names, args[op.positional :], strict=True))
+    return getattr(m, op.name)(*args[: op.positional], **named)
+
+
+def replaced(op: Op, args: Sequence[Any], values: Sequence[Any]) -> list[Any]:
+    """The argument tuple with its tensors replaced, in the order of `op.values`."""
+    full = list(args)
+    if op.many >= 0:
+        full[op.many] = list(values)
+    else:
+        for i, value in zip(op.arrays, values, strict=True):
+            full[i] = value
+    return full
+
+
+# ---------------------------------------------------------------- tangents
+
+
+def jvp(op: Op, m: Any, args: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
+    """Tangent of the result(s) of `op(*args)` from those of its tensors (None: constant).
+
+    args: the full argument tuple; tangents: in the order of `op.values(args)`, for a list of
+    tensors each must be given.  Returns None if the result does not move, NotImplemented if
+    the kind states no more than a gradient rule: its transpose is the tangent then.
+    """
+    if op.jvp is not None:
+        return stated_jvp(op, m, args, tangents, out)
+    kind = op.kind
+    if isinstance(kind, Plain) or all(t is None for t in tangents):
+        return None
+    if isinstance(kind, Elementwise):
+        return elementwise_jvp(op, kind, m, args, tangents, out)
+    if isinstance(kind, Bilinear):
+        return bilinear_jvp(op, m, args, tangents)
+    if isinstance(kind, Linear):
+        if op.many >= 0:
+            return invoke(op, m, replaced(op, args, tangents))
+        if any(t is not None for t in tangents[1:]):
+            return NotImplemented
+        return invoke(op, m, replaced(op, args, [tangents[0], *list(op.values(tuple(args)))[1:]]))
+    return NotImplemented
+
+
+def stated_jvp(op: Op, m: Any, args: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
+    """The rule that the record states; its parameter names say what it needs, `t` is the tangent(s)."""
+    code = op.jvp.__code__
+    single = op.many < 0 and len(op.arrays) == 1
+    known = {
+        "m": m,
+        "t": tangents[0] if single else tuple(tangents),
+        "out": out,
+        **dict(zip(op.params, args, strict=True)),
+    }
+    return op.jvp(*[known[name] for name in code.co_varnames[: code.co_argcount]])
+
+
+def elementwise_jvp(op: Op, kind: Elementwise, m: Any, args: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
+    """sum_i partial_i * tangent_i, brought to the result's shape and dtype.
+
+    A partial that mentions g is the gradient already; for real numbers it is the tangent rule
+    too, for complex ones it is conjugated in a way that only the record knows: NotImplemented.
+    """
+    environment = [m, None, out, None, *args]
+    complex_ = any(getattr(getattr(x, "dtype", None), "kind", "") == "c" for x in (*op.values(tuple(args)), out))
+    complex_ = complex_ or any(
+        getattr(getattr(x, "dtype", None), "is_complex", False) for x in (*op.values(tuple(args)), out)
+    )
+    total = None
+    for d, t in zip(kind.d, tangents, strict=False):
+        if t is None or d is None:
+            continue
+        if callable(d):
+            names = d.__code__.co_varnames[: d.__code__.co_argcount]
+            if "g" in names:
+                if complex_:
+                    return NotImplemented
+                environment[1] = m.expand(t, tuple(out.shape)) if tuple(t.shape) != tuple(out.shape) else t
+                part = op.rule(d)(environment)
+            else:
+                part = t * op.rule(d)(environment)
+        else:
+            part = t if d == 1 else t * d
+        total = part if total is None else total + part
+    if total is not None and tuple(total.shape) != tuple(out.shape):
+        total = m.expand(total, tuple(out.shape))
+    return total
+
+
+def bilinear_jvp(op: Op, m: Any, args: Sequence[Any], tangents: Sequence[Any]) -> Any:
+    """f(ta, b) + f(a, tb)."""
+    if any(t is not None for t in tangents[2:]):
+        return NotImplemented
+    values = list(op.values(tuple(args)))
+    total = None
+    for i, t in enumerate(tangents[:2]):
+        if t is not None:
+            part = invoke(op, m, replaced(op, args, [*values[:i], t, *values[i + 1 :]]))
+            total = part if total is None else total + part
+    return total
+
+
+# ---------------------------------------------------------------- batches
+
+
+def batch(op: Op, m: Any, args: Sequence[Any], in_dims: Sequence[Any], size: int) -> tuple[Any, Any]:
+    """The operator on a batch: (results, dims of the results that count the batch).
+
+    args: full argument tuple whose tensors may carry one dim more; in_dims: per tensor, in the
+    order of `op.values`, where that dim is (None: the tensor is the same for all); size: how
+    many.  Every record has a rule: its own, its kind's, or the loop.
+    """
+    values = [
+        x if d is None or d == 0 else to_front(m, x, d) for x, d in zip(op.values(tuple(args)), in_dims, strict=True)
+    ]
+    batched = [d is not None for d in in_dims]
+    rule = op.batch or batching_rule(op)
+    found = rule(op, m, args, values, batched)
+    if found is NotImplemented:
+        found = looped(op, m, args, values, batched, size)
+    return found, (0,) * len(found) if isinstance(found, (tuple, list)) else 0
+
+
+def batching_rule(op: Op) -> Callable[..., Any]:
+    """What the kind and the parameters allow."""
+    if isinstance(op.kind, Elementwise):
+        return aligned
+    if op.many < 0 and len(op.arrays) == 1 and "dim" in op.params and not isinstance(op.kind, Composite):
+        return shifted
+    return unknown
+
+
+def unknown(op: Op, m: Any, args: Sequence[Any], values: list[Any], batched: list[bool]) -> Any:
+    """No rule: a loop is needed."""
+    return NotImplemented
+
+
+def to_front(m: Any, x: Any, d: int) -> Any:
+    """Dim d moved to the front."""
+    n = x.ndim
+    d = d + n if d < 0 else d
+    return m.permute(x, (d, *(i for i in range(n) if i != d)))
+
+
+def aligned(op: Op, m: Any, args: Sequence[Any], values: list[Any], batched: list[bool]) -> Any:
+    """Elementwise: the batch dim in front of what the tensors broadcast to."""
+    ranks = [x.ndim - b for x, b in zip(values, batched, strict=True) if hasattr(x, "ndim")]
+    if len({x.dtype for x in values if hasattr(x, "dtype")}) > 1 and min(ranks) == 0:
+        return NotImplemented  # a batched 0-d tensor would promote as if it had dims
+    if min(ranks) == 0 and len(ranks) < len(op.arrays):
+        return NotImplemented  # and so would it beside a number
+    rank = max(ranks)
+    parts = []
+    for x, b in zip(values, batched, strict=True):
+        if b and x.ndim - 1 < rank:
+            x = m.reshape(x, (x.shape[0], *(1,) * (rank - x.ndim + 1), *x.shape[1:]))
+        parts.append(x)
+    return invoke(op, m, replaced(op, args, parts))
+
+
+def leading(op: Op, m: Any, args: Sequence[Any], values: list[Any], batched: list[bool]) -> Any:
+    """Operators on trailing dims that take any dims in front: nothing to do but to align ranks >= 2."""
+    ranks = [x.ndim - b for x, b in zip(values, batched, strict=True) if x is not None]
+    if min(ranks) != max(ranks) and min(ranks) < 2:
+        return NotImplemented
+    return aligned(op, m, args, values, batched)
+
+
+def shifted(op: Op, m: Any, args: Sequence[Any], values: list[Any], batched: list[bool]) -> Any:
+    """One tensor and a `dim`: counted from the front it moves up by one, from the back it stays."""
+    rank = values[0].ndim - 1
+    if rank == 0:
+        return NotImplemented
+    full = replaced(op, args, values)
+    i = op.params.index("dim")
+    dim = full[i]
+    if dim is None or (isinstance(dim, (tuple, list)) and not dim):
+        if i not in op.ints:
+            return NotImplemented
+        dim = tuple(range(-rank, 0))
+    if isinstance(dim, (tuple, list)):
+        full[i] = tuple(d + 1 if d >= 0 else d for d in dim)
+    elif dim >= 0:
+        full[i] = dim + 1
+    found = full[i] if isinstance(full[i], tuple) else (full[i],)
+    if any(d > rank or d < -rank for d in found):
+        return NotImplemented
+    return invoke(op, m, full)
+
+
+def looped(op: Op, m: Any, args: Sequence[Any], values: list[Any], batched: list[bool], size: int) -> Any:
+    """One call per entry, the results stacked: right for every operator, and slow."""
+    rows = []
+    for k in range(size):
+        entry = [m.select(x, 0, k) if b else x for x, b in zip(values, batched, strict=True)]
+        rows.append(invoke(op, m, replaced(op, args, entry)))
+    if not rows:
+        raise MissingError(f"{op.name}() has no batching rule of its own, so a batch of size 0 has no shape to take")
+    if isinstance(rows[0], (tuple, list)):
+        return tuple(m.stack(list(parts), 0) for parts in zip(*rows, strict=True))
+    return m.stack(rows, 0)
+
+
+# ---------------------------------------------------------------- shapes without computing
+
+
+class Spec:
+    """Shape and NumPy dtype of an array that need not exist."""
+
+    __slots__ = ("shape", "dtype")
+
+    def __init__(self, shape: tuple[int, ...], dtype: Any) -> None:
+        self.shape, self.dtype = tuple(shape), dtype
+
+    def __repr__(self) -> str:
+        return f"Spec({self.shape}, {self.dtype})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Spec) and self.shape == other.shape and self.dtype == other.dtype
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def infer(op: Op, args: Sequence[Any]) -> Any:
+    """Shape and dtype of the result(s) of `op`; tensors among `args` are given as Specs.
+
+    Raises: MissingError for composites (their parts are inferred one by one) and where the
+    shape depends on values; else what the operator itself raises.
+    """
+    if op.shape is not None:
+        return op.shape(*args)
+    if isinstance(op.kind, Composite):
+        raise MissingError(f"{op.name}() is made of other operators: infer those")
+    if isinstance(op.kind, Elementwise):
+        return elementwise_spec(op, args)
+    full = replaced(op, args, [stand_in(x, x.dtype) if isinstance(x, Spec) else x for x in op.values(tuple(args))])
+    half = None
+    if op.promote != "none":
+        common, half = common_dtype(op, args)
+        full = replaced(op, args, [stand_in(x, common) if isinstance(x, Spec) else x for x in op.values(tuple(args))])
+    return spec_of(run_body(op, full), half)
+
+
+def spec_of(result: Any, half: Any) -> Any:
+    """The Spec of a body's result(s)."""
+    if isinstance(result, (tuple, list)):
+        return tuple(spec_of(part, half) for part in result)
+    dtype = getattr(result, "dtype", None) or dtypes.NUMBERS[type(result)].numpy
+    return Spec(getattr(result, "shape", ()), half if half is not None and dtype == _SINGLE else dtype)
+
+
+_SINGLE = dtypes.float32.numpy
+
+
+def elementwise_spec(op: Op, args: Sequence[Any]) -> Spec:
+    """Broadcast shape; the dtype is what the body makes of empty arrays."""
+    common, half = common_dtype(op, args) if op.promote != "none" else (None, None)
+    shapes, empty = [], []
+    for x in op.values(tuple(args)):
+        if isinstance(x, Spec):
+            shapes.append(x.shape)
+            x = stand_in(Spec((0,), x.dtype), common or x.dtype)
+        empty.append(x)
+    return Spec(broadcast_shapes(*shapes), spec_of(run_body(op, replaced(op, args, empty)), half).dtype)
+
+
+def common_dtype(op: Op, args: Sequence[Any]) -> tuple[Any, Any]:
+    """The dtype the body computes in, and the half dtype its results come back to (or None)."""
+    operands = []
+    for x in op.values(tuple(args)):
+        if isinstance(x, Spec):
+            operands.append((dtypes.of(x.dtype), "dim" if x.shape else "zero"))
+        elif x is not None:
+            operands.append((dtypes.NUMBERS[type(x)], "number"))
+    found = dtypes.result_type(tuple(operands)).numpy
+    if op.promote == "float" and found.kind in "iub":
+        found = dtypes.default_float()
+    if found.itemsize <= 2 and found.kind in "fV":
+        return _SINGLE, found
+    return found, None
+
+
+def stand_in(spec: Spec, dtype: Any) -> Any:
+    """An array of one shape that owns next to no memory: zero strides, or the identity for square matrices."""
+    np = namespace_of(None).np
+    shape = spec.shape
+    if dtype.kind in "fc" and len(shape) > 1 and shape[-1] == shape[-2]:
+        return np.broadcast_to(np.eye(shape[-1], dtype=dtype), shape)
+    return np.broadcast_to(np.zeros((), dtype), shape)
+
+
+def run_body(op: Op, args: Sequence[Any]) -> Any:
+    """The body on raw arrays."""
+    m = namespace_of(None)
+    names = op.params[op.positional :]
+    named = dict(zip(names, args[op.positional :], strict=True))
+    return op.body(m if op.recorded_body else m.np, *args[: op.positional], **named)
+
+
+__all__ = ["Spec", "aligned", "batch", "infer", "jvp", "leading", "looped", "shifted"]

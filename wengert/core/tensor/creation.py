@@ -1,0 +1,691 @@
+"""Making tensors: from Python data, filled, ranges, and like others."""
+
+from __future__ import annotations
+
+import math
+import operator
+from typing import Any
+
+import numpy as np
+
+from wengert.core.arrays import device as devices
+from wengert.core.arrays import dtype as dtypes
+from wengert.core.arrays.backend import backend_for, backend_of
+from wengert.core.base.errors import ArgumentError, ShapeError, ValueRangeError
+from wengert.core.tape.core import TensorBase, wrap
+from wengert.core.tape.modes import current
+
+INFERENCE = 4
+
+
+def finish(array: Any, requires_grad: bool = False) -> Any:
+    """Wrap a new array, in the present mode, as a leaf."""
+    out = wrap(array)
+    if current().inference:
+        out._flags |= INFERENCE
+    if requires_grad:
+        out.requires_grad_(True)
+    return out
+
+
+def target_device(device: Any) -> devices.device:
+    """The device asked for, else the default one."""
+    return devices.get_default_device() if device is None else devices.as_device(device)
+
+
+# ---------------------------------------------------------------- from data
+
+
+def first_leaf(data: Any) -> Any:
+    """The first element of nested sequences."""
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return data
+
+
+def contains_tensor(data: Any) -> bool:
+    """Whether nested sequences hold tensors or arrays."""
+    if isinstance(data, (list, tuple)):
+        return any(contains_tensor(x) for x in data[:64]) if data else False
+    return isinstance(data, (TensorBase, np.ndarray))
+
+
+def lowered(data: Any) -> Any:
+    """Tensors inside nested sequences as arrays."""
+    if isinstance(data, (list, tuple)):
+        return [lowered(x) for x in data]
+    return backend_of(data._array).to_numpy(data._array) if isinstance(data, TensorBase) else data
+
+
+def array_from(data: Any, dtype: Any = None) -> Any:
+    """A new NumPy array from Python data, in the dtype that torch infers or the one asked for."""
+    wanted = None if dtype is None else dtypes.as_dtype(dtype).numpy
+    if isinstance(data, TensorBase):
+        a = backend_of(data._array).to_numpy(data._array)
+        return np.array(a, dtype=wanted or a.dtype)
+    if isinstance(data, (np.ndarray, np.generic)) and not isinstance(data, (float, complex)):
+        found = dtypes.of(data.dtype).numpy
+        return np.array(data, dtype=wanted or found)
+    if isinstance(data, (list, tuple)) and contains_tensor(data):
+        return nested_tensors(data, wanted)
+    if not isinstance(data, (bool, int, float, complex, list, tuple, range)):
+        data = foreign(data)
+        if isinstance(data, np.ndarray):
+            return np.array(data, dtype=wanted or dtypes.of(data.dtype).numpy)
+    return from_python(data, wanted)
+
+
+def foreign(data: Any) -> Any:
+    """Objects that are neither numbers nor lists: arrays by protocol, sequences, or an error."""
+    if hasattr(data, "__array_interface__") or hasattr(data, "__array__"):
+        return np.asarray(data)
+    if hasattr(data, "__dlpack__"):
+        return np.from_dlpack(data)
+    if isinstance(data, (str, bytes)) or not hasattr(data, "__len__"):
+        raise ArgumentError(f"new(): invalid data type '{type(data).__name__}'") if isinstance(
+            data, (str, bytes)
+        ) else RuntimeError(f"Could not infer dtype of {type(data).__name__}")
+    return list(data)
+
+
+def from_python(data: Any, wanted: Any) -> Any:
+    """Numbers and nested lists of numbers."""
+    try:
+        a = np.array(data)
+    except ValueError:
+        raise ragged(data) from None
+    except OverflowError:
+        raise RuntimeError("Overflow when unpacking long long") from None
+    kind = a.dtype.kind
+    if kind in "OUSVMm":
+        raise refused(data, a)
+    if wanted is None:
+        wanted = inferred(a, data)
+    if a.dtype == wanted:
+        return a
+    if kind == "c" and wanted.kind != "c":
+        raise ArgumentError("can't convert complex to float" if wanted.kind in "fV" else "can't convert complex to int")
+    if kind in "iu" and wanted.kind in "iu" and a.size:
+        low, high = np.iinfo(wanted).min, np.iinfo(wanted).max
+        if int(a.min()) < low or int(a.max()) > high:
+            if kind == "u":
+                raise RuntimeError("Overflow when unpacking long long")
+            name = dtypes.of(wanted).name
+            raise RuntimeError(f"value cannot be converted to type {_C_NAME.get(name, name)} without overflow")
+    if kind == "f" and wanted.kind in "iu":
+        return a.astype(wanted)
+    with np.errstate(all="ignore"):
+        return a.astype(wanted)
+
+
+_C_NAME = {"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "int64": "int64_t"}
+
+
+def inferred(a: Any, data: Any) -> Any:
+    """The NumPy dtype that torch.tensor gives Python data."""
+    kind = a.dtype.kind
+    if kind == "b":
+        return a.dtype
+    if kind == "f":
+        leaf = first_leaf(data)
+        if isinstance(leaf, np.generic) and not isinstance(leaf, float):
+            return a.dtype
+        return dtypes.default_float()
+    if kind == "c":
+        return dtypes.default_complex()
+    leaf = first_leaf(data)
+    if isinstance(leaf, np.generic):
+        return a.dtype
+    if kind == "u":
+        raise RuntimeError("Overflow when unpacking long long")
+    return np.dtype(np.int64)
+
+
+def nested_tensors(data: Any, wanted: Any) -> Any:
+    """Lists that hold tensors or arrays: stacked."""
+    parts = lowered(data)
+    try:
+        a = np.array(parts)
+    except ValueError:
+        raise ragged(data) from None
+    if a.dtype.kind == "O":
+        raise refused(data, a)
+    if wanted is None:
+        leaf = first_leaf(parts)
+        wanted = leaf.dtype if isinstance(leaf, np.ndarray) else inferred(a, data)
+        if wanted != a.dtype and not isinstance(leaf, np.ndarray):
+            wanted = a.dtype
+    return a.astype(wanted)
+
+
+def ragged(data: Any) -> Exception:
+    """The error of nested sequences of different lengths."""
+    level, dim = [data], 0
+    while level:
+        lengths = [len(x) if isinstance(x, (list, tuple)) else -1 for x in level]
+        wanted = lengths[0]
+        for given in lengths:
+            if given != wanted:
+                if wanted == -1:
+                    return ArgumentError(f"not a sequence: element at dim {dim} is a list, the first one is not")
+                if given == -1:
+                    odd = next(x for x in level if not isinstance(x, (list, tuple)))
+                    return ArgumentError(f"expected sequence at dim {dim}; got {type(odd).__name__}")
+                return ValueRangeError(f"expected sequence of length {wanted} at dim {dim} (got {given})")
+        level = [y for x in level if isinstance(x, (list, tuple)) for y in x]
+        dim += 1
+    return ValueRangeError("nested sequences cannot be made one array")
+
+
+def refused(data: Any, a: Any) -> Exception:
+    """The error of data that are no numbers."""
+    leaf = first_leaf(data)
+    if isinstance(leaf, (str, bytes)):
+        return ValueRangeError(f"too many dimensions '{type(leaf).__name__}'")
+    if isinstance(leaf, int):
+        return RuntimeError("Overflow when unpacking long long")
+    return RuntimeError(f"Could not infer dtype of {type(leaf).__name__}")
+
+
+def tensor(
+    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
+) -> Any:
+    """A new leaf tensor that copies `data`: numbers, nested sequences, arrays, tensors.
+
+    dtype: bool, int64, the default float or complex dtype for Python data; that of arrays kept.
+    Raises: ValueRangeError for ragged sequences; RuntimeError for data that are no numbers.
+    """
+    if isinstance(data, TensorBase) and (data._flags or not isinstance(data._array, np.ndarray)):
+        warn_copy(data)
+    if device is None and isinstance(data, TensorBase):
+        device = data.device  # type: ignore[attr-defined]
+    where = target_device(device)
+    a = array_from(data, dtype)
+    return finish(backend_for(where).from_numpy(a, where.index), requires_grad)
+
+
+def warn_copy(data: Any) -> None:
+    """torch warns about `tensor(tensor)`."""
+    import warnings
+
+    warnings.warn(
+        "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
+        "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).",
+        UserWarning,
+        stacklevel=3,
+    )
+
+
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
+    """`data` as a tensor, sharing memory (and history) where dtype and device allow."""
+    if isinstance(data, TensorBase):
+        return data.to(device=device, dtype=dtype)  # type: ignore[attr-defined]
+    where = target_device(device)
+    if isinstance(data, np.ndarray):
+        wanted = dtypes.of(data.dtype).numpy if dtype is None else dtypes.as_dtype(dtype).numpy
+        a = data if data.dtype == wanted else data.astype(wanted)
+        return finish(backend_for(where).from_numpy(a, where.index))
+    return finish(backend_for(where).from_numpy(array_from(data, dtype), where.index))
+
+
+def asarray(
+    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
+) -> Any:
+    """`obj` as a tensor; copy=True always copies, False never, None when needed."""
+    if isinstance(obj, TensorBase):
+        out = obj.to(device=device, dtype=dtype)  # type: ignore[attr-defined]
+        if out is not obj and copy is False:
+            raise ValueRangeError("can't alias tensor with a different dtype or device")
+        out = out.clone() if copy and out is obj else out
+        return out.detach().requires_grad_() if requires_grad else out.detach()
+    if isinstance(obj, np.ndarray) or hasattr(obj, "__dlpack__") or is_buffer(obj):
+        out = from_buffer_like(obj, dtype)
+        out = as_tensor(out, dtype, device)
+        out = out.clone() if copy else out
+    else:
+        if copy is False:
+            raise ValueRangeError("can't alias arbitrary sequence")
+        out = tensor(obj, dtype=dtype, device=device)
+    return out.requires_grad_() if requires_grad else out
+
+
+def is_buffer(obj: Any) -> bool:
+    """Whether an object offers its memory."""
+    return isinstance(obj, (bytes, bytearray, memoryview))
+
+
+def from_buffer_like(obj: Any, dtype: Any) -> Any:
+    """Arrays, DLPack and buffers as tensors over the same memory."""
+    if isinstance(obj, np.ndarray):
+        return from_numpy(obj)
+    if is_buffer(obj):
+        return frombuffer(obj, dtype=dtype or dtypes.get_default_dtype())
+    return wrap(np.from_dlpack(obj))
+
+
+def from_numpy(ndarray: Any, /) -> Any:
+    """A tensor over the memory of a NumPy array: writes are seen on both sides.
+
+    Raises: ArgumentError for other types and dtypes; ValueRangeError for negative strides and foreign byte order.
+    """
+    if not isinstance(ndarray, np.ndarray):
+        raise ArgumentError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    dtypes.of(ndarray.dtype)
+    if any(s < 0 for s in ndarray.strides):
+        raise ValueRangeError(
+            "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
+            "currently supported. (You can probably work around this by making a copy of your array with "
+            "array.copy().)"
+        )
+    if not ndarray.flags.writeable:
+        warn_read_only()
+    if type(ndarray) is not np.ndarray:
+        ndarray = ndarray.view(np.ndarray)
+    return finish(ndarray)
+
+
+_read_only_told = False
+
+
+def warn_read_only() -> None:
+    """torch says once that a read-only array makes writes undefined."""
+    global _read_only_told
+    if not _read_only_told:
+        import warnings
+
+        _read_only_told = True
+        warnings.warn(
+            "The given NumPy array is not writable, and PyTorch does not support non-writable tensors. This means "
+            "writing to this tensor will fail. You may want to copy the array before converting it to a tensor.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Any:
+    """A 1-d tensor over the bytes of a buffer.
+
+    Raises: ValueRangeError if the buffer is empty, too short or not a whole number of elements.
+    """
+    dt = dtypes.as_dtype(dtype)
+    size, item = memoryview(buffer).nbytes, dt.itemsize
+    if size == 0 or count == 0:
+        raise ValueRangeError(f"both buffer length ({size}) and count ({count}) must not be 0")
+    if not 0 <= offset < size:
+        raise ValueRangeError(
+            f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({size} bytes) minus 1"
+        )
+    if count < 0:
+        if (size - offset) % item:
+            raise ValueRangeError(
+                f"buffer length ({size - offset} bytes) after offset ({offset} bytes) must be a multiple of element "
+                f"size ({item})"
+            )
+        count = (size - offset) // item
+    elif offset + count * item > size:
+        raise ValueRangeError(
+            f"requested buffer length ({count} * {item} bytes) after offset ({offset} bytes) must not be greater than "
+            f"actual buffer length ({size} bytes)"
+        )
+    a = np.frombuffer(buffer, np.uint8, count * item, offset).view(dt.numpy)
+    if not a.flags.writeable:
+        warn_read_only()
+    return finish(a, requires_grad)
+
+
+def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Any:
+    """A tensor over memory that another library offers by DLPack."""
+    if isinstance(ext_tensor, TensorBase):
+        return ext_tensor.detach() if not copy else ext_tensor.detach().clone()  # type: ignore[attr-defined]
+    a = np.from_dlpack(ext_tensor)
+    if not a.flags.writeable:
+        address = a.__array_interface__["data"][0]
+        interface = {**a.__array_interface__, "data": (address, False)}
+        holder = type("Exported", (), {"__array_interface__": interface, "owner": a})()
+        a = np.asarray(holder)
+    return finish(a.copy() if copy else a)
+
+
+# ---------------------------------------------------------------- filled
+
+
+def size_of(size: Any, name: str) -> tuple[int, ...]:
+    """`zeros(2, 3)`, `zeros((2, 3))`, `zeros(torch.Size([2, 3]))` as a tuple of ints."""
+    if len(size) == 1 and isinstance(size[0], (tuple, list)):
+        size = size[0]
+    out = []
+    for i, n in enumerate(size):
+        if isinstance(n, (float, str, bytes)) or n is None:
+            raise ArgumentError(
+                f"{name}(): argument 'size' (position 1) must be tuple of ints, but found element of type "
+                f"{type(n).__name__} at pos {i}"
+            )
+        n = operator.index(n)
+        if n < 0:
+            raise ShapeError(f"Trying to create tensor with negative dimension {n}: {[int(v) for v in size]}")
+        out.append(n)
+    return tuple(out)
+
+
+def filled(shape: tuple[int, ...], value: Any, dtype: Any, device: Any, requires_grad: bool) -> Any:
+    """A new tensor with `value` everywhere."""
+    where = target_device(device)
+    dt = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
+    return finish(backend_for(where).full(shape, value, dt.numpy, where.index), requires_grad)
+
+
+def store_out(out: Any, value: Any) -> Any:
+    """Put a new tensor's elements into `out=`, resized to fit."""
+    if out._array.shape != value._array.shape:
+        out._array = np.empty(value._array.shape, out._array.dtype)
+    out._array[...] = value._array.astype(out._array.dtype)
+    return out
+
+
+def zeros(*size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+          pin_memory: bool = False, requires_grad: bool = False, names: Any = None) -> Any:  # fmt: skip
+    """Zeros of shape `size`, in the default dtype unless given."""
+    shape = shape_argument(size, "zeros")
+    made = filled(shape, 0, dtype if out is None else out.dtype, device, requires_grad)
+    return made if out is None else store_out(out, made)
+
+
+def ones(*size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+         pin_memory: bool = False, requires_grad: bool = False, names: Any = None) -> Any:  # fmt: skip
+    """Ones of shape `size`, in the default dtype unless given."""
+    shape = shape_argument(size, "ones")
+    made = filled(shape, 1, dtype if out is None else out.dtype, device, requires_grad)
+    return made if out is None else store_out(out, made)
+
+
+def shape_argument(size: Any, name: str) -> tuple[int, ...]:
+    """The shape, with torch's complaint when it is missing."""
+    return size_of(size, name)
+
+
+def empty(*size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+          pin_memory: bool = False, requires_grad: bool = False, memory_format: Any = None,
+          names: Any = None) -> Any:  # fmt: skip
+    """Uninitialised memory of shape `size`."""
+    shape = size_of(size, "empty")
+    where = target_device(device)
+    dt = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
+    made = finish(backend_for(where).empty(shape, dt.numpy, where.index), requires_grad)
+    return made if out is None else store_out(out, made)
+
+
+def full(size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+         pin_memory: bool = False, requires_grad: bool = False, names: Any = None) -> Any:  # fmt: skip
+    """`fill_value` everywhere; its Python type chooses the dtype unless given."""
+    if isinstance(size, int):
+        raise ArgumentError(f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}")
+    value = fill_value.item() if isinstance(fill_value, (TensorBase, np.generic)) else fill_value
+    if dtype is None:
+        dtype = out.dtype if out is not None else number_dtype(value)
+    made = filled(size_of((size,), "full"), value, dtype, device, requires_grad)
+    return made if out is None else store_out(out, made)
+
+
+def number_dtype(value: Any) -> Any:
+    """Dtype of a tensor made of a Python number."""
+    if isinstance(value, bool):
+        return dtypes.bool_
+    if isinstance(value, int):
+        return dtypes.int64
+    return dtypes.get_default_complex_dtype() if isinstance(value, complex) else dtypes.get_default_dtype()
+
+
+def empty_strided(size: Any, stride: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
+                  requires_grad: bool = False, pin_memory: bool = False) -> Any:  # fmt: skip
+    """Uninitialised memory with the given strides (in elements)."""
+    if len(size) != len(stride):
+        raise RuntimeError(
+            f"mismatch in length of strides and shape: {len(size)} sizes, {len(stride)} strides"
+        )
+    dt = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
+    extent = 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if all(size) else 0
+    base = np.empty(extent, dt.numpy)
+    a = np.ndarray(tuple(size), dt.numpy, base, 0, tuple(s * dt.itemsize for s in stride))
+    return finish(a, requires_grad)
+
+
+def arange(*args: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+           pin_memory: bool = False, requires_grad: bool = False, **named: Any) -> Any:  # fmt: skip
+    """start, start + step, ... below `end`: ceil((end - start) / step) values.
+
+    dtype: int64 if all are ints, else the default dtype.
+    Raises: GraphError-free RuntimeError for a zero step or bounds on the wrong side.
+    """
+    start, end, step = range_arguments(args, named)
+    start, end, step = (x.item() if isinstance(x, (TensorBase, np.generic)) else x for x in (start, end, step))
+    if step == 0:
+        raise RuntimeError("step must be nonzero")
+    if (end - start) * step < 0:
+        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
+    if not all(math.isfinite(x) for x in (start, end)):
+        raise RuntimeError(f"unsupported range: {start} -> {end}")
+    dt = dtypes.as_dtype(dtype) if dtype is not None else out.dtype if out is not None else None
+    if dt is None:
+        ints = all(isinstance(x, int) for x in (start, end, step))
+        dt = dtypes.int64 if ints else dtypes.get_default_dtype()
+    whole = all(isinstance(x, int) for x in (start, end, step))
+    count = -((start - end) // step) if whole else math.ceil((end - start) / step)
+    if dt.numpy.kind in "iu" and not whole:
+        start, step = int(start), int(step)
+    steps = np.arange(count, dtype=np.int64 if whole or dt.numpy.kind in "iu" else np.float64)
+    a = (start + steps * step).astype(dt.numpy)
+    where = target_device(device)
+    made = finish(backend_for(where).from_numpy(a, where.index), requires_grad)
+    return made if out is None else store_out(out, made)
+
+
+def range_arguments(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any, Any]:
+    """arange(end), arange(start, end), arange(start, end, step), by position or name."""
+    values = {"start": 0, "step": 1}
+    names = ("end",) if len(args) == 1 and "end" not in named else ("start", "end", "step")
+    values.update(zip(names, args, strict=False))
+    values.update(named)
+    if "end" not in values or len(args) > 3 or values.keys() - {"start", "end", "step"}:
+        raise ArgumentError("arange() received an invalid combination of arguments: it takes (start=0, end, step=1)")
+    return values["start"], values["end"], values["step"]
+
+
+def spaced(start: Any, end: Any, steps: int, dt: Any, name: str) -> Any:
+    """`steps` equally spaced values from both ends, as torch: the second half counts back from `end`."""
+    if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)):
+        raise ArgumentError(f"{name}(): argument 'steps' must be int, not {type(steps).__name__}")
+    if steps < 0:
+        raise RuntimeError("number of steps must be non-negative")
+    start, end = (x.item() if isinstance(x, (TensorBase, np.generic)) else x for x in (start, end))
+    if steps == 1:
+        return np.array([start]).astype(dt)
+    work = dt if dt.kind in "fc" and dt.itemsize >= 4 else np.dtype(np.float64 if dt.kind in "iu" else np.float32)
+    first, last = work.type(start), work.type(end)
+    step = (last - first) / work.type(max(steps - 1, 1))
+    i = np.arange(steps)
+    half = i < steps // 2
+    out = np.where(half, first + step * i.astype(work), last - step * (steps - 1 - i).astype(work))
+    return out.astype(dt)
+
+
+def linspace(start: Any, end: Any, steps: int, *, out: Any = None, dtype: Any = None, layout: Any = None,
+             device: Any = None, pin_memory: bool = False, requires_grad: bool = False) -> Any:  # fmt: skip
+    """`steps` values from start to end, both included."""
+    dt = range_dtype(dtype, out, start, end)
+    where = target_device(device)
+    made = finish(backend_for(where).from_numpy(spaced(start, end, steps, dt.numpy, "linspace"), where.index))
+    if out is not None:
+        return store_out(out, made)
+    return made.requires_grad_() if requires_grad else made
+
+
+def range_dtype(dtype: Any, out: Any, start: Any, end: Any) -> Any:
+    """Dtype of linspace and logspace."""
+    if dtype is not None:
+        return dtypes.as_dtype(dtype)
+    if out is not None:
+        return out.dtype
+    is_complex = any(isinstance(x, complex) for x in (start, end))
+    return dtypes.get_default_complex_dtype() if is_complex else dtypes.get_default_dtype()
+
+
+def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, out: Any = None, dtype: Any = None,
+             layout: Any = None, device: Any = None, pin_memory: bool = False,
+             requires_grad: bool = False) -> Any:  # fmt: skip
+    """base ** linspace(start, end, steps)."""
+    dt = range_dtype(dtype, out, start, end)
+    work = dt.numpy if dt.numpy.kind in "fc" else np.dtype(np.float64)
+    a = np.power(work.type(base), spaced(start, end, steps, work, "logspace")).astype(dt.numpy)
+    made = finish(a)
+    if out is not None:
+        return store_out(out, made)
+    return made.requires_grad_() if requires_grad else made
+
+
+def eye(n: int, m: int | None = None, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+        pin_memory: bool = False, requires_grad: bool = False) -> Any:  # fmt: skip
+    """n x m matrix with ones on the diagonal."""
+    for label, value in (("n", n), ("m", n if m is None else m)):
+        if value < 0:
+            raise RuntimeError(f"{label} must be greater or equal to 0, got {value}")
+    dt = (out.dtype if out is not None else dtypes.get_default_dtype()) if dtype is None else dtypes.as_dtype(dtype)
+    where = target_device(device)
+    a = np.eye(n, n if m is None else m, dtype=dt.numpy)
+    made = finish(backend_for(where).from_numpy(a, where.index), requires_grad)
+    return made if out is None else store_out(out, made)
+
+
+def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None,
+                 layout: Any = None) -> Any:  # fmt: skip
+    """Row and column indices of the lower triangle, shape (2, n)."""
+    dt = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
+    return finish(np.stack(np.tril_indices(row, offset, col)).astype(dt.numpy))
+
+
+def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None,
+                 layout: Any = None) -> Any:  # fmt: skip
+    """Row and column indices of the upper triangle, shape (2, n)."""
+    dt = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
+    return finish(np.stack(np.triu_indices(row, offset, col)).astype(dt.numpy))
+
+
+def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, layout: Any = None,
+                  requires_grad: bool = False, pin_memory: bool = False) -> Any:  # fmt: skip
+    """A 0-d tensor of a number, in the default dtype unless given."""
+    return filled((), s, dtype, device, requires_grad)
+
+
+# ---------------------------------------------------------------- like others
+
+
+def like_array(input: Any, value: Any, dtype: Any, device: Any, memory_format: Any = None) -> Any:
+    """A new array with the shape (and, where dense, the layout) of another."""
+    a = input._array
+    dt = a.dtype if dtype is None else dtypes.as_dtype(dtype).numpy
+    if device is None and a.__class__ is np.ndarray:
+        preserve = memory_format is None or str(memory_format) == "torch.preserve_format"
+        out = np.empty_like(a, dtype=dt, order="K" if preserve else "C", subok=False)
+        if value is not None:
+            out.fill(value)
+        return out
+    where = input.device if device is None else devices.as_device(device)
+    backend = backend_for(where)
+    if value is None:
+        return backend.empty(a.shape, dt, where.index)
+    return backend.full(a.shape, value, dt, where.index)
+
+
+def check_like(input: Any, name: str) -> None:
+    """`*_like` wants a tensor."""
+    if not isinstance(input, TensorBase):
+        raise ArgumentError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+
+
+def zeros_like(input: Any, *, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
+               requires_grad: bool = False, memory_format: Any = None) -> Any:  # fmt: skip
+    """Zeros with the shape and dtype of `input`."""
+    check_like(input, "zeros_like")
+    return finish(like_array(input, 0, dtype, device, memory_format), requires_grad)
+
+
+def ones_like(input: Any, *, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
+              requires_grad: bool = False, memory_format: Any = None) -> Any:  # fmt: skip
+    """Ones with the shape and dtype of `input`."""
+    check_like(input, "ones_like")
+    return finish(like_array(input, 1, dtype, device, memory_format), requires_grad)
+
+
+def full_like(input: Any, fill_value: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
+              pin_memory: bool = False, requires_grad: bool = False, memory_format: Any = None) -> Any:  # fmt: skip
+    """`fill_value` with the shape and dtype of `input`."""
+    check_like(input, "full_like")
+    value = fill_value.item() if isinstance(fill_value, (TensorBase, np.generic)) else fill_value
+    return finish(like_array(input, value, dtype, device, memory_format), requires_grad)
+
+
+def empty_like(input: Any, *, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
+               requires_grad: bool = False, memory_format: Any = None) -> Any:  # fmt: skip
+    """Uninitialised memory with the shape and dtype of `input`."""
+    check_like(input, "empty_like")
+    return finish(like_array(input, None, dtype, device, memory_format), requires_grad)
+
+
+def new_options(self: Any, dtype: Any, device: Any) -> tuple[Any, Any]:
+    """dtype and device of `x.new_*`: x's own unless given."""
+    return (self.dtype if dtype is None else dtype), (self.device if device is None else device)
+
+
+def new_tensor(self: Any, data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+               layout: Any = None, pin_memory: bool = False) -> Any:  # fmt: skip
+    """A tensor of `data` with self's dtype and device."""
+    if isinstance(data, TensorBase):
+        warn_copy(data)
+    dtype, device = new_options(self, dtype, device)
+    return finish(array_from(data, dtype), requires_grad)
+
+
+def new_zeros(self: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+              layout: Any = None, pin_memory: bool = False) -> Any:  # fmt: skip
+    """Zeros of shape `size` with self's dtype and device."""
+    dtype, device = new_options(self, dtype, device)
+    return filled(size_of(size, "new_zeros"), 0, dtype, device, requires_grad)
+
+
+def new_ones(self: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+             layout: Any = None, pin_memory: bool = False) -> Any:  # fmt: skip
+    """Ones of shape `size` with self's dtype and device."""
+    dtype, device = new_options(self, dtype, device)
+    return filled(size_of(size, "new_ones"), 1, dtype, device, requires_grad)
+
+
+def new_empty(self: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False,
+              layout: Any = None, pin_memory: bool = False) -> Any:  # fmt: skip
+    """Uninitialised memory of shape `size` with self's dtype and device."""
+    dtype, device = new_options(self, dtype, device)
+    return empty(*size, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def new_full(self: Any, size: Any, fill_value: Any, *, dtype: Any = None, device: Any = None,
+             requires_grad: bool = False, layout: Any = None, pin_memory: bool = False) -> Any:  # fmt: skip
+    """`fill_value` everywhere in shape `size`, with self's dtype and device."""
+    dtype, device = new_options(self, dtype, device)
+    return full(size, fill_value, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+def new_empty_strided(self: Any, size: Any, stride: Any, dtype: Any = None, device: Any = None,
+                      requires_grad: bool = False, layout: Any = None, pin_memory: bool = False) -> Any:  # fmt: skip
+    """Uninitialised memory with given strides and self's dtype."""
+    dtype, device = new_options(self, dtype, device)
+    return empty_strided(size, stride, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+FUNCTIONS: tuple[str, ...] = (
+    "tensor", "as_tensor", "asarray", "from_numpy", "frombuffer", "from_dlpack", "zeros", "ones", "empty", "full",
+    "empty_strided", "arange", "linspace", "logspace", "eye", "tril_indices", "triu_indices", "scalar_tensor",
+    "zeros_like", "ones_like", "full_like", "empty_like",
+)  # fmt: skip
+METHODS: tuple[str, ...] = (
+    "new_tensor", "new_zeros", "new_ones", "new_empty", "new_full", "new_empty_strided",
+)  # fmt: skip
+
+__all__ = ["FUNCTIONS", "METHODS"]

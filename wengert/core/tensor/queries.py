@@ -1,0 +1,189 @@
+"""Questions about tensors and dtypes, and the process-wide switches that programs set."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+
+from wengert.core.arrays import dtype as dtypes
+from wengert.core.base.errors import ArgumentError
+from wengert.core.tape.core import TensorBase
+
+
+def is_tensor(obj: Any, /) -> bool:
+    """Whether `obj` is a tensor."""
+    return isinstance(obj, TensorBase)
+
+
+def is_storage(obj: Any, /) -> bool:
+    """Whether `obj` is a storage object."""
+    return type(obj).__name__.endswith("Storage")
+
+
+def need_tensor(x: Any, name: str) -> Any:
+    """The tensor, or torch's complaint."""
+    if not isinstance(x, TensorBase):
+        raise ArgumentError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(x).__name__}")
+    return x
+
+
+def is_floating_point(input: Any) -> bool:
+    """Whether the dtype is a floating one."""
+    return need_tensor(input, "is_floating_point").dtype.is_floating_point
+
+
+def is_complex(input: Any) -> bool:
+    """Whether the dtype is a complex one."""
+    return need_tensor(input, "is_complex").dtype.is_complex
+
+
+def is_signed(input: Any) -> bool:
+    """Whether the dtype has negative numbers."""
+    return need_tensor(input, "is_signed").dtype.is_signed
+
+
+def is_inference(input: Any) -> bool:
+    """Whether the tensor was made in inference mode."""
+    return bool(input._flags & 4)
+
+
+def numel(input: Any) -> int:
+    """Number of elements."""
+    return need_tensor(input, "numel")._array.size
+
+
+def is_same_size(input: Any, other: Any) -> bool:
+    """Whether two tensors have the same shape."""
+    return input._array.shape == other._array.shape
+
+
+def operand_of(x: Any) -> tuple[Any, str]:
+    """A tensor or number as an operand of promotion."""
+    if isinstance(x, TensorBase):
+        return dtypes.of(x._array.dtype), "dim" if x._array.ndim else "zero"
+    for kind in (bool, int, float, complex):
+        if isinstance(x, kind):
+            return dtypes.NUMBERS[kind], "number"
+    raise ArgumentError(f"result_type(): arguments must be Tensor or Number, not {type(x).__name__}")
+
+
+def result_type(tensor1: Any, tensor2: Any) -> Any:
+    """The dtype in which two tensors or numbers are computed together."""
+    return dtypes.result_type((operand_of(tensor1), operand_of(tensor2)))
+
+
+def promote_types(type1: Any, type2: Any) -> Any:
+    """The smallest dtype that holds both."""
+    return dtypes.promote_types(type1, type2)
+
+
+def can_cast(from_: Any = None, to: Any = None, **named: Any) -> bool:
+    """Whether a result of one dtype may be stored in another."""
+    return dtypes.can_cast(named.pop("from", from_), to)
+
+
+def typename(obj: Any, /) -> str:
+    """Legacy type name of a tensor; qualified class name of anything else."""
+    if isinstance(obj, TensorBase):
+        return dtypes.tensor_type_name(dtypes.of(obj._array.dtype))
+    cls = obj if isinstance(obj, type) else type(obj)
+    module = cls.__module__
+    return cls.__qualname__ if module in (None, "builtins") else f"{module}.{cls.__qualname__}"
+
+
+def set_default_tensor_type(t: Any, /) -> None:
+    """Set the default dtype by a legacy tensor type (`torch.DoubleTensor`)."""
+    legacy = dtypes.tensor_type(t)[0] if isinstance(t, str) else getattr(t, "legacy_dtype", None)
+    if legacy is None:
+        raise ArgumentError(f"invalid type object: only floating-point types are supported as the default, not {t!r}")
+    dtypes.set_default_dtype(legacy)
+
+
+_threads = {"count": os.cpu_count() or 1, "interop": os.cpu_count() or 1}
+_switches: dict[str, Any] = {"deterministic": False, "warn_only": False, "precision": "highest", "warn_always": False}
+
+
+def get_num_threads() -> int:
+    """Threads that one operator may use."""
+    return _threads["count"]
+
+
+def set_num_threads(int: int, /) -> None:
+    """Set how many threads one operator may use."""
+    if int <= 0:
+        raise RuntimeError("Expected num_threads > 0 to be true, but got false. set_num_threads expects a positive integer")
+    _threads["count"] = int
+
+
+def get_num_interop_threads() -> int:
+    """Threads between operators (accepted; operators run one after another)."""
+    return _threads["interop"]
+
+
+def set_num_interop_threads(int: int, /) -> None:
+    """Accepted; operators run one after another."""
+    _threads["interop"] = int
+
+
+def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
+    """Accepted: results on the CPU are deterministic in any case."""
+    _switches["deterministic"], _switches["warn_only"] = bool(mode), bool(warn_only)
+
+
+def are_deterministic_algorithms_enabled() -> bool:
+    """What `use_deterministic_algorithms` was told."""
+    return _switches["deterministic"]
+
+
+def is_deterministic_algorithms_warn_only_enabled() -> bool:
+    """The `warn_only` that `use_deterministic_algorithms` was told."""
+    return _switches["deterministic"] and _switches["warn_only"]
+
+
+def set_float32_matmul_precision(precision: str) -> None:
+    """Accepted: float32 products are always computed in float32."""
+    if precision not in ("highest", "high", "medium"):
+        raise ArgumentError(f"precision must be highest, high or medium, not {precision!r}")
+    _switches["precision"] = precision
+
+
+def get_float32_matmul_precision() -> str:
+    """What `set_float32_matmul_precision` was told."""
+    return _switches["precision"]
+
+
+def set_flush_denormal(mode: bool, /) -> bool:
+    """Not supported: False, and denormal numbers stay."""
+    return False
+
+
+def set_warn_always(b: bool, /) -> None:
+    """Accepted."""
+    _switches["warn_always"] = bool(b)
+
+
+def is_warn_always_enabled() -> bool:
+    """What `set_warn_always` was told."""
+    return _switches["warn_always"]
+
+
+def compiled_with_cxx11_abi() -> bool:
+    """True, as torch's builds say."""
+    return True
+
+
+def is_grad_supported(dtype: Any) -> bool:
+    """Whether tensors of a dtype can require gradients."""
+    return dtype.is_floating_point or dtype.is_complex
+
+
+FUNCTIONS = (
+    "is_tensor", "is_storage", "is_floating_point", "is_complex", "is_signed", "is_inference", "numel", "is_same_size",
+    "result_type", "promote_types", "can_cast", "typename", "set_default_tensor_type", "get_num_threads",
+    "set_num_threads", "get_num_interop_threads", "set_num_interop_threads", "use_deterministic_algorithms",
+    "are_deterministic_algorithms_enabled", "is_deterministic_algorithms_warn_only_enabled",
+    "set_float32_matmul_precision", "get_float32_matmul_precision", "set_flush_denormal", "set_warn_always",
+    "is_warn_always_enabled", "compiled_with_cxx11_abi",
+)  # fmt: skip
+__all__ = ["FUNCTIONS"]

@@ -1,0 +1,295 @@
+"""Random tensors: torch's CPU stream behind torch's names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from wengert.core.arrays import device as devices
+from wengert.core.arrays import distributions, generator, sampling
+from wengert.core.arrays import dtype as dtypes
+from wengert.core.arrays.backend import backend_for, backend_of
+from wengert.core.base.errors import ArgumentError, GraphError
+from wengert.core.tape.core import TensorBase, wrap
+from wengert.core.tape.inplace import check_writable
+from wengert.core.tape.modes import current
+from wengert.core.tape.views import check_inplace, counter_of, mark_views_stale, rebase, written
+from wengert.core.tensor.creation import finish, size_of, store_out, target_device
+
+Generator = generator.Generator
+default_generator = generator.default_generator
+
+
+# ---------------------------------------------------------------- state
+
+
+def manual_seed(seed: Any) -> Any:
+    """Seed the default generator; the same seed gives torch's own values. Returns the generator."""
+    return default_generator.manual_seed(int(seed))
+
+
+def seed() -> int:
+    """Seed the default generator from entropy and return the seed."""
+    return default_generator.seed()
+
+
+def initial_seed() -> int:
+    """The seed that the default generator last got."""
+    return default_generator.initial_seed()
+
+
+def get_rng_state() -> Any:
+    """State of the default generator as a uint8 tensor, in torch's layout."""
+    return wrap(default_generator.get_state())
+
+
+def set_rng_state(new_state: Any) -> None:
+    """Restore a state that `get_rng_state` gave."""
+    default_generator.set_state(new_state._array if isinstance(new_state, TensorBase) else new_state)
+
+
+# ---------------------------------------------------------------- creation
+
+
+def placed(a: Any, where: Any, out: Any, requires_grad: bool) -> Any:
+    """A sampled array as a tensor on its device."""
+    made = finish(backend_for(where).from_numpy(a, where.index), requires_grad and out is None)
+    return made if out is None else store_out(out, made)
+
+
+def float_kind(dtype: Any, out: Any) -> Any:
+    """NumPy dtype of a random floating tensor."""
+    if dtype is None:
+        return dtypes.default_float() if out is None else out._array.dtype
+    return dtypes.as_dtype(dtype).numpy
+
+
+def rand(*size: Any, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
+         device: Any = None, requires_grad: bool = False, pin_memory: bool = False, names: Any = None) -> Any:  # fmt: skip
+    """Uniform in [0, 1)."""
+    shape = size_of(size, "rand")
+    a = complex_pair(sampling.uniform, shape, float_kind(dtype, out), generator)
+    return placed(a, target_device(device), out, requires_grad)
+
+
+def complex_pair(sample: Any, shape: Any, kind: Any, source: Any, scale: float = 1.0) -> Any:
+    """Samples of real or complex dtype (real and imaginary parts drawn in turn)."""
+    if kind.kind != "c":
+        return sample(shape, kind, generator=source)
+    real = np.dtype(np.float32 if kind.itemsize == 8 else np.float64)
+    return (sample((*shape, 2), real, generator=source) * real.type(scale)).view(kind)[..., 0]
+
+
+def randn(*size: Any, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
+          device: Any = None, requires_grad: bool = False, pin_memory: bool = False, names: Any = None) -> Any:  # fmt: skip
+    """Standard normal; complex ones have total variance 1."""
+    shape = size_of(size, "randn")
+    a = complex_pair(sampling.normal, shape, float_kind(dtype, out), generator, 0.5**0.5)
+    return placed(a, target_device(device), out, requires_grad)
+
+
+def randint(*args: Any, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
+            device: Any = None, requires_grad: bool = False, pin_memory: bool = False, **named: Any) -> Any:  # fmt: skip
+    """Integers in [low, high): randint(high, size) or randint(low, high, size)."""
+    values = dict(named)
+    names = ("high", "size") if len(args) + len(named) < 3 or "low" in named else ("low", "high", "size")
+    values.update(zip(names, args, strict=False))
+    if "high" not in values or "size" not in values:
+        raise ArgumentError("randint() received an invalid combination of arguments: it takes (low=0, high, size)")
+    kind = np.dtype(np.int64) if dtype is None else dtypes.as_dtype(dtype).numpy
+    kind = out._array.dtype if out is not None else kind
+    low, high = int(values.get("low", 0)), int(values["high"])
+    a = sampling.randint(low, high, size_of((values["size"],), "randint"), kind, generator=generator)
+    return placed(a, target_device(device), out, requires_grad)
+
+
+def randperm(n: int, *, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
+             device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Any:  # fmt: skip
+    """A random order of 0 ... n-1."""
+    kind = np.dtype(np.int64) if dtype is None else dtypes.as_dtype(dtype).numpy
+    return placed(sampling.randperm(n, kind, generator=generator), target_device(device), out, requires_grad)
+
+
+def like(make: Callable[..., Any]) -> Callable[..., Any]:
+    """The `*_like` form of a sampler."""
+
+    def function(input: Any, *args: Any, dtype: Any = None, layout: Any = None, device: Any = None,
+                 requires_grad: bool = False, memory_format: Any = None, generator: Any = None,
+                 **named: Any) -> Any:  # fmt: skip
+        if not isinstance(input, TensorBase):
+            raise ArgumentError(
+                f"{make.__name__}_like(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
+            )
+        options = {
+            "dtype": input.dtype if dtype is None else dtype,
+            "device": input.device if device is None else device,
+            "requires_grad": requires_grad, "generator": generator,
+        }  # fmt: skip
+        return make(*args, tuple(input._array.shape), **named, **options)
+
+    function.__name__ = function.__qualname__ = make.__name__ + "_like"
+    function.__doc__ = f"`{make.__name__}` with the shape, dtype and device of `input`."
+    return function
+
+
+rand_like, randn_like, randint_like = like(rand), like(randn), like(randint)
+
+
+def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any = None, out: Any = None,
+           dtype: Any = None, device: Any = None, layout: Any = None, requires_grad: bool = False,
+           pin_memory: bool = False) -> Any:  # fmt: skip
+    """mean + std * standard normal; mean and std may be tensors that broadcast, or numbers with `size`."""
+    if not isinstance(mean, TensorBase) and not isinstance(std, TensorBase):
+        a = sampling.normal(size_of((size,), "normal"), float_kind(dtype, out), mean, std, generator=generator)
+        return placed(a, target_device(device), out, requires_grad)
+    tensors = [x._array for x in (mean, std) if isinstance(x, TensorBase)]
+    shape = np.broadcast_shapes(*[a.shape for a in tensors])
+    z = sampling.normal(shape, tensors[0].dtype, generator=generator)
+    m, s = (x._array if isinstance(x, TensorBase) else x for x in (mean, std))
+    if np.any(np.asarray(s) < 0):
+        raise RuntimeError("normal expects all elements of std >= 0.0")
+    return placed((z * s + m).astype(tensors[0].dtype), devices.cpu, out, False)
+
+
+def bernoulli(input: Any, p: Any = None, *, generator: Any = None, out: Any = None) -> Any:
+    """1 with probability `input` (elementwise) or `p`, else 0; the dtype of `input`."""
+    chance = input._array if p is None else p
+    a = sampling.bernoulli(chance, input._array.shape, input._array.dtype, generator=generator)
+    return zero_gradient(a, input) if out is None else store_out(out, wrap(a))
+
+
+def zero_gradient(a: Any, *sources: Any) -> Any:
+    """A sample: its gradient with respect to what it was drawn from is zero, as torch has it."""
+    out = wrap(np.asarray(a))
+    if current().grad and any(x._flags & 1 for x in sources) and out._array.dtype.kind in "fV":
+        from wengert.core.tape.core import RECORDED
+
+        return RECORDED.sampled(sources[0], out._array)
+    return out
+
+
+def multinomial(input: Any, num_samples: int, replacement: bool = False, *, generator: Any = None,
+                out: Any = None) -> Any:  # fmt: skip
+    """Indices drawn with probability proportional to the rows of `input` (..., n)."""
+    a = sampling_multinomial(input._array, num_samples, replacement, generator)
+    return wrap(a) if out is None else store_out(out, wrap(a))
+
+
+def sampling_multinomial(probs: Any, count: int, replacement: bool, source: Any) -> Any:
+    """The array form."""
+    return distributions.multinomial(probs, count, replacement, generator=source)
+
+
+def poisson(input: Any, generator: Any = None) -> Any:
+    """Poisson counts with rates `input`."""
+    return zero_gradient(distributions.poisson(input._array, generator=generator), input)
+
+
+def binomial(count: Any, prob: Any, generator: Any = None) -> Any:
+    """Successes among `count` trials of chance `prob`."""
+    return zero_gradient(distributions.binomial(count._array, prob._array, generator=generator), count, prob)
+
+
+# ---------------------------------------------------------------- in place
+
+
+def overwrite(x: Any, sample: Callable[[Any, Any], Any], name: str) -> Any:
+    """Replace the elements of x by samples; its history ends there (gradient zero)."""
+    mode = current()
+    check_inplace(x, mode)
+    check_writable(x._array)
+    recorded = bool(x._flags & 1) and mode.grad
+    a = sample(x._array.shape, x._array.dtype)
+    if x._array.__class__ is np.ndarray:
+        x._array[...] = a
+    else:
+        x._array[...] = backend_of(x._array).from_numpy(a)
+    written(x, 3)
+    if recorded:
+        node = zero_node(x)
+        rebase(x, node)
+    else:
+        mark_views_stale(counter_of(x))
+    return x
+
+
+def zero_node(x: Any) -> Any:
+    """A node through which no gradient passes."""
+    from wengert.core.tape.core import GENERAL, _new
+    from wengert.core.tape.dispatch import fill, node_class_of
+
+    op = GENERAL.zero.op
+    node = _new(node_class_of(op, False))
+    fill(node, op, (x,), x)
+    node.saved, node.versions = (), None
+    from wengert.core.tape.core import attach
+
+    attach(node, wrap(x._array), 4)
+    return node
+
+
+def uniform_(self: Any, from_: float = 0.0, to: float = 1.0, *, generator: Any = None, **named: float) -> Any:
+    """Fill with uniform values in [from, to)."""
+    low, high = named.pop("from", from_), to
+    if low > high:
+        raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}")
+    return overwrite(self, lambda shape, kind: sampling.uniform(shape, kind, low, high, generator=generator), "uniform_")
+
+
+def normal_(self: Any, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Any:
+    """Fill with normal values."""
+    if std < 0:
+        raise RuntimeError(f"normal expects std >= 0.0, but found std {std:g}")
+    contiguous = bool(self._array.flags.c_contiguous)
+
+    def sample(shape: Any, kind: Any) -> Any:
+        return sampling.normal(shape, kind, mean, std, generator=generator, contiguous=contiguous)
+
+    return overwrite(self, sample, "normal_")
+
+
+def random_(self: Any, *bounds: int, generator: Any = None) -> Any:
+    """Fill with integers: all of the dtype's range, [0, to) or [from, to)."""
+    return overwrite(
+        self, lambda shape, kind: sampling.random_full(shape, kind, *bounds, generator=generator), "random_"
+    )
+
+
+def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
+    """Fill with 1 with probability p (number or tensor), else 0."""
+    chance = p._array if isinstance(p, TensorBase) else p
+    return overwrite(
+        self, lambda shape, kind: sampling.bernoulli(chance, shape, kind, generator=generator), "bernoulli_"
+    )
+
+
+def filler(name: str, sample: Callable[..., Any], *names: str) -> Callable[..., Any]:
+    """An in-place sampler with numeric parameters."""
+
+    def method(self: Any, *args: float, generator: Any = None, **named: float) -> Any:
+        values = dict(zip(names, args, strict=False)) | named
+        if "lambd" in values:
+            values["rate"] = values.pop("lambd")
+        return overwrite(self, lambda shape, kind: sample(shape, kind, generator=generator, **values), name)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = (sample.__doc__ or "").split("\n")[0]
+    return method
+
+
+exponential_ = filler("exponential_", distributions.exponential, "rate")
+cauchy_ = filler("cauchy_", distributions.cauchy, "median", "sigma")
+log_normal_ = filler("log_normal_", distributions.log_normal, "mean", "std")
+geometric_ = filler("geometric_", distributions.geometric, "p")
+
+FUNCTIONS = (
+    "manual_seed", "seed", "initial_seed", "get_rng_state", "set_rng_state", "rand", "randn", "randint", "randperm",
+    "rand_like", "randn_like", "randint_like", "normal", "bernoulli", "multinomial", "poisson", "binomial",
+)  # fmt: skip
+METHODS = (
+    "uniform_", "normal_", "random_", "bernoulli_", "exponential_", "cauchy_", "log_normal_", "geometric_",
+    "bernoulli", "multinomial",
+)  # fmt: skip
+__all__ = [*FUNCTIONS, "Generator", "GraphError", "default_generator"]
