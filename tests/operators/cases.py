@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 import wengert  # noqa: F401  (fills the registry and installs the methods)
+from wengert.core.base.errors import MissingError
 from wengert.core.operators.record import REGISTRY, Op
 from wengert.core.operators.samples import samples_of
 from wengert.core.tape.backward import grad
+from wengert.core.tape.calls import gathered, make_call
 from wengert.core.tape.core import RECORDED, TensorBase, wrap
-from wengert.core.tape.dispatch import bind, gathered, integers, make_call
+from wengert.core.tape.dispatch import bind, integers
 
 # Relative and absolute tolerance by dtype: a few hundred roundings.
 TOLERANCE = {
@@ -47,7 +49,8 @@ def samples(op: Op) -> list[Any]:
 def mapped(value: Any, change: Any) -> Any:
     """The same nest of arguments with every array replaced by `change(array)`."""
     if isinstance(value, np.ndarray):
-        return change(value)
+        made = change(value)
+        return np.asarray(made) if isinstance(made, np.generic) else made
     if isinstance(value, (list, tuple)) and any(isinstance(part, np.ndarray) for part in value):
         return type(value)(mapped(part, change) for part in value)
     if isinstance(value, dict):
@@ -83,7 +86,7 @@ class Run:
         self.tensors: list[Any] = []
 
         def tensor(array: np.ndarray) -> Any:
-            x = wrap(array.copy(order="K"))
+            x = wrap(array.copy(order="K" if array.size else "C"))
             if wants and differentiable(array):
                 x.requires_grad_()
             self.tensors.append(x)
@@ -113,6 +116,11 @@ def full_arguments(op: Op, sample: Any) -> tuple[Any, ...]:
         args = gathered(args, op.positional - 1)
     full = bind(op, args, kwargs)
     return tuple(integers(x) if i in op.ints else x for i, x in enumerate(full))
+
+
+def is_without_gradient(error: BaseException) -> bool:
+    """Whether an operator refuses to be differentiated, as torch's namesake does."""
+    return isinstance(error, MissingError) and str(error).startswith("derivative for ")
 
 
 def generator(op: Op) -> np.random.Generator:

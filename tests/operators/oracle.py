@@ -55,14 +55,14 @@ def to_real(array: np.ndarray) -> Any:
     """An array as a torch tensor of its own."""
     if array.dtype.kind == "V" or str(array.dtype) == "bfloat16":
         return real.from_numpy(array.astype(np.float32)).to(real.bfloat16)
-    return real.from_numpy(np.array(array, order="K", copy=True))
+    return real.from_numpy(np.array(array, order="K" if array.size else "C", copy=True))
 
 
 def to_numpy(x: Any) -> Any:
     """A torch tensor as an array; other results as they are."""
     if not isinstance(x, real.Tensor):
         return x
-    x = x.detach().resolve_conj().resolve_neg()
+    x = real.zeros(x.shape, dtype=x.dtype) if x._is_zerotensor() else x.detach().resolve_conj().resolve_neg()
     if x.dtype == real.bfloat16:
         return x.float().numpy().astype(dtypes.bfloat16.numpy)
     return x.numpy()

@@ -65,7 +65,7 @@ def regions(np: Any, x: Any, *parts: Region, otherwise: Callable[[Any], Any], ex
 def double(np: Any, function: Callable[..., Any], *arrays: Any) -> Any:
     """`function` of the arrays in float64, the result in the dtype they had (float32, say)."""
     dtype = np.result_type(*arrays)
-    if dtype.kind != "f":
+    if dtype.kind in "iub":
         dtype = np.dtype("float64")
     result = function(np, *[np.asarray(a, dtype=np.float64) for a in arrays])
     return result if dtype == np.float64 else result.astype(dtype)

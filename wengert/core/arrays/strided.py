@@ -25,13 +25,9 @@ def window(np: Any, array: Any, shape: tuple[int, ...], strides: tuple[int, ...]
     The caller answers for the bounds where `array` itself is not contiguous.
     """
     if not isinstance(array, _ndarray):
-        if not hasattr(array, "data"):
-            array = np.asarray(array)
-        if not isinstance(array, _ndarray):
-            if isinstance(array, numpy.generic):
-                array = numpy.asarray(array)
-            else:
-                return np.ndarray(shape, array.dtype, array.data + offset, strides)
+        if not isinstance(array, numpy.generic):
+            return np.ndarray(shape, array.dtype, array.data + offset, strides)
+        array = numpy.asarray(array)
     if offset >= 0:
         flags = array.flags
         try:
@@ -70,13 +66,12 @@ def expanded(np: Any, array: Any, shape: tuple[int, ...]) -> Any:
 
 def storage_of(array: Any) -> Any:
     """The array that owns the memory on which `array` is a window."""
-    base = array
-    while True:
-        above = getattr(base, "base", None)
-        if above is None or not (isinstance(above, _ndarray) or hasattr(above, "base")):
-            break
-        base = above
-    return base if isinstance(base, _ndarray) or not isinstance(array, _ndarray) else array
+    found = base = array
+    while base is not None:
+        if isinstance(base, array.__class__):
+            found = base
+        base = getattr(base, "base", None)
+    return found
 
 
 def address_of(array: Any) -> int:

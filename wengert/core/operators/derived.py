@@ -27,7 +27,8 @@ def invoke(op: Op, m: Any, args: Sequence[Any]) -> Any:
     """The operator in namespace `m` on a full argument tuple."""
     names = op.params[op.positional :]
     named = dict(zip(names, args[op.positional :], strict=True))
-    return getattr(m, op.name)(*args[: op.positional], **named)
+    function = op.call if m.recorded and op.call is not None else getattr(m, op.name)
+    return function(*args[: op.positional], **named)
 
 
 def replaced(op: Op, args: Sequence[Any], values: Sequence[Any]) -> list[Any]:
@@ -201,7 +202,9 @@ def shifted(op: Op, m: Any, args: Sequence[Any], values: list[Any], batched: lis
     full = replaced(op, args, values)
     i = op.params.index("dim")
     dim = full[i]
-    if dim is None or (isinstance(dim, (tuple, list)) and not dim):
+    if any(isinstance(x, (tuple, list)) and (k != i or not x) for k, x in enumerate(full)):
+        return NotImplemented  # sizes beside `dim` would have to move too
+    if dim is None:
         if i not in op.ints:
             return NotImplemented
         dim = tuple(range(-rank, 0))
@@ -231,6 +234,10 @@ def looped(op: Op, m: Any, args: Sequence[Any], values: list[Any], batched: list
 # ---------------------------------------------------------------- shapes without computing
 
 
+VALUES = "values"
+"""`shape=VALUES` on a record says that values decide the shape of its result."""
+
+
 class Spec:
     """Shape and NumPy dtype of an array that need not exist."""
 
@@ -254,18 +261,39 @@ def infer(op: Op, args: Sequence[Any]) -> Any:
     Raises: MissingError for composites (their parts are inferred one by one) and where the
     shape depends on values; else what the operator itself raises.
     """
+    if op.shape == VALUES:
+        raise MissingError(f"{op.name}(): the shape of the result depends on the values of its input")
     if op.shape is not None:
         return op.shape(*args)
     if isinstance(op.kind, Composite):
         raise MissingError(f"{op.name}() is made of other operators: infer those")
     if isinstance(op.kind, Elementwise):
         return elementwise_spec(op, args)
-    full = replaced(op, args, [stand_in(x, x.dtype) if isinstance(x, Spec) else x for x in op.values(tuple(args))])
-    half = None
-    if op.promote != "none":
-        common, half = common_dtype(op, args)
-        full = replaced(op, args, [stand_in(x, common) if isinstance(x, Spec) else x for x in op.values(tuple(args))])
-    return spec_of(run_body(op, full), half)
+    values = list(op.values(tuple(args)))
+    common, half = common_dtype(op, args) if op.promote in MEETING else (None, own_half(op, values))
+    make = blank if op.kind.view else stand_in
+    parts = [
+        make(x, common or (_SINGLE if half is not None and is_half(x.dtype) else x.dtype)) if isinstance(x, Spec) else x
+        for x in values
+    ]
+    return spec_of(run_body(op, replaced(op, args, parts)), half)
+
+
+def is_half(dtype: Any) -> bool:
+    """Whether bodies get it as float32."""
+    return dtype.itemsize <= 2 and dtype.kind in "fV"
+
+
+def own_half(op: Op, values: Sequence[Any]) -> Any:
+    """The half dtype that results come back to where tensors keep their own dtypes."""
+    if op.kind.half != "upcast" or op.many >= 0:
+        return None
+    return next((x.dtype for x in values if isinstance(x, Spec) and is_half(x.dtype)), None)
+
+
+def blank(spec: Spec, dtype: Any) -> Any:
+    """An array as a view operator expects it: contiguous; its memory is never touched."""
+    return namespace_of(None).np.empty(spec.shape, dtype)
 
 
 def spec_of(result: Any, half: Any) -> Any:
@@ -277,16 +305,18 @@ def spec_of(result: Any, half: Any) -> Any:
 
 
 _SINGLE = dtypes.float32.numpy
+MEETING = ("common", "float")
+"""Promotions in which the tensors of a call meet in one dtype."""
 
 
 def elementwise_spec(op: Op, args: Sequence[Any]) -> Spec:
     """Broadcast shape; the dtype is what the body makes of empty arrays."""
-    common, half = common_dtype(op, args) if op.promote != "none" else (None, None)
+    common, half = common_dtype(op, args) if op.promote in MEETING else (None, None)
     shapes, empty = [], []
     for x in op.values(tuple(args)):
         if isinstance(x, Spec):
             shapes.append(x.shape)
-            x = stand_in(Spec((0,), x.dtype), common or x.dtype)
+            x = stand_in(Spec((0,) if x.shape else (), x.dtype), common or x.dtype)
         empty.append(x)
     return Spec(broadcast_shapes(*shapes), spec_of(run_body(op, replaced(op, args, empty)), half).dtype)
 
@@ -302,7 +332,7 @@ def common_dtype(op: Op, args: Sequence[Any]) -> tuple[Any, Any]:
     found = dtypes.result_type(tuple(operands)).numpy
     if op.promote == "float" and found.kind in "iub":
         found = dtypes.default_float()
-    if found.itemsize <= 2 and found.kind in "fV":
+    if is_half(found):
         return _SINGLE, found
     return found, None
 
@@ -324,4 +354,4 @@ def run_body(op: Op, args: Sequence[Any]) -> Any:
     return op.body(m if op.recorded_body else m.np, *args[: op.positional], **named)
 
 
-__all__ = ["Spec", "aligned", "batch", "infer", "jvp", "leading", "looped", "shifted"]
+__all__ = ["VALUES", "Spec", "aligned", "batch", "infer", "jvp", "leading", "shifted", "unknown"]

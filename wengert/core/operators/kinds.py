@@ -9,7 +9,8 @@ composite     states nothing: it is written in other operators
 plain         has no derivative (comparisons, integer results, tests)
 
 Dtype words (option `promote`): "float" - integers become the default float;
-"common" - tensors and numbers meet in torch.result_type; "none" - left alone.
+"common" - tensors and numbers meet in torch.result_type; "none" - left alone;
+"own" - the body brings dtypes together itself and takes numbers as they are.
 Option `cast`: "bool" or "int64" when the result has that dtype whatever goes in.
 """
 
@@ -99,7 +100,7 @@ def _partial(op: Op, d: Any) -> Rule | None:
     product = Rule.__new__(Rule)
     product.saves, product.single = bound.saves, False
     product.pick = lambda environment: (environment,)
-    product.function = lambda environment: environment[NAMESPACE].adjoint(environment[GRADIENT], bound(environment))
+    product.function = lambda environment: environment[NAMESPACE].chained(environment[GRADIENT], bound(environment))
     return product
 
 

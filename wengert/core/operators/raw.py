@@ -30,7 +30,7 @@ class RawNamespace:
         setattr(self, name, function)
         return function
 
-    def adjoint(self, g: Any, d: Any) -> Any:
+    def chained(self, g: Any, d: Any) -> Any:
         """g * conj(d): how a gradient passes a partial derivative."""
         if getattr(d, "dtype", None) is not None and d.dtype.kind == "c":
             d = d.conj()

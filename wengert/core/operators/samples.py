@@ -38,7 +38,7 @@ class Sampler:
 
     def complex(self, *shape: int) -> Any:
         """Uniform in the square of side 4 around 0."""
-        return self.array(*shape) + 1j * self.array(*shape)
+        return np.asarray(self.array(*shape) + 1j * self.array(*shape))
 
     def integers(self, *shape: int, low: int = 0, high: int = 4) -> Any:
         """int64 in [low, high)."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -10,8 +11,8 @@ import numpy as np
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.base.errors import ArgumentError, GraphError, ShapeError
 from wengert.core.tape import core
-from wengert.core.tape.core import NR_SHIFT, RECORDED, AccumulateGrad, Node, Plan, TensorBase, sweep, to_array, wrap
-from wengert.core.tape.views import STALE, extra_of, refresh
+from wengert.core.tape.core import NR_SHIFT, RECORDED, Node, Plan, TensorBase, sweep, to_array, wrap
+from wengert.core.tape.views import STALE, refresh
 
 
 def edge_of(x: Any) -> tuple[Any, int]:
@@ -52,9 +53,9 @@ def root_of(x: Any, i: int, g: Any, create: bool, batched: bool = False) -> tupl
 def edge_root(edge: Any, g: Any, create: bool) -> tuple[Any, int, Any]:
     """A root given as a GradientEdge."""
     node, nr = edge.node, edge.output_nr
-    node = getattr(node, "end", node)
     if g is None:
-        raise GraphError("grad can be implicitly created only for scalar outputs: give the gradient of a GradientEdge")
+        # A node does not know the shape of its result: a number stands for it and broadcasts.
+        return node, nr, (wrap(np.ones((), np.float32)) if create else np.ones((), np.float32))
     return node, nr, (g if create else g._array)
 
 
@@ -109,28 +110,36 @@ def backward(
     gradients = first_gradients(outputs, grad_tensors, "grad_tensors")
     retain = create_graph if retain_graph is None else retain_graph
     roots = [root_of(x, i, g, create_graph) for i, (x, g) in enumerate(zip(outputs, gradients, strict=True))]
+    if create_graph:
+        warn_of_cycles()
     if inputs is None:
         sweep(roots, retain, create_graph)
         return
     wanted = as_tuple(inputs)
     if not wanted:
         raise GraphError("`inputs` argument to `backward()` cannot be empty.")
-    targets = targets_of(wanted, "inputs")
-    plan = Plan(roots, targets, True)
-    sweep(roots, retain, create_graph, plan)
-    for x, (node, _), g in zip(wanted, targets, plan.found, strict=True):
-        if g is not None and not isinstance(node, AccumulateGrad) and isinstance(x, TensorBase):
-            deposit_non_leaf(x, g, create_graph)
+    for x in wanted:
+        if isinstance(x, TensorBase):
+            x.retain_grad()  # type: ignore[attr-defined]
+    sweep(roots, retain, create_graph, Plan(roots, targets_of(wanted), True))
 
 
-def deposit_non_leaf(x: Any, g: Any, create: bool) -> None:
-    """`backward(inputs=[non-leaf])` adds to the non-leaf's own `.grad`."""
-    extra = extra_of(x)
-    g = g if create else wrap(to_array(g).copy())
-    extra.grad = g if extra.grad is None else RECORDED.add(extra.grad, g)
+def warn_of_cycles() -> None:
+    """Say once that `.grad` with a history refers to its leaf, and the leaf to it."""
+    if WARNED:
+        return
+    WARNED.append(True)
+    warnings.warn(
+        "Using backward() with create_graph=True will create a reference cycle between the parameter and its gradient "
+        "which can cause a memory leak. Use autograd.grad instead, or reset `.grad` to None afterwards.",
+        stacklevel=4,
+    )
 
 
-def targets_of(inputs: tuple[Any, ...], name: str) -> list[tuple[Any, int]]:
+WARNED: list[bool] = []
+
+
+def targets_of(inputs: tuple[Any, ...]) -> list[tuple[Any, int]]:
     """Edges of the inputs that gradients are asked for."""
     targets = []
     for x in inputs:
@@ -140,7 +149,6 @@ def targets_of(inputs: tuple[Any, ...], name: str) -> list[tuple[Any, int]]:
                 raise GraphError("One of the differentiated Tensors does not require grad" + why_none(x))
         else:
             node, nr = x.node, x.output_nr
-            node = getattr(node, "end", node)
         targets.append((node, nr))
     return targets
 
@@ -166,18 +174,27 @@ def grad(
             is_grads_batched, materialize_grads,
         )  # fmt: skip
         return dict(zip(keys, values, strict=True))
+    if not only_inputs:
+        warnings.warn(
+            "only_inputs argument is deprecated and is ignored now (defaults to True). Use backward() to accumulate "
+            "gradients of other parts of the graph.",
+            FutureWarning,
+            stacklevel=2,
+        )
     outs, ins = as_tuple(outputs), as_tuple(inputs)
+    if not ins:
+        raise GraphError("`inputs` argument to `grad()` cannot be empty.")
     gradients = first_gradients(outs, grad_outputs, "grad_outputs")
     retain = create_graph if retain_graph is None else retain_graph
     if is_grads_batched:
         return batched(outs, ins, gradients, retain, create_graph, allow_unused, materialize_grads)
     found = captured(outs, ins, gradients, retain, create_graph)
-    return tuple(checked(x, g, allow_unused, materialize_grads) for x, g in zip(ins, found, strict=True))
+    return tuple([checked(i, x, g, allow_unused, materialize_grads) for i, (x, g) in enumerate(zip(ins, found, strict=True))])
 
 
 def captured(outs: Any, ins: Any, gradients: Any, retain: bool, create: bool) -> list[Any]:
     """One sweep towards `ins`; the gradients as tensors, None where nothing arrived."""
-    targets = targets_of(ins, "inputs")
+    targets = targets_of(ins)
     roots = [root_of(x, i, g, create) for i, (x, g) in enumerate(zip(outs, gradients, strict=True))]
     plan = Plan(roots, targets, False)
     sweep(roots, retain, create, plan)
@@ -194,7 +211,7 @@ def captured(outs: Any, ins: Any, gradients: Any, retain: bool, create: bool) ->
     return found
 
 
-def checked(x: Any, g: Any, allow_unused: bool | None, materialize: bool) -> Any:
+def checked(i: int, x: Any, g: Any, allow_unused: bool | None, materialize: bool) -> Any:
     """The gradient of an input that may not have been reached."""
     if g is not None:
         return g
@@ -202,7 +219,7 @@ def checked(x: Any, g: Any, allow_unused: bool | None, materialize: bool) -> Any
         return wrap(np.zeros_like(x._array))
     if not allow_unused:
         raise GraphError(
-            "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True if "
+            f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set allow_unused=True if "
             "this is the desired behavior."
         )
     return None
@@ -231,7 +248,7 @@ def batched(
     for i, x in enumerate(ins):
         parts = [row[i] for row in rows]
         if not parts or parts[0] is None:
-            g = checked(x, None, allow_unused, materialize)
+            g = checked(i, x, None, allow_unused, materialize)
             stacked.append(g if g is None else RECORDED.expand(g, (size, *x._array.shape)))
         else:
             stacked.append(RECORDED.stack(parts, 0))

@@ -22,14 +22,16 @@ from __future__ import annotations
 import sys
 import warnings
 import weakref
+from contextvars import ContextVar
 from heapq import heappop, heappush
 from itertools import count
 from typing import Any
 
 import numpy as np
 
-from wengert.core.base.errors import FreedGraphError, InplaceError
+from wengert.core.base.errors import ArgumentError, FreedGraphError, GraphError, InplaceError
 from wengert.core.operators.raw import namespace_of, sum_to
+from wengert.core.tape.handles import HookTable
 from wengert.core.tape.modes import MODE, OFF, PLAIN
 
 SPECIAL = 2
@@ -110,17 +112,30 @@ def user_frame(frame: Any) -> Any:
 
 def attach(node: Any, out: Any, depth: int) -> None:
     """Number a new node, note the user's line and hang it on its result."""
-    node.seq = next_seq()
-    node.extra = None
+    node._seq = next_seq()
+    node._extra = None
     frame = _getframe(depth)
     code = frame.f_code
     if code.co_filename not in _outside:
         frame = user_frame(frame)
         code = frame.f_code
-    node.code = code
-    node.lasti = frame.f_lasti
+    node._code = code
+    node._lasti = frame.f_lasti
     out._node = node
     out._flags = 1
+
+
+def count_write(x: Any, depth: int) -> None:
+    """Count an in-place write into x's memory and note the user's line."""
+    vc = x._vc
+    if vc is None:
+        vc = x._vc = VersionCounter()
+    vc.n += 1
+    frame = _getframe(depth)
+    if frame.f_code.co_filename not in _outside:
+        frame = user_frame(frame)
+    vc.code = frame.f_code
+    vc.lasti = frame.f_lasti
 
 
 def line_of(code: Any, lasti: int) -> tuple[str, int] | None:
@@ -151,6 +166,9 @@ class Node:
     seq: place on the list.  inputs: the nodes of its inputs (None: no gradient wanted).
     fit: None, or per input (output number there, shape or None, dtype) that its gradient must get.
     extra: NodeExtra with hooks and metadata, or None.  code, lasti: the user's line.
+
+    Whatever works on nodes of every class uses the second names (`_seq`, `_inputs`, ...): a
+    node of a custom Function leaves the first ones to its user (`ctx.inputs = ...`).
     """
 
     __slots__ = ("seq", "inputs", "fit", "saved", "versions", "extra", "code", "lasti", "__weakref__")
@@ -159,6 +177,18 @@ class Node:
     args: tuple[Any, ...] = ()
     shape: Any = None
     metas: Any = None
+    _outputs = 1
+    _seq: int
+    _inputs: Any
+    _fit: Any
+    _saved: Any
+    _versions: Any
+    _extra: Any
+    _code: Any
+    _lasti: int
+
+    def __init__(self) -> None:
+        raise TypeError("a node is made by recording an operation, not by hand")
 
     def vjp(self, g: Any) -> Any:
         """Gradients of the inputs as raw arrays, from the raw gradient of the output."""
@@ -194,6 +224,11 @@ class Node:
             self.saved = None
 
 
+for _slot in Node.__slots__[:-1]:
+    setattr(Node, "_" + _slot, Node.__dict__[_slot])
+del _slot
+
+
 def _some(gradients: Any) -> Any:
     return next((g for g in gradients if g is not None), None)
 
@@ -210,37 +245,43 @@ class ManyNode(OpNode):
     __slots__ = ("outputs", "metas")
 
     def vjp(self, g: Any) -> Any:
+        if self.outputs == 1:
+            g = (g,)
         m = namespace_of(_some(g))
         gs = tuple(m.np.zeros(*meta) if x is None and meta else x for x, meta in zip(g, self.metas, strict=True))
         return self.gradients(m, gs, raw_value)
 
     def vjp_recorded(self, g: Any) -> Any:
+        if self.outputs == 1:
+            g = (g,)
         zeros = namespace_of(_some(g)._array).np.zeros
         gs = tuple(wrap(zeros(*meta)) if x is None and meta else x for x, meta in zip(g, self.metas, strict=True))
         return self.gradients(RECORDED, gs, recorded_value)
 
 
+ManyNode._outputs = ManyNode.__dict__["outputs"]
+
+
 class NodeExtra:
     """What few nodes have: hooks, metadata, retained gradients, the anomaly mode's traceback."""
 
-    __slots__ = ("tensor_hooks", "retained", "prehooks", "posthooks", "metadata", "traceback", "parent", "token")
+    __slots__ = ("tensor_hooks", "retained", "prehooks", "posthooks", "metadata", "traceback", "parent", "__weakref__")
 
     def __init__(self) -> None:
-        self.tensor_hooks: dict[int, tuple[int, Any]] = {}
+        self.tensor_hooks: dict[int, tuple[int, Any]] = HookTable()
         self.retained: dict[int, Any] = {}
-        self.prehooks: dict[int, Any] = {}
-        self.posthooks: dict[int, Any] = {}
+        self.prehooks: dict[int, Any] = HookTable()
+        self.posthooks: dict[int, Any] = HookTable()
         self.metadata: dict[str, Any] = {}
-        self.traceback = None
-        self.parent = None
-        self.token = count().__next__
+        self.traceback: Any = None
+        self.parent: Any = None
 
 
 def extra_of(node: Any) -> NodeExtra:
     """The node's extra record, made on demand."""
-    if node.extra is None:
-        node.extra = NodeExtra()
-    return node.extra
+    if node._extra is None:
+        node._extra = NodeExtra()
+    return node._extra
 
 
 class Result:
@@ -257,23 +298,38 @@ class Result:
 
 
 class Packed:
-    """A saved value in the form that a pack hook gave it."""
+    """A saved value in the form that a pack hook gave it.
 
-    __slots__ = ("packed", "unpack", "nr", "own", "vc", "version")
+    node, nr: the history of what was packed, given back to what is unpacked; `own` stands for the
+    history of a node's own output (the node is not kept: no cycle).
+    """
+
+    __slots__ = ("packed", "unpack", "nr", "own", "node")
     _vc = None
 
-    def __init__(self, packed: Any, unpack: Any, own: bool, nr: int = 0, vc: Any = None) -> None:
-        self.packed, self.unpack, self.own, self.nr = packed, unpack, own, nr
-        self.vc, self.version = vc, 0 if vc is None else vc.n
+    def __init__(self, packed: Any, unpack: Any, own: bool, nr: int = 0, node: Any = None) -> None:
+        self.packed, self.unpack, self.own, self.nr, self.node = packed, unpack, own, nr, node
 
     def tensor(self) -> Any:
         """What the unpack hook gives back."""
         out = self.unpack(self.packed)
         if not isinstance(out, TensorBase):
-            raise TypeError(
+            raise ArgumentError(
                 "Output of saved tensor unpack_hook expected to be a Tensor but got result of type "
                 + type(out).__name__
             )
+        return out
+
+    def recorded(self, owner: Any) -> Any:
+        """What the unpack hook gives back, with the history of what was packed."""
+        value = self.tensor()
+        node = owner if self.own else self.node
+        if node is None or value._node is node:
+            return value
+        out = wrap(value._array)
+        out._vc = value._vc
+        out._node = node
+        out._flags = 1 | self.nr << NR_SHIFT
         return out
 
     @property
@@ -283,18 +339,18 @@ class Packed:
 
 def check_version(node: Any, k: int) -> None:
     """Raise if saved value k was changed in place since it was saved."""
-    x = node.saved[k]
+    x = node._saved[k]
     if x.__class__ is Result:
         wanted = x.version
     else:
-        wanted = 0 if node.versions is None else node.versions[k]
+        wanted = 0 if node._versions is None else node._versions[k]
     if x._vc is not None and x._vc.n != wanted:
         raise damage_error(node, x, wanted)
 
 
 def raw_value(node: Any, k: int) -> Any:
     """Saved value k as a raw array."""
-    x = node.saved[k]
+    x = node._saved[k]
     if x.__class__ is tuple:
         return tuple(None if part is None else part._array for part in x if check_result(node, part))
     if x.__class__ is list:
@@ -306,12 +362,12 @@ def raw_value(node: Any, k: int) -> Any:
 
 def unpack_list(node: Any, k: int, parts: list[Any]) -> list[Any]:
     """A saved list of tensors, each checked."""
-    versions = node.versions[k] if node.versions is not None else None
+    versions = node._versions[k] if node._versions is not None else None
     out = []
     for i, part in enumerate(parts):
         if part._vc is not None and part._vc.n != (versions[i] if versions else 0):
             raise damage_error(node, part, versions[i] if versions else 0)
-        out.append(part.tensor() if part.__class__ is Packed else part)
+        out.append(part.recorded(node) if part.__class__ is Packed else part)
     return out
 
 
@@ -324,7 +380,7 @@ def check_result(node: Any, part: Any) -> bool:
 
 def recorded_value(node: Any, k: int) -> Any:
     """Saved value k as a tensor that knows where it came from."""
-    x = node.saved[k]
+    x = node._saved[k]
     if x.__class__ is tuple:
         return tuple(None if part is None else own_result(node, part) for part in x if check_result(node, part))
     if x.__class__ is list:
@@ -334,15 +390,14 @@ def recorded_value(node: Any, k: int) -> Any:
     if x.__class__ is Result:
         return own_result(node, x)
     if x.__class__ is Packed:
-        out = x.tensor()
-        return own_packed(node, x, out) if x.own else out
+        return x.recorded(node)
     return x
 
 
 def own_result(node: Any, result: Any) -> Any:
     """The node's output again, hung on the node."""
     if result.__class__ is Packed:
-        return own_packed(node, result, result.tensor())
+        return result.recorded(node)
     out = wrap(result._array)
     out._vc = result._vc
     out._node = node
@@ -350,18 +405,9 @@ def own_result(node: Any, result: Any) -> Any:
     return out
 
 
-def own_packed(node: Any, packed: Packed, value: Any) -> Any:
-    """An unpacked own output, hung on the node."""
-    out = wrap(value._array)
-    out._vc = value._vc
-    out._node = node
-    out._flags = 1 | packed.nr << NR_SHIFT
-    return out
-
-
 def freed_error(node: Any) -> FreedGraphError:
     """The error of a second backward through a freed graph."""
-    place = where_text(node.code, node.lasti)
+    place = where_text(node._code, node._lasti)
     return FreedGraphError(
         "Trying to backward through the graph a second time (or directly access saved tensors after they have "
         "already been freed). Saved intermediate values of the graph are freed when you call .backward() or "
@@ -373,12 +419,12 @@ def freed_error(node: Any) -> FreedGraphError:
 
 def damage_error(node: Any, x: Any, wanted: int) -> InplaceError:
     """The error of a saved value that was changed in place, with both lines."""
-    vc, producer = x._vc, node if x.__class__ is Result else getattr(x, "_node", None)
-    nr = getattr(x, "nr", None) if x.__class__ is Result else x._flags >> NR_SHIFT
+    vc, producer = x._vc, node if x.__class__ is Result else x._node
+    nr = x.nr if x.__class__ is Result else x._flags >> NR_SHIFT
     made = ""
-    if producer is not None:
-        made = f", which is output {nr} of {node_name(producer)},"
-    saved_at, changed_at = where_text(node.code, node.lasti), where_text(vc.code, vc.lasti)
+    if producer is not None and producer.__class__ is not AccumulateGrad:
+        made = f", which is output {nr} of {operation_name(producer)},"
+    saved_at, changed_at = where_text(node._code, node._lasti), where_text(vc.code, vc.lasti)
     lines = f"\nIt was saved for the gradient of {node_name(node)} at:\n  {saved_at}" if saved_at else ""
     if changed_at:
         lines += f"\nIt was changed in place at:\n  {changed_at}\nUse the out-of-place form there, or clone() first."
@@ -403,10 +449,15 @@ def node_name(node: Any) -> str:
     return node.__class__.__name__
 
 
+def operation_name(node: Any) -> str:
+    """The name of what the node recorded: "Add" for AddBackward0."""
+    return node_name(node).partition("Backward")[0] or node_name(node)
+
+
 class AccumulateGrad(Node):
     """The end of a path: adds what arrives to the gradient of a leaf."""
 
-    __slots__ = ("grad", "ref", "array", "kind", "hooks", "post", "prehooks", "posthooks", "metadata", "retains", "token")
+    __slots__ = ("grad", "ref", "array", "kind", "post")
 
     def __init__(self, leaf: Any) -> None:
         self.seq = next_seq()
@@ -418,8 +469,7 @@ class AccumulateGrad(Node):
         self.grad: Any = None
         self.ref = weakref.ref(leaf)
         self.array, self.kind = leaf._array, leaf.__class__
-        self.hooks = self.post = self.prehooks = self.posthooks = self.metadata = None
-        self.token = None
+        self.post: Any = None
 
     @property
     def variable(self) -> Any:
@@ -434,8 +484,6 @@ class AccumulateGrad(Node):
 
     def vjp(self, g: Any) -> Any:
         """Deposit a raw gradient."""
-        if self.hooks is not None or self.prehooks is not None:
-            g = leaf_hooks(self, wrap(to_array(g)))._array
         have = self.grad
         if have is None:
             # An array that someone else holds or sees through a view is not ours to keep.
@@ -446,20 +494,18 @@ class AccumulateGrad(Node):
             self.grad = wrap(g)
         else:
             add_into(have, g)
-        if self.post is not None or self.posthooks is not None:
-            leaf_post_hooks(self, g)
+        if self.post is not None:
+            leaf_post_hooks(self)
         return ()
 
     def vjp_recorded(self, g: Any) -> Any:
         """Deposit a recorded gradient."""
-        if self.hooks is not None or self.prehooks is not None:
-            g = leaf_hooks(self, g)
         if self.grad is None:
             self.grad = g
         else:
             self.grad = RECORDED.add(self.grad, g)
-        if self.post is not None or self.posthooks is not None:
-            leaf_post_hooks(self, g._array)
+        if self.post is not None:
+            leaf_post_hooks(self)
         return ()
 
     def release(self) -> None:
@@ -475,42 +521,29 @@ def own_copy(g: Any) -> Any:
     return _asarray(g) if isinstance(g, (_generic, float, int, complex)) else g.copy()
 
 
-def leaf_hooks(acc: Any, g: Any) -> Any:
-    """Run a leaf's tensor hooks, then its node's prehooks."""
-    for hook in tuple((acc.hooks or {}).values()):
-        result = hook(g)
-        if result is not None:
-            g = checked_replacement(result, g, hook)
-    for hook in tuple((acc.prehooks or {}).values()):
-        result = hook((g,))
-        if result is not None:
-            g = checked_replacement(result[0] if isinstance(result, tuple) else result, g, hook)
-    return g
-
-
-def leaf_post_hooks(acc: Any, g: Any) -> None:
+def leaf_post_hooks(acc: Any) -> None:
     """Run what waits for the gradient to be in place."""
-    if acc.post is not None:
-        leaf = acc.variable
-        for hook in tuple(acc.post.values()):
-            if hook(leaf) is not None:
-                raise RuntimeError("Tensor post accumulate grad hooks should return None.")
-    for hook in tuple((acc.posthooks or {}).values()):
-        hook((), (wrap(to_array(g)),))
+    leaf = acc.variable
+    for hook in tuple(acc.post.values()):
+        if hook(leaf) is not None:
+            raise GraphError("Tensor post accumulate grad hooks should return None.")
 
 
 def checked_replacement(result: Any, g: Any, hook: Any) -> Any:
     """A hook's replacement for a gradient, checked as torch does."""
     name = getattr(hook, "__name__", type(hook).__name__)
     if not isinstance(result, TensorBase):
-        raise TypeError(f"expected Variable, but hook returned '{type(result).__name__}'")
+        raise ArgumentError(f"expected Variable, but hook returned '{type(result).__name__}'")
     if g is not None:
         if result._array.dtype != g._array.dtype:
-            raise RuntimeError(
+            raise GraphError(
                 f"hook '{name}' has changed the type of value (was {type_name(g._array)} got {type_name(result._array)})"
             )
         if result._array.shape != g._array.shape:
-            raise RuntimeError(f"hook '{name}' has changed the size of value")
+            raise GraphError(
+                f"hook '{name}' has changed the size of value: it was given {list(g._array.shape)} and returned "
+                f"{list(result._array.shape)}"
+            )
     return result
 
 
@@ -562,6 +595,10 @@ class Recorded:
 
     recorded = True
 
+    def chained(self, g: Any, d: Any) -> Any:
+        """g * conj(d): how a gradient passes a partial derivative."""
+        return g * self.conj(d)  # type: ignore[attr-defined]
+
 
 RECORDED: Any = Recorded()
 
@@ -586,34 +623,33 @@ def sweep(roots: list[Any], retain: bool, create: bool, plan: Any = None) -> Non
             seq = -heappop(heap)
             node = nodes.pop(seq)
             g = pending.pop(seq)
-            if node.extra is not None:
-                g = before_node(node, g, create)
+            extra = node._extra
+            if extra is not None:
+                g = before_node(node, g, create, roots, plan)
             if plan is not None and (node in plan.captured or node not in plan.needed):
-                g = plan.visit(node, g, create)
+                g = plan.visit(node, g)
                 if g is None:
                     continue
-            if watch:
-                grads = watched(node, g, create, mode)
+            if extra is not None or watch:
+                grads = dressed_rule(node, g, create, mode)
             else:
                 grads = node.vjp_recorded(g) if create else node.vjp(g)
-            if node.extra is not None and node.extra.posthooks:
-                grads = after_node(node, grads, g, create)
             if not retain:
                 node.release()
-            fit = node.fit
+            fit = node._fit
             if fit is None:
-                for target, gi in zip(node.inputs, grads, strict=False):
+                for target, gi in zip(node._inputs, grads, strict=False):
                     if target is None or gi is None:
                         continue
-                    seq = target.seq
-                    if seq in pending or target.outputs != 1:
+                    seq = target._seq
+                    if seq in pending or target._outputs != 1:
                         deliver(pending, nodes, heap, target, 0, gi, create)
                     else:
                         pending[seq] = gi
                         nodes[seq] = target
                         heappush(heap, -seq)
             else:
-                for target, gi, (nr, shape, dtype) in zip(node.inputs, grads, fit, strict=False):
+                for target, gi, (nr, shape, dtype) in zip(node._inputs, grads, fit, strict=False):
                     if target is None or gi is None:
                         continue
                     if shape is not None:
@@ -626,11 +662,11 @@ def sweep(roots: list[Any], retain: bool, create: bool, plan: Any = None) -> Non
 
 def deliver(pending: Any, nodes: Any, heap: Any, target: Any, nr: int, gi: Any, create: bool) -> None:
     """Add a gradient to what waits for `target`."""
-    seq = target.seq
+    seq = target._seq
     have = pending.get(seq)
-    if target.outputs != 1:
+    if target._outputs != 1:
         if have is None:
-            have = pending[seq] = [None] * target.outputs
+            have = pending[seq] = [None] * target._outputs
             nodes[seq] = target
             heappush(heap, -seq)
         part = have[nr]
@@ -643,28 +679,43 @@ def deliver(pending: Any, nodes: Any, heap: Any, target: Any, nr: int, gi: Any, 
         pending[seq] = RECORDED.add(have, gi) if create else have + gi
 
 
-def before_node(node: Any, g: Any, create: bool) -> Any:
-    """Tensor hooks, retained gradients and prehooks of a node, in torch's order."""
-    extra = node.extra
-    if not (extra.tensor_hooks or extra.retained or extra.prehooks):
+SWEEP: ContextVar[Any] = ContextVar("wengert_sweep", default=None)
+"""(roots, plan) of the sweep that the hook now running belongs to."""
+
+
+def before_node(node: Any, g: Any, create: bool, roots: Any, plan: Any) -> Any:
+    """Tensor hooks of a node's results, then their retained gradients."""
+    extra = node._extra
+    if not (extra.tensor_hooks or extra.retained):
         return g
-    gs = list(g) if node.outputs != 1 else [g]
-    gs = [x if x is None or create else wrap(to_array(x)) for x in gs]
-    for nr, hook in tuple(extra.tensor_hooks.values()):
-        if gs[nr] is not None:
-            result = hook(gs[nr])
-            if result is not None:
-                gs[nr] = checked_replacement(result, gs[nr], hook)
+    gs = packed_gradients(node, g, create)
+    token = SWEEP.set((roots, plan))
+    try:
+        for nr, hook in tuple(extra.tensor_hooks.values()):
+            if gs[nr] is not None:
+                result = hook(gs[nr])
+                if result is not None:
+                    gs[nr] = checked_replacement(result, gs[nr], hook)
+    finally:
+        SWEEP.reset(token)
     for nr, ref in extra.retained.items():
         tensor = ref()
         if tensor is not None and gs[nr] is not None:
             retain(tensor, gs[nr], create)
-    for hook in tuple(extra.prehooks.values()):
-        result = hook(tuple(gs))
-        if result is not None:
-            gs = list(result) if isinstance(result, tuple) else [result]
-    gs = [x if x is None or create else x._array for x in gs]
-    return gs if node.outputs != 1 else gs[0]
+    return unpacked_gradients(node, gs, create)
+
+
+def packed_gradients(node: Any, g: Any, create: bool) -> list[Any]:
+    """What arrived at a node as a list of tensors (or None), for hooks."""
+    gs = list(g) if node._outputs != 1 else [g]
+    return gs if create else [x if x is None else wrap(to_array(x)) for x in gs]
+
+
+def unpacked_gradients(node: Any, gs: list[Any], create: bool) -> Any:
+    """The reverse of `packed_gradients`."""
+    if not create:
+        gs = [x if x is None else x._array for x in gs]
+    return gs if node._outputs != 1 else gs[0]
 
 
 def retain(tensor: Any, g: Any, create: bool) -> None:
@@ -678,21 +729,53 @@ def retain(tensor: Any, g: Any, create: bool) -> None:
         extra.grad = wrap(extra.grad._array + g._array)
 
 
+def dressed_rule(node: Any, g: Any, create: bool, mode: Any) -> Any:
+    """Run a node's rule between its own hooks and under anomaly detection."""
+    extra = node._extra
+    if extra is not None and extra.prehooks:
+        gs = packed_gradients(node, g, create)
+        for hook in tuple(extra.prehooks.values()):
+            gs = replaced(hook(tuple(gs)), gs, hook)
+        g = unpacked_gradients(node, gs, create)
+    if mode.anomaly:
+        grads = WATCH["rule"](node, g, create, mode)
+    else:
+        grads = node.vjp_recorded(g) if create else node.vjp(g)
+    return grads if extra is None or not extra.posthooks else after_node(node, grads, g, create)
+
+
+def replaced(result: Any, gs: list[Any], hook: Any) -> list[Any]:
+    """Gradients as a node's hook leaves them."""
+    if result is None:
+        return gs
+    results = list(result) if isinstance(result, (tuple, list)) else [result]
+    if len(results) != len(gs):
+        name = getattr(hook, "__name__", type(hook).__name__)
+        raise GraphError(
+            f"hook '{name}' has returned an incorrect number of values (got {len(results)}, but expected {len(gs)})"
+        )
+    return [x if x is None else checked_replacement(x, old, hook) for x, old in zip(results, gs, strict=True)]
+
+
 def after_node(node: Any, grads: Any, g: Any, create: bool) -> Any:
     """Posthooks of a node: hook(grad_inputs, grad_outputs)."""
-    pack = (lambda x: x) if create else (lambda x: x if x is None else wrap(to_array(x)))
-    outs = tuple(pack(x) for x in (g if node.outputs != 1 else (g,)))
-    ins = tuple(pack(x) for x in grads)
-    for hook in tuple(node.extra.posthooks.values()):
-        result = hook(ins, outs)
-        if result is not None:
-            ins = result if isinstance(result, tuple) else (result,)
-    return ins if create else tuple(None if x is None else x._array for x in ins)
+    outs = tuple(packed_gradients(node, g, create))
+    ins: list[Any] = []
+    fits = node._fit or ((0, None, None),) * len(node._inputs)
+    for target, gi, (_, shape, dtype) in zip(node._inputs, grads, fits, strict=False):
+        if target is None or gi is None:
+            ins.append(None)
+            continue
+        if shape is not None:
+            gi = fit_recorded(gi, shape, dtype) if create else fit_raw(gi, shape, dtype)
+        ins.append(gi if create else wrap(to_array(gi)))
+    for hook in tuple(node._extra.posthooks.values()):
+        ins = replaced(hook(tuple(ins), outs), ins, hook)
+    return ins if create else [None if x is None else x._array for x in ins]
 
 
-def watched(node: Any, g: Any, create: bool, mode: Any) -> Any:
-    """Run a node under anomaly detection (set by floor 4's anomaly module)."""
-    return node.vjp_recorded(g) if create else node.vjp(g)
+WATCH: dict[str, Any] = {}
+"""How the anomaly mode runs a rule: "rule" is set by the module of that name."""
 
 
 class Plan:
@@ -717,41 +800,35 @@ class Plan:
         """Nodes from which a captured node can be reached; numbers tell how far to look."""
         if not self.captured:
             return set()
-        floor = min(node.seq for node in self.captured)
+        floor = min(node._seq for node in self.captured)
         seen: set[Any] = set()
         stack = list(roots)
         order = []
         while stack:
             node = stack.pop()
-            if node in seen or node.seq < floor:
+            if node in seen or node._seq < floor:
                 continue
             seen.add(node)
             order.append(node)
-            stack.extend(target for target in node.inputs if target is not None and target not in seen)
-        order.sort(key=lambda node: node.seq)
+            stack.extend(target for target in node._inputs if target is not None and target not in seen)
+        order.sort(key=lambda node: node._seq)
         needed: set[Any] = set()
         for node in order:
-            for target in node.inputs:
+            for target in node._inputs:
                 if target in needed or target in self.captured:
                     needed.add(node)
                     break
         return needed
 
-    def visit(self, node: Any, g: Any, create: bool) -> Any:
+    def visit(self, node: Any, g: Any) -> Any:
         """Note what arrived at a captured node; None when the sweep need not go through it."""
         wanted = self.captured.get(node)
         if wanted is not None:
-            leaf = isinstance(node, AccumulateGrad)
-            if leaf and not self.accumulate and (node.hooks or node.prehooks):
-                hooks, node.prehooks = node.prehooks, None
-                g = leaf_hooks(node, g if create else wrap(to_array(g)))
-                g = g if create else g._array
-                node.prehooks = hooks
             for nr, indices in wanted.items():
-                part = g if node.outputs == 1 else g[nr]
+                part = g if node._outputs == 1 else g[nr]
                 for i in indices:
                     self.found[i] = part
-            if leaf and self.accumulate:
+            if self.accumulate and node.__class__ is AccumulateGrad:
                 return g
         return g if node in self.needed else None
 
@@ -769,7 +846,7 @@ def _calibrate() -> int:
         def vjp(self, g: Any) -> Any:
             return (np.empty(1),)
 
-    leaf, source = wrap(np.zeros(1)), Source()
+    leaf, source = wrap(np.zeros(1)), _new(Source)
     probe = Probe(leaf)
     source.seq, source.inputs, source.fit, source.extra, source.saved = next_seq(), (probe,), None, None, ()
     sweep([(source, 0, 1.0)], True, False)
@@ -1367,6 +1444,47 @@ def total(a: Any, mean: bool) -> Any:
         node.shape = x.shape
         attach(node, out, 3)
     return out
+
+
+def write2(x: Any, other: Any, ufunc: Any, depth: int) -> bool:
+    """x = ufunc(x, other) in x's memory where nothing is recorded; False: not for the fast path."""
+    a = x._array
+    dtype = a.dtype
+    flags = x._flags
+    if other.__class__ is float or other.__class__ is int:
+        b = other
+    elif isinstance(other, TensorBase):
+        b = other._array
+        flags |= other._flags
+        if b.dtype is not dtype or b.__class__ is not _ndarray:
+            return False
+    else:
+        return False
+    if (
+        (dtype is not F32 and dtype is not F64)
+        or a.__class__ is not _ndarray
+        or a.base is not None
+        or flags > 1
+        or (flags and _mode_get() is not OFF)
+    ):
+        return False
+    try:
+        ufunc(a, b, out=a)
+    except Exception:
+        return False
+    vc = x._vc
+    if vc is not None and vc.views:
+        mark_stale(vc)
+    count_write(x, depth)
+    return True
+
+
+def mark_stale(vc: VersionCounter) -> None:
+    """Every live view of rewritten memory must look at its base again."""
+    for ref in vc.views or ():
+        view = ref()
+        if view is not None:
+            view._flags |= SPECIAL
 
 
 HOT = {

@@ -17,25 +17,24 @@ import numpy as np
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.quiet import hush, restore
 from wengert.core.arrays.shape import broadcast_shapes
-from wengert.core.base.errors import ArgumentError, DeviceError, WengertError
-from wengert.core.operators.kinds import Composite, Elementwise
+from wengert.core.base.errors import ArgumentError, DeviceError, InferenceError, WengertError
+from wengert.core.operators.kinds import Elementwise
 from wengert.core.operators.raw import namespace_of
-from wengert.core.operators.record import FIRST, REGISTRY, RESULT, Op
+from wengert.core.operators.record import FIRST, RESULT, Op
 from wengert.core.tape import core
 from wengert.core.tape.core import (
-    GENERAL,
     NR_SHIFT,
-    RECORDED,
     ManyNode,
     OpNode,
-    Packed,
     Result,
     TensorBase,
     attach,
     to_array,
     wrap,
 )
+from wengert.core.tape.inspection import saved_attributes
 from wengert.core.tape.modes import PLAIN, current
+from wengert.core.tape.packing import pack_saved
 from wengert.core.tape.views import refresh, register_view
 
 STALE, INFERENCE, OVERRIDE = 2, 4, 8
@@ -178,7 +177,7 @@ def raw_arguments(op: Op, args: tuple[Any, ...]) -> tuple[list[Any], Any]:
     """Arguments for the body: arrays in their common dtype, and the dtype results must come back to (half) or None."""
     raw = list(args)
     half = None
-    if op.promote != "none":
+    if op.promote != "none" and op.promote != "own":
         dt = common_dtype(op, args)
         if dt in _HALF:
             half, dt = dt, _F32
@@ -192,12 +191,13 @@ def raw_arguments(op: Op, args: tuple[Any, ...]) -> tuple[list[Any], Any]:
         return raw, half
     if op.many >= 0:
         parts = args[op.many]
-        raw[op.many] = arrays = [_array_of(op, op.many, x) for x in parts]
+        raw[op.many] = [_array_of(op, op.many, x) for x in parts]
         return raw, None
     upcast = op.kind.half == "upcast"
+    own = op.promote == "own"
     for i in op.arrays:
         x = args[i]
-        if x is None:
+        if x is None or own and isinstance(x, _NUMBERS):
             continue
         a = raw[i] = _array_of(op, i, x)
         if upcast and a.dtype in _HALF:
@@ -322,18 +322,29 @@ OVERRIDES: dict[str, Any] = {}
 # ---------------------------------------------------------------- record
 
 
-def node_class_of(op: Op, many: bool) -> Any:
-    """The node class of an operator, named as torch names it."""
+def node_class_of(op: Op, many: bool, args: tuple[Any, ...] = ()) -> Any:
+    """The node class of an operator, named as torch names it (the name may depend on the arguments)."""
+    name = op.backward_name
+    if callable(name):
+        classes = op.node_class = op.node_class or {}
+        name = name(args)
+        if name not in classes:
+            classes[name] = new_node_class(op, many, name)
+        return classes[name]
     if op.node_class is None:
-        base = ManyNode if many else OpNode
-        space = {"__slots__": (), "op": op, "__doc__": f"Recorded {op.name}."}
-        op.node_class = type(op.backward_name, (base,), space)
+        op.node_class = new_node_class(op, many, name)
     return op.node_class
+
+
+def new_node_class(op: Op, many: bool, name: str) -> Any:
+    """A node class that knows its record."""
+    space = {"__slots__": (), "op": op, "__doc__": f"Recorded {op.name}.", **saved_attributes(op)}
+    return type(name, (ManyNode if many else OpNode,), space)
 
 
 def record(op: Op, args: tuple[Any, ...], out: Any, mode: Any, depth: int = 4) -> Any:
     """Make the node of a one-result operator and hang it on `out`."""
-    node = core._new(node_class_of(op, False))
+    node = core._new(node_class_of(op, False, args))
     fill(node, op, args, out)
     attach(node, out, depth)
     save(node, op, args, out)
@@ -345,9 +356,9 @@ def record(op: Op, args: tuple[Any, ...], out: Any, mode: Any, depth: int = 4) -
 def fill(node: Any, op: Op, args: tuple[Any, ...], out: Any) -> None:
     """Edges, attributes and what the gradients must be fitted to."""
     inputs, fit, plain = [], [], True
-    elementwise = isinstance(op.kind, Elementwise)
     view = op.kind.view
     result = None if out is None else out._array
+    elementwise = isinstance(op.kind, Elementwise) and not mixed(op, args, result)
     for x in op.values(args):
         if not isinstance(x, TensorBase):
             inputs.append(None)
@@ -358,7 +369,7 @@ def fill(node: Any, op: Op, args: tuple[Any, ...], out: Any) -> None:
         inputs.append(x._node if wanted else None)
         a = x._array
         nr = flags >> NR_SHIFT
-        if elementwise and a.shape == result.shape and a.dtype == result.dtype or view:
+        if elementwise and a.shape == result.shape and a.dtype == result.dtype and a.dtype not in _HALF or view:
             fit.append((nr, None, None))
             plain = plain and not nr
         else:
@@ -374,6 +385,21 @@ def fill(node: Any, op: Op, args: tuple[Any, ...], out: Any) -> None:
         node.shape = [x._array.shape for x in args[op.many]]
     else:
         node.shape = first_tensor(op, args)._array.shape if isinstance(first_tensor(op, args), TensorBase) else None
+
+
+def mixed(op: Op, args: tuple[Any, ...], result: Any) -> bool:
+    """Whether operands of several dtypes met: a rule on the raw arrays may then give a gradient of any of them.
+
+    bfloat16 counts as mixed: NumPy makes it float32 where it meets a Python float.
+    """
+    if result.dtype.kind == "V":
+        return True
+    for x in op.values(args):
+        if isinstance(x, TensorBase):
+            dtype = x._array.dtype
+            if dtype is not result.dtype and dtype.kind != "b" and dtype != result.dtype:
+                return True
+    return False
 
 
 def save(node: Any, op: Op, args: tuple[Any, ...], out: Any, original: Any = None) -> None:
@@ -409,9 +435,12 @@ def save(node: Any, op: Op, args: tuple[Any, ...], out: Any, original: Any = Non
                 dirty = True
             elif not isinstance(value, TensorBase):
                 value = None
-            elif value._vc is not None:
-                version = value._vc.n
-                dirty = dirty or version != 0
+            else:
+                if value._flags & INFERENCE:
+                    raise InferenceError(INFERENCE_SAVED)
+                if value._vc is not None:
+                    version = value._vc.n
+                    dirty = dirty or version != 0
         saved.append(value)
         versions.append(version)
     node.saved = tuple(saved)
@@ -426,7 +455,7 @@ def many_results(op: Op, args: Any, results: Any, half: Any, recording: Any, mod
         outs.append(wrap(a.astype(half) if half is not None and a.dtype is _F32 else a))
     differentiable = [x._array.dtype.kind in "fcV" for x in outs]
     if recording and any(differentiable):
-        node = core._new(node_class_of(op, True))
+        node = core._new(node_class_of(op, True, args))
         node.outputs = len(outs)
         node.metas = tuple((x._array.shape, x._array.dtype) if d else None for x, d in zip(outs, differentiable, strict=True))
         fill(node, op, args, None)
@@ -449,7 +478,7 @@ def many_results(op: Op, args: Any, results: Any, half: Any, recording: Any, mod
 
 def dressed(node: Any, mode: Any) -> None:
     """What modes other than the plain one do to a new node."""
-    if mode.hooks and node.saved:
+    if mode.hooks and node._saved:
         pack_saved(node, mode.hooks[-1])
     if mode.anomaly:
         ANOMALY["note"](node)
@@ -458,124 +487,7 @@ def dressed(node: Any, mode: Any) -> None:
 ANOMALY: dict[str, Any] = {}
 
 
-def pack_saved(node: Any, hooks: tuple[Callable[[Any], Any], Callable[[Any], Any]]) -> None:
-    """Replace a node's saved values by what the pack hook makes of them."""
-    pack, unpack = hooks
-
-    def packed(value: Any) -> Any:
-        own = value.__class__ is Result
-        tensor = value
-        if own:
-            tensor = wrap(value._array)
-            tensor._vc = value._vc
-        with_no_grad = core.MODE.set(current().but(grad=False))
-        try:
-            made = pack(tensor)
-        finally:
-            core.MODE.reset(with_no_grad)
-        return Packed(made, unpack, own, value.nr if own else 0, value._vc)
-
-    def each(value: Any) -> Any:
-        if value is None or value.__class__ is Packed:
-            return value
-        if value.__class__ is tuple or value.__class__ is list:
-            return value.__class__(None if x is None else packed(x) for x in value)
-        return packed(value)
-
-    node.saved = tuple(each(value) for value in node.saved)
-
-
-# ---------------------------------------------------------------- callables
-
-
-def make_call(op: Op) -> Callable[..., Any]:
-    """The function of an operator: `call(*args, out=None, **kwargs)`."""
-    if isinstance(op.kind, Composite):
-        return composite_call(op)
-    count = len(op.params)
-    ints = tuple(op.ints)
-    spread = op.positional - 1 if op.variadic else -1
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        out = kwargs.pop("out", None) if kwargs else None
-        if spread >= 0 and len(args) > spread:
-            args = gathered(args, spread)
-        if kwargs or len(args) != count:
-            args = bind(op, args, kwargs)
-        if ints:
-            args = tuple(integers(x) if i in ints else x for i, x in enumerate(args))
-        if out is not None:
-            return OUT["apply"](op, args, call, out)
-        return apply(op, args)
-
-    return named(call, op)
-
-
-def gathered(args: tuple[Any, ...], spread: int) -> tuple[Any, ...]:
-    """`permute(x, 2, 0, 1)` as `permute(x, (2, 0, 1))`."""
-    last = args[spread]
-    if len(args) == spread + 1 and (isinstance(last, (tuple, list)) or last is None):
-        return args
-    return (*args[:spread], args[spread:])
-
-
-def composite_call(op: Op) -> Callable[..., Any]:
-    """The function of an operator written in others."""
-    body, count = op.body, op.positional
-    spread = count - 1 if op.variadic else -1
-    params = op.params
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        if spread >= 0 and len(args) > spread:
-            args = gathered(args, spread)
-        if kwargs:
-            out = kwargs.pop("out", None)
-            for given in kwargs.keys() - set(params):
-                own = _ALIASES.get(given)
-                if own is None or own not in params:
-                    raise ArgumentError(
-                        f"{op.name}() got an unexpected keyword argument '{given}'; it is {signature_text(op)}"
-                    )
-                kwargs[own] = kwargs.pop(given)
-            if out is not None:
-                return OUT["apply"](op, bind(op, args, kwargs), partial_call(op), out)
-        return body(RECORDED, *args, **kwargs)
-
-    return named(call, op)
-
-
-def partial_call(op: Op) -> Callable[..., Any]:
-    """A composite called with its full argument tuple."""
-    names = op.params[op.positional :]
-    return lambda *args: op.body(
-        RECORDED, *args[: op.positional], **dict(zip(names, args[op.positional :], strict=True))
-    )
-
-
-def named(call: Any, op: Op) -> Any:
-    """Give a generated function its operator's name and documentation."""
-    call.__name__ = call.__qualname__ = op.name
-    call.__doc__ = op.doc
-    call.op = op
-    return call
-
-
-OUT: dict[str, Any] = {}
-
-
-def install(op: Op) -> None:
-    """Make an operator callable: in rules, and as the general form of a hot one."""
-    call = make_call(op)
-    op.call = call
-    setattr(GENERAL, op.name, call)
-    hot = getattr(core, op.name, None) if op.name in core.HOT else None
-    setattr(RECORDED, op.name, call if hot is None or op.name in ("sum", "mean", "t") else hot)
-    for node_class in core.HOT.get(op.name, ()):
-        node_class.op = op
-
-
-def install_all() -> None:
-    """Make every registered operator callable."""
-    for op in REGISTRY.values():
-        if op.call is None:
-            install(op)
+INFERENCE_SAVED = (
+    "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in computation "
+    "tracked by autograd: clone() them first, or make them under no_grad() instead of inference_mode()."
+)

@@ -14,7 +14,7 @@ from wengert.core.arrays import dtype as dtypes
 from wengert.core.base.errors import AliasError, DtypeError, GraphError, InferenceError, ShapeError
 from wengert.core.operators.record import FIRST, Op
 from wengert.core.tape import core
-from wengert.core.tape.core import ManyNode, OpNode, TensorBase, attach, to_array, wrap
+from wengert.core.tape.core import NR_SHIFT, ManyNode, OpNode, TensorBase, attach, to_array, wrap
 from wengert.core.tape.dispatch import (
     INFERENCE,
     OVERRIDE,
@@ -55,7 +55,8 @@ def apply_inplace(op: Op, args: tuple[Any, ...], depth: int = 3) -> Any:
     raw, _ = raw_arguments(op, args)
     result = to_array(compute(op, raw, args))
     check_storable(op, x._array, result)
-    recording = flags & 1 and mode.grad and op.kind.differentiable and x._array.dtype.kind in "fcV"
+    # An operator without derivative is recorded too: what it overwrites no longer reaches the result.
+    recording = flags & 1 and mode.grad and x._array.dtype.kind in "fcV"
     node = None
     if recording:
         node = recorded_write(op, args, x, mode, depth)
@@ -64,6 +65,8 @@ def apply_inplace(op: Op, args: tuple[Any, ...], depth: int = 3) -> Any:
     if node is not None:
         if op.saves:
             refresh_saved_result(node, op, x)
+        if mode is not PLAIN:
+            dressed(node, mode)
         rebase(x, node)
     else:
         mark_views_stale(counter_of(x))
@@ -72,7 +75,7 @@ def apply_inplace(op: Op, args: tuple[Any, ...], depth: int = 3) -> Any:
 
 def recorded_write(op: Op, args: tuple[Any, ...], x: Any, mode: Any, depth: int) -> Any:
     """The node of an in-place operation, before anything is written."""
-    node = core._new(node_class_of(op, False))
+    node = core._new(node_class_of(op, False, args))
     fill(node, op, args, x)
     holder = wrap(x._array)
     attach(node, holder, depth + 1)
@@ -81,10 +84,16 @@ def recorded_write(op: Op, args: tuple[Any, ...], x: Any, mode: Any, depth: int)
         for target, needs in zip(node.inputs, op.saves_for, strict=False)
         if target is not None
     )
-    save(node, op, args, holder, wrap(x._array.copy()) if needed else None)
-    if mode is not PLAIN:
-        dressed(node, mode)
+    save(node, op, args, holder, original(x) if needed else None)
     return node
+
+
+def original(x: Any) -> Any:
+    """x as it was before it is written, with its history: second derivatives go through it."""
+    out = wrap(x._array.copy())
+    out._node = x._node
+    out._flags = x._flags & 1 | x._flags >> NR_SHIFT << NR_SHIFT
+    return out
 
 
 def refresh_saved_result(node: Any, op: Op, x: Any) -> None:
@@ -115,7 +124,7 @@ def check_storable(op: Op, target: Any, result: Any) -> None:
 def check_writable(target: Any) -> None:
     """Refuse memory in which one place stands for several elements."""
     strides = getattr(target, "strides", ())
-    if 0 in strides and any(s == 0 and n > 1 for s, n in zip(strides, target.shape, strict=True)):
+    if 0 in strides and target.size and any(s == 0 and n > 1 for s, n in zip(strides, target.shape, strict=True)):
         raise AliasError(
             "unsupported operation: more than one element of the written-to tensor refers to a single memory "
             "location. Please clone() the tensor before performing the operation."

@@ -11,7 +11,7 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
-from wengert.core.base.errors import GraphError
+from wengert.core.base.errors import GraphError, InplaceError
 from wengert.core.operators.raw import namespace_of
 from wengert.core.tape.core import (
     NR_SHIFT,
@@ -22,11 +22,13 @@ from wengert.core.tape.core import (
     VersionCounter,
     _new,
     attach,
+    count_write,
     fit_raw,
     fit_recorded,
-    node_name,
+    operation_name,
     to_array,
 )
+from wengert.core.tape.core import extra_of as node_extra
 
 STALE, INFERENCE = 2, 4
 DEFAULT, MULTIPLE, NO_GRAD, CUSTOM, INFERENCE_MADE = range(5)
@@ -144,10 +146,17 @@ def link_view(out: Any, source: Any, link: Any, mode: Any, creation: int) -> Non
 
 def refresh(x: Any) -> None:
     """Give a stale view a node on its base's present history."""
-    x._flags &= ~STALE
     info = view_info(x)
     if info is None or not info.base._flags & 1:
+        x._flags &= ~STALE
         return
+    if info.creation in (MULTIPLE, CUSTOM) and x._flags & 1:
+        raise InplaceError(
+            f"Output {x._flags >> NR_SHIFT} of {operation_name(x._node)} is a view and its base or another view of its "
+            f"base has been modified inplace. {_WHY[info.creation]}"
+        )
+    x._flags &= ~STALE
+    retained = released(x)
     node = _new(AsStridedBackward0)
     base = info.base
     node.inputs = (base._node,)
@@ -159,6 +168,8 @@ def refresh(x: Any) -> None:
     keep = x._flags & 0xFE
     attach(node, x, 3)
     x._flags |= keep
+    if retained:
+        node_extra(node).retained[0] = retained
 
 
 def mark_views_stale(vc: VersionCounter, but: Any = None) -> None:
@@ -201,7 +212,7 @@ class CopySlices(Node):
             window = link.replay(m, window)
         inner = self.inner
         grads = list(inner.vjp(window.copy()))
-        first = grads[0] if inner.inputs[0] is not None else None
+        first = grads[0] if inner._inputs[0] is not None else None
         if first is None:
             window[...] = 0
         else:
@@ -215,7 +226,7 @@ class CopySlices(Node):
             window = link.replay(RECORDED, window)
         inner = self.inner
         grads = list(inner.vjp_recorded(RECORDED.clone(window)))
-        first = grads[0] if inner.inputs[0] is not None else None
+        first = grads[0] if inner._inputs[0] is not None else None
         if first is None:
             window.zero_()
         else:
@@ -265,19 +276,15 @@ def check_creation(x: Any, info: ViewInfo) -> None:
         raise GraphError(_WHY[NO_GRAD])
     if info.creation in (MULTIPLE, CUSTOM):
         nr = x._flags >> NR_SHIFT
-        name = node_name(x._node) if x._node is not None else "a function"
-        raise GraphError(f"Output {nr} of {name} is a view and is being modified inplace. {_WHY[info.creation]}")
+        name = operation_name(x._node) if x._node is not None else "a function"
+        raise InplaceError(f"Output {nr} of {name} is a view and is being modified inplace. {_WHY[info.creation]}")
     if info.creation == INFERENCE_MADE:
         raise GraphError(_WHY[INFERENCE_MADE])
 
 
 def written(x: Any, depth: int) -> None:
     """Count a write into x's memory and note where the user asked for it."""
-    vc = counter_of(x)
-    vc.n += 1
-    holder = _new(Node)
-    attach(holder, _new(TensorBase), depth + 1)
-    vc.code, vc.lasti = holder.code, holder.lasti
+    count_write(x, depth + 1)
 
 
 def rebase(x: Any, node: Any) -> None:
@@ -285,35 +292,35 @@ def rebase(x: Any, node: Any) -> None:
     info = view_info(x)
     vc = counter_of(x)
     if info is None:
-        move_retained(x)
+        retained = released(x)
         x._node = node
         x._flags = x._flags & 0xFE | 1
+        if retained:
+            node_extra(node).retained[0] = retained
         mark_views_stale(vc)
         return
     base = info.base
     outer = _new(CopySlices)
-    outer.inputs = (base._node if base._flags & 1 else None, *node.inputs[1:])
+    outer.inputs = (base._node if base._flags & 1 else None, *node._inputs[1:])
     nr = base._flags >> NR_SHIFT
-    tail = node.fit[1:] if node.fit is not None else tuple((0, None, None) for _ in node.inputs[1:])
+    tail = node._fit[1:] if node._fit is not None else tuple((0, None, None) for _ in node._inputs[1:])
     outer.fit = ((nr, None, None), *tail)
     outer.saved, outer.versions = (), None
     outer.chain, outer.inner = info.chain, node
     holder = _new(TensorBase)
     attach(outer, holder, 3)
-    outer.code, outer.lasti = node.code, node.lasti
-    move_retained(base)
+    outer.code, outer.lasti = node._code, node._lasti
+    retained = released(base)
     base._node = outer
     base._flags = base._flags & 0xFE | 1
+    if retained:
+        node_extra(outer).retained[0] = retained
     x._flags |= STALE | 1
     mark_views_stale(vc)
 
 
-def move_retained(x: Any) -> None:
-    """A retained gradient follows its tensor to the new history (done when it is asked for again)."""
-    extra = x._extra
-    if extra is not None and extra.retains and x._node is not None and x._node.extra is not None:
-        retained = x._node.extra.retained
-        for nr, ref in list(retained.items()):
-            if ref() is x:
-                del retained[nr]
-        extra.retains = "moved"
+def released(x: Any) -> Any:
+    """Take x's retained gradient from its present node; the reference to put on its next one, or None."""
+    if x._extra is None or not x._extra.retains or x._node is None or x._node._extra is None:
+        return None
+    return x._node._extra.retained.pop(x._flags >> NR_SHIFT, None)

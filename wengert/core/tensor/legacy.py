@@ -10,6 +10,8 @@ from wengert.core.arrays import dtype as dtypes
 from wengert.core.base.errors import ArgumentError
 from wengert.core.tape.core import TensorBase, wrap
 from wengert.core.tensor.creation import array_from, size_of
+from wengert.core.tensor.overrides import mark
+from wengert.core.tensor.tensor import Tensor
 
 
 def construct(cls: type, *args: Any, dtype: Any = None, device: Any = None, **kwargs: Any) -> Any:
@@ -19,7 +21,7 @@ def construct(cls: type, *args: Any, dtype: Any = None, device: Any = None, **kw
         array = np.empty((0,), kind)
     elif len(args) == 1 and isinstance(args[0], TensorBase):
         source = args[0]
-        if source._array.dtype != kind and cls.__name__ == "Tensor":
+        if source._array.dtype != kind and cls is Tensor:
             raise ArgumentError(
                 f"expected {dtypes.tensor_type_name(dtypes.of(kind))} (got "
                 f"{dtypes.tensor_type_name(dtypes.of(source._array.dtype))})"
@@ -39,6 +41,8 @@ def construct(cls: type, *args: Any, dtype: Any = None, device: Any = None, **kw
         )
     out = object.__new__(cls)
     out._array, out._flags, out._node, out._vc, out._extra = array, 0, None, None, None
+    if cls is not Tensor and cls is not TensorBase:
+        mark(out)
     return out
 
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from wengert.core.operators.kinds import Composite
 from wengert.core.operators.record import REGISTRY, Op
-from wengert.core.tape import core, dispatch, inplace
+from wengert.core.tape import calls, core, inplace
 from wengert.core.tape.core import GENERAL, TensorBase
-from wengert.core.tape.dispatch import bind, gathered, integers
-from wengert.core.tensor import conversion, creation, legacy, protocols, queries, randomness
+from wengert.core.tape.calls import gathered
+from wengert.core.tape.dispatch import bind, integers
+from wengert.core.tensor import conversion, creation, legacy, overrides, protocols, queries, randomness
 from wengert.core.tensor.tensor import Tensor
 
 try:
@@ -17,7 +21,7 @@ try:
 except ImportError:
     indexing = None
 
-dispatch.OUT["apply"] = inplace.apply_out
+calls.OUT["apply"] = inplace.apply_out
 
 
 def inplace_call(op: Op) -> Callable[..., Any]:
@@ -34,10 +38,46 @@ def inplace_call(op: Op) -> Callable[..., Any]:
             args = tuple(integers(x) if i in op.ints else x for i, x in enumerate(args))
         return inplace.apply_inplace(op, args)
 
+    if op.name in _UFUNCS:
+        call = hot_inplace(call, _UFUNCS[op.name])
+    if isinstance(op.kind, Composite):
+        call = inplace_composite(op)
     call.__name__ = call.__qualname__ = op.name + "_"
     call.__doc__ = f"In-place form of `{op.name}`: stores the result in this tensor and returns it."
     call.op = op  # type: ignore[attr-defined]
     return call
+
+
+_UFUNCS = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide}
+
+
+def hot_inplace(general: Any, ufunc: Any) -> Callable[..., Any]:
+    """An in-place form whose plain, unrecorded case is one ufunc."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not kwargs and len(args) == 2 and core.write2(args[0], args[1], ufunc, 3):
+            return args[0]
+        return general(*args, **kwargs)
+
+    return call
+
+
+class Writing:
+    """The operators of a composite's in-place form: the internal records that it chooses from store into their input."""
+
+    def __getattr__(self, name: str) -> Any:
+        op = REGISTRY[name]
+        function = inplace_call(op) if op.space is None and op.inplace else getattr(core.RECORDED, name)
+        setattr(self, name, function)
+        return function
+
+
+WRITING = Writing()
+
+
+def inplace_composite(op: Op) -> Callable[..., Any]:
+    """The in-place form of an operator that only chooses a record."""
+    return lambda *args, **kwargs: op.body(WRITING, *args, **kwargs)
 
 
 SPACES: dict[str, dict[str, Any]] = {"": {}, "linalg": {}, "special": {}, "fft": {}, "nn": {}}
@@ -48,7 +88,7 @@ _HOT = ("mul", "add", "sub", "div", "neg", "mm", "tanh", "exp", "relu")
 
 def install_methods() -> None:
     """Make every registered operator a function and, where it says so, a method with its in-place form."""
-    dispatch.install_all()
+    calls.install_all()
     for op in list(REGISTRY.values()):
         function = hot_method(op.name) if op.name in _HOT else getattr(core.RECORDED, op.name)
         publish(op, op.name, function)
@@ -66,6 +106,7 @@ def install_methods() -> None:
         SPACES[""].update((name, getattr(module, name)) for name in module.FUNCTIONS)
     SPACES[""].update((name, getattr(queries, name)) for name in queries.FUNCTIONS)
     protocols.install_protocols(Tensor)
+    overrides.install_overrides()
     Tensor.__new__ = legacy.construct  # type: ignore[assignment,method-assign]
     if indexing is not None:
         Tensor.__getitem__ = indexing.getitem  # type: ignore[attr-defined]
@@ -80,7 +121,7 @@ def publish(op: Op, name: str, function: Any) -> None:
         setattr(Tensor, name, function)
     if op.inplace:
         inplace_form = inplace_call(op)
-        if op.method:
+        if op.method or op.inplace == "only":
             setattr(Tensor, name + "_", inplace_form)
         if op.space is not None:
             SPACES[op.space][name + "_"] = inplace_form

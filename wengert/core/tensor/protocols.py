@@ -15,6 +15,7 @@ from wengert.core.tape import core
 from wengert.core.tape.core import GENERAL, RECORDED, TensorBase, wrap
 from wengert.core.tape.modes import current
 from wengert.core.tensor import printing
+from wengert.core.tensor.overrides import mark
 
 _TAKES = (TensorBase, bool, int, float, complex, np.ndarray, np.generic)
 
@@ -197,6 +198,7 @@ def deep_copy(self: Any, memo: dict[int, Any]) -> Any:
     memo[id(self)] = out
     if self._flags & 1:
         out.requires_grad_()
+    mark(out)
     import copy
 
     if self.grad is not None:
@@ -360,6 +362,7 @@ def as_subclass(self: Any, cls: type) -> Any:
     made = object.__new__(cls)
     for slot in ("_array", "_flags", "_node", "_vc", "_extra"):
         setattr(made, slot, getattr(out, slot))
+    mark(made)
     return made
 
 
@@ -369,6 +372,7 @@ def make_subclass(cls: type, data: Any, require_grad: bool = False, **options: A
     made._array, made._flags, made._node, made._vc, made._extra = data._array, 0, None, None, None
     if require_grad:
         made.requires_grad_()
+    mark(made)
     return made
 
 

@@ -5,6 +5,7 @@ Operators, methods and in-place forms are made from the registry (methods.py).
 
 from __future__ import annotations
 
+import warnings
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -14,11 +15,13 @@ import numpy as np
 from wengert.core.arrays import device as devices
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.shape import Size
-from wengert.core.base.errors import ArgumentError, GraphError
+from wengert.core.base.errors import ArgumentError, GraphError, InferenceError
 from wengert.core.tape import core
 from wengert.core.tape.backward import backward as run_backward
 from wengert.core.tape.core import NR_SHIFT, AccumulateGrad, TensorBase, VersionCounter, wrap
-from wengert.core.tape.views import STALE, counter_of, extra_of, refresh, view_info
+from wengert.core.tape.handles import HookTable, RemovableHandle
+from wengert.core.tape.modes import current
+from wengert.core.tape.views import INFERENCE, STALE, counter_of, extra_of, refresh, view_info
 
 _of = dtypes.FROM_NUMPY
 _size = Size._of if hasattr(Size, "_of") else Size
@@ -64,6 +67,8 @@ class Tensor(TensorBase):
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
+        if self.grad_fn is not None:
+            raise GraphError(LEAVES_ONLY)
         self.requires_grad_(value)
 
     def requires_grad_(self, requires_grad: bool = True) -> Any:
@@ -74,6 +79,11 @@ class Tensor(TensorBase):
         if requires_grad:
             if self._flags & 1:
                 return self
+            if self._flags & INFERENCE and not current().inference:
+                raise InferenceError(
+                    "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed. You can make a "
+                    "clone to get a normal tensor and set requires_grad=True on that."
+                )
             if self._array.dtype.kind not in "fcV":
                 raise GraphError(
                     "only Tensors of floating point and complex dtype can require gradients; "
@@ -86,10 +96,7 @@ class Tensor(TensorBase):
         elif self._flags & 1:
             node = self._node
             if node.__class__ is not AccumulateGrad:
-                raise GraphError(
-                    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable "
-                    "in a subgraph that doesn't require differentiation use var_no_grad = var.detach()."
-                )
+                raise GraphError(LEAVES_ONLY)
             if node.grad is not None:
                 extra_of(self).grad = node.grad
             self._node = None
@@ -116,6 +123,8 @@ class Tensor(TensorBase):
 
     @property
     def _version(self) -> int:
+        if self._flags & INFERENCE:
+            raise InferenceError("Inference tensors do not track version counter. Make a clone() to get a normal tensor.")
         vc = self._vc
         return 0 if vc is None else vc.n
 
@@ -135,7 +144,10 @@ class Tensor(TensorBase):
         node = self._node
         if node.__class__ is AccumulateGrad:
             return node.grad
-        return None if self._extra is None else self._extra.grad
+        extra = self._extra
+        if node is not None and (extra is None or not (extra.retains or extra.grad is not None)):
+            warnings.warn(NOT_A_LEAF, UserWarning, stacklevel=2)
+        return None if extra is None else extra.grad
 
     @grad.setter
     def grad(self, value: Any) -> None:
@@ -163,8 +175,7 @@ class Tensor(TensorBase):
             raise GraphError("can't retain_grad on Tensor that has requires_grad=False")
         if self.is_leaf:
             return
-        extra = extra_of(self)
-        extra.retains = True
+        extra_of(self).retains = True
         core.extra_of(self._node).retained[self.output_nr] = weakref.ref(self)
 
     @property
@@ -207,49 +218,32 @@ class Tensor(TensorBase):
 
     # ------------------------------------------------------------ hooks
 
-    def register_hook(self, hook: Callable[[Any], Any]) -> Any:
+    def register_hook(self, hook: Callable[[Any], Any]) -> RemovableHandle:
         """Call `hook(gradient)` when this tensor's gradient is known; a returned tensor replaces it."""
         if not self.requires_grad:
             raise GraphError("cannot register a hook on a tensor that doesn't require gradient")
-        node = self._node
-        if node.__class__ is AccumulateGrad:
-            node.hooks = node.hooks if node.hooks is not None else {}
-            return Handle(node.hooks, hook)
-        return Handle(core.extra_of(node).tensor_hooks, (self.output_nr, hook))
+        return core.extra_of(self._node).tensor_hooks.add((self.output_nr, hook))
 
-    def register_post_accumulate_grad_hook(self, hook: Callable[[Any], None]) -> Any:
+    def register_post_accumulate_grad_hook(self, hook: Callable[[Any], None]) -> RemovableHandle:
         """Call `hook(self)` after a gradient was added to this leaf's `.grad`."""
         if not self.requires_grad:
             raise GraphError("cannot register a hook on a tensor that doesn't require gradient")
         if not self.is_leaf:
             raise GraphError("post accumulate grad hooks cannot be registered on non-leaf tensors")
         node = self._node
-        node.post = node.post if node.post is not None else {}
-        return Handle(node.post, hook)
+        node.post = node.post if node.post is not None else HookTable()
+        return node.post.add(hook)
 
 
-class Handle:
-    """Removes a hook: `handle.remove()`, or leave its `with` block."""
-
-    next_id = 0
-
-    def __init__(self, hooks: dict[int, Any], hook: Any) -> None:
-        self.id = Handle.next_id
-        Handle.next_id += 1
-        self.hooks: Any = hooks
-        hooks[self.id] = hook
-
-    def remove(self) -> None:
-        """Take the hook away; a second call does nothing."""
-        if self.hooks is not None:
-            self.hooks.pop(self.id, None)
-            self.hooks = None
-
-    def __enter__(self) -> Handle:
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self.remove()
+LEAVES_ONLY = (
+    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph that "
+    "doesn't require differentiation use var_no_grad = var.detach()."
+)
+NOT_A_LEAF = (
+    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be populated "
+    "during autograd.backward(). Call .retain_grad() on it before backward to keep its gradient, or ask for the gradient "
+    "of the leaf it was made from."
+)
 
 
 def check_assigned(x: Any, value: Any) -> None:
@@ -265,8 +259,8 @@ def check_assigned(x: Any, value: Any) -> None:
         )
     if value._array.shape != x._array.shape:
         raise GraphError(
-            f"assigned grad has data of a different size: the gradient has shape {list(value._array.shape)}, "
-            f"the tensor {list(x._array.shape)}"
+            f"attempting to assign a gradient of size '{list(value._array.shape)}' to a tensor of size "
+            f"'{list(x._array.shape)}'. Please ensure that the gradient and the tensor are the same size"
         )
 
 
@@ -288,4 +282,4 @@ DEVICE_OF: dict[type, Callable[[Any], devices.device]] = {np.ndarray: cpu_device
 
 core.install_tensor(Tensor)
 
-__all__ = ["Handle", "Tensor", "VersionCounter"]
+__all__ = ["RemovableHandle", "Tensor", "VersionCounter"]

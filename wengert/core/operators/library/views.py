@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from math import prod
+from operator import index as as_index
 
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.shape import compute_view_strides, infer_size, wrap_dim, wrap_dims
-from wengert.core.arrays.strided import expanded
-from wengert.core.base.errors import ArgumentError, DimError, IndexRangeError, ShapeError
-from wengert.core.operators.kinds import composite, view
+from wengert.core.arrays.strided import window
+from wengert.core.base.errors import IndexRangeError, ShapeError
+from wengert.core.operators.kinds import Plain, composite, view
 from wengert.core.operators.library.copying import moving
-from wengert.core.operators.record import Array, Ints
+from wengert.core.operators.record import Array, Ints, register
 from wengert.core.operators.samples import call
+
+_ALL = slice(None)
 
 
 @view(
     transpose=lambda m, g, dim0, dim1: m.transpose(g, dim0, dim1),
+    aliases=("swapaxes", "swapdims"),
     samples=lambda s: [call(s.array(2, 3, 4), 0, 2), call(s.array(2, 3, 4), -1, 1), call(s.array(), 0, -1)],
 )
 def transpose(np, input: Array, dim0: int, dim1: int):
@@ -64,37 +68,30 @@ def permute(np, input: Array, dims: Ints):
 def _checked_order(dims, n):
     wrapped = tuple([wrap_dim(d, n) for d in dims])
     if len(set(wrapped)) < n:
-        raise ShapeError(f"permute(): duplicate dims are not allowed, got {tuple(dims)}")
+        raise ShapeError(f"permute(): duplicate dims are not allowed. Given {tuple(dims)}")
     return wrapped
 
 
-def _expanded_size(input, size):
-    """The shape that `expand` is asked for, -1 filled in."""
+def _expand_error(input, size):
+    """Why `input` cannot be expanded to `size`."""
     own = input.shape
     lead = len(size) - len(own)
-    given = f"expand(torch.{_legacy(input)}{{{list(own)}}}, size={list(size)})"
     if lead < 0:
-        raise ShapeError(
-            f"{given}: the number of sizes provided ({len(size)}) must be greater or equal to the number of dimensions "
-            f"in the tensor ({len(own)})"
+        return ShapeError(
+            f"expand(torch.{_legacy(input)}{{{list(own)}}}, size={list(size)}): the number of sizes provided "
+            f"({len(size)}) must be greater or equal to the number of dimensions in the tensor ({len(own)})"
         )
-    found = list(size)
     for i, n in enumerate(size):
-        have = own[i - lead] if i >= lead else 1
-        if n == -1 and i >= lead:
-            found[i] = have
-        elif n < 0:
-            if i < lead:
-                raise ShapeError(
-                    f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing dimension {i}"
-                )
-            raise ShapeError(f"{given}: sizes must be -1 or not negative")
-        elif n != have and have != 1:
-            raise ShapeError(
-                f"The expanded size of the tensor ({n}) must match the existing size ({have}) at non-singleton "
-                f"dimension {i}.  Target sizes: {list(size)}.  Tensor sizes: {list(own)}"
+        if i < lead and n < 0:
+            return ShapeError(
+                f"The expanded size of the tensor ({n}) isn't allowed in a leading, non-existing dimension {i}"
             )
-    return tuple(found)
+        if i >= lead and n not in (-1, own[i - lead]) and (own[i - lead] != 1 or n < 0):
+            return ShapeError(
+                f"The expanded size of the tensor ({n}) must match the existing size ({own[i - lead]}) at "
+                f"non-singleton dimension {i}.  Target sizes: {list(size)}.  Tensor sizes: {list(own)}"
+            )
+    return ShapeError(f"cannot expand {list(own)} to {list(size)}")
 
 
 def _legacy(array):
@@ -114,7 +111,20 @@ def expand(np, input: Array, size: Ints, *, implicit=False):
     """Every size-1 dim stretched to `size` without copying (-1 keeps a dim); new dims come in front."""
     if size.__class__ is int:
         size = (size,)
-    return expanded(np, input, _expanded_size(input, size))
+    own, strides = input.shape, input.strides
+    lead = len(size) - len(own)
+    if lead < 0:
+        raise _expand_error(input, size)
+    shape, steps = list(size), [0] * len(size)
+    for i, n in enumerate(size):
+        if i < lead:
+            if n < 0:
+                raise _expand_error(input, size)
+        elif n == -1 or n == own[i - lead]:
+            shape[i], steps[i] = own[i - lead], strides[i - lead]
+        elif own[i - lead] != 1 or n < 0:
+            raise _expand_error(input, size)
+    return window(np, input, tuple(shape), tuple(steps))
 
 
 def _one_reshape(np, input, shape):
@@ -168,10 +178,6 @@ def reshape_copy(np, input: Array, size: Ints):
     return input.copy(order="C").reshape(size)
 
 
-def _raw(x):
-    return getattr(x, "_array", x)
-
-
 @composite(
     variadic=True,
     samples=lambda s: [call(s.array(2, 6), (3, -1)), call(s.array(2, 3).T, (6,)), call(s.array(), (1,))],
@@ -179,7 +185,7 @@ def _raw(x):
 def reshape(m, input: Array, shape: Ints):
     """The same elements in the same order under another shape: a view where the strides allow it, else a copy."""
     shape = _sizes(shape)
-    array = _raw(input)
+    array = input._array if m.recorded else input
     if -1 in shape or prod(shape) != array.size or (shape and min(shape) < 0):
         shape = infer_size(shape, array.size)
     if array.flags.c_contiguous or compute_view_strides(array.shape, array.strides, shape) is not None:
@@ -195,24 +201,35 @@ def unsqueeze(np, input: Array, dim: int):
     """A dim of size 1 put in at `dim`."""
     n = input.ndim
     dim = wrap_dim(dim, n + 1)
-    return input[..., None] if dim == n else input[(slice(None),) * dim + (None,)]
+    shape = input.shape
+    flags = input.flags
+    if flags.c_contiguous:
+        return input.reshape((*shape[:dim], 1, *shape[dim:]))
+    if flags.f_contiguous:
+        strides = input.strides
+        step = shape[dim] * strides[dim] if dim < n else input.dtype.itemsize
+        return window(np, input, (*shape[:dim], 1, *shape[dim:]), (*strides[:dim], step, *strides[dim:]))
+    return input[(_ALL,) * dim + (None,)]
 
 
-_ALL = slice(None)
+def _squeeze_name(args):
+    dim = args[1]
+    return "SqueezeBackward0" if dim is None else "SqueezeBackward1" if dim.__class__ is int else "SqueezeBackward2"
 
 
 @view(
     transpose=lambda m, g, shape: m.reshape(g, shape),
+    backward_name=_squeeze_name,
     samples=lambda s: [
-        call(s.array(2, 1, 3, 1)), call(s.array(2, 1, 3, 1), 1), call(s.array(2, 1), 0), call(s.array(1, 2, 1), (0, -1)),
+        call(s.array(2, 1, 3, 1)), call(s.array(2, 1, 3), 1), call(s.array(2, 1), 0), call(s.array(1, 2, 1), (0, -1)),
         call(s.array(1, 1)), call(s.array()), call(s.array(), 0),
     ],
 )  # fmt: skip
 def squeeze(np, input: Array, dim: Ints | None = None):
-    """Dims of size 1 taken out: all of them, or those of `dim` (other sizes stay)."""
-    n = input.ndim
+    """Dims of size 1 taken out: all of them, or those of `dim` (other sizes stay); shares memory."""
     if dim is None:
         return input.squeeze()
+    n = input.ndim
     if dim.__class__ is int:
         dim = wrap_dim(dim, n)
         return input.squeeze(dim) if n and input.shape[dim] == 1 else input.view()
@@ -230,6 +247,8 @@ def select(np, input: Array, dim: int, index: int):
     if not n:
         raise IndexRangeError("select() cannot be applied to a 0-dim tensor.")
     dim = wrap_dim(dim, n)
+    if index.__class__ is not int:
+        index = as_index(index)
     try:
         if dim:
             return input[(_ALL,) * dim + (index,) + (...,)]
@@ -267,7 +286,11 @@ def _slice_of(n, start, end, step):
     name="slice",
     space=None,
     method=False,
-    samples=lambda s: [call(s.array(5, 4), 0, 1, 4, 2), call(s.array(5, 4), -1, -3, None, 1), call(s.array(3), 0, 2, 1)],
+    samples=lambda s: [
+        call(s.array(5, 4), 0, 1, 4, 2),
+        call(s.array(5, 4), -1, -3, None, 1),
+        call(s.array(3), 0, 2, 1),
+    ],
 )
 def narrowed(np, input: Array, dim: int = 0, start=None, end=None, step: int = 1):
     """input[start:end:step] along `dim`."""
@@ -289,3 +312,207 @@ def slice_backward(np, input: Array, input_sizes, dim: int, start, end, step: in
     dim %= len(input_sizes)
     out[(_ALL,) * dim + (_slice_of(input_sizes[dim], start, end, step),)] = input
     return out
+
+
+@composite(samples=lambda s: [call(s.array(5, 4), 0, 1, 3), call(s.array(5, 4), -1, -2, 2), call(s.array(3), 0, 3, 0)])
+def narrow(m, input: Array, dim: int, start: int, length: int):
+    """The `length` places from `start` along `dim`; shares memory."""
+    if not input.ndim:
+        raise ShapeError("narrow() cannot be applied to a 0-dim tensor.")
+    if length < 0:
+        raise ShapeError(f"narrow(): length must be non-negative. Given {length}")
+    n = input.shape[wrap_dim(dim, input.ndim)]
+    start = as_index(start)
+    if not -n <= start <= n:
+        raise IndexRangeError(f"start out of range (expected to be in range of [-{n}, {n}], but got {start})")
+    start = start + n if start < 0 else start
+    if start + length > n:
+        raise ShapeError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
+    return m.slice(input, dim, start, start + length, 1)
+
+
+class Window(Plain):
+    """Shares memory with its input but has no derivative."""
+
+    view = True
+    half = "keep"
+
+
+def _check_retyped(input, dtype):
+    """torch's conditions for looking at memory as elements of another size."""
+    own, size = input.dtype.itemsize, dtype.itemsize
+    if own == size:
+        return
+    names = f"to view {dtypes.of(input.dtype).scalar} as {dtypes.of(dtype).scalar} (different element sizes)"
+    if not input.ndim:
+        raise ShapeError(f"self.dim() cannot be 0 {names}")
+    if size > own and input.shape[-1] * own % size:
+        raise ShapeError(f"self.size(-1) must be divisible by {size // own} {names}, but got {input.shape[-1]}")
+    if input.strides[-1] != own and input.shape[-1] != 1:
+        raise ShapeError(f"self.stride(-1) must be 1 {names}, but got {input.strides[-1] // own}")
+
+
+def _retyped(np, input: Array, dtype):
+    """The same memory read as another dtype; the last dim grows or shrinks with the size of the elements."""
+    dtype = dtypes.as_dtype(dtype).numpy
+    _check_retyped(input, dtype)
+    return input.view(dtype)
+
+
+view_dtype = register(Window(), _retyped, {"name": "view_dtype", "space": None, "method": False})
+
+
+@composite(
+    space=None,
+    method=True,
+    name="view",
+    variadic=True,
+    samples=lambda s: [call(s.array(2, 6), (3, -1)), call(s.array(2, 6), 12), call(s.array(), (1, 1))],
+)
+def view_as_given(m, input: Array, size: Ints):
+    """The same elements in the same order under another shape, or the same memory read as another dtype."""
+    if isinstance(size, dtypes.dtype):
+        size = (size,)
+    if size.__class__ is not int and len(size) == 1 and isinstance(size[0], dtypes.dtype):
+        return m.view_dtype(input, size[0])
+    return m.view_shape(input, tuple(size) if size.__class__ is not int else size)
+
+
+@composite(space=None, method=True, samples=lambda s: [call(s.array(2, 6), s.array(3, 4))])
+def view_as(m, input: Array, other: Array):
+    """input.view(other.shape)."""
+    return m.view_shape(input, tuple(other.shape))
+
+
+@composite(space=None, method=True, samples=lambda s: [call(s.array(2, 6).T, s.array(3, 4))])
+def reshape_as(m, input: Array, other: Array):
+    """input.reshape(other.shape)."""
+    return m.reshape(input, tuple(other.shape))
+
+
+@composite(space=None, method=True, samples=lambda s: [call(s.array(2, 1), s.array(3, 2, 4))])
+def expand_as(m, input: Array, other: Array):
+    """input.expand(other.shape)."""
+    return m.expand(input, tuple(other.shape))
+
+
+@composite(variadic=True, samples=lambda s: [call(s.array(2, 1), (3, 2, 4)), call(s.array(), (2,))])
+def broadcast_to(m, input: Array, size: Ints):
+    """The input at every place of `size`; shares memory."""
+    return m.expand(input, size)
+
+
+@composite(
+    samples=lambda s: [
+        call(s.array(2, 3, 4)),
+        call(s.array(2, 3, 4), 1),
+        call(s.array(2, 3, 4), 0, -2),
+        call(s.array()),
+    ]
+)
+def flatten(m, input: Array, start_dim: int = 0, end_dim: int = -1):
+    """Dims start_dim ... end_dim made one; a view where the strides allow it.
+
+    Edges: no dims become one; a single dim gives the input itself.
+    """
+    n = input.ndim
+    start, end = wrap_dim(start_dim, n), wrap_dim(end_dim, n)
+    if start > end:
+        raise ShapeError("flatten() has invalid args: start_dim cannot come after end_dim")
+    if not n:
+        return m.reshape(input, (1,))
+    if start == end:
+        return input
+    shape = tuple(input.shape)
+    return m.reshape(input, (*shape[:start], prod(shape[start : end + 1]), *shape[end + 1 :]))
+
+
+@composite(samples=lambda s: [call(s.array(2, 12), 1, (3, -1)), call(s.array(6), 0, (2, 3))])
+def unflatten(m, input: Array, dim: int, sizes: Ints):
+    """Dim `dim` split into dims of `sizes` (one may be -1)."""
+    sizes = (sizes,) if isinstance(sizes, int) else tuple(sizes)
+    if not sizes:
+        raise ShapeError("unflatten: sizes must be non-empty")
+    dim = wrap_dim(dim, input.ndim)
+    shape = tuple(input.shape)
+    n, known = shape[dim], -prod(sizes) if -1 in sizes else prod(sizes)
+    if n % known if -1 in sizes and known else n != known:
+        raise ShapeError(
+            f"unflatten: Provided sizes {list(sizes)} don't multiply up to the size of dim {dim} ({n}) in the input "
+            "tensor"
+        )
+    if -1 in sizes:
+        sizes = infer_size(sizes, n)
+    return m.view_shape(input, (*shape[:dim], *sizes, *shape[dim + 1 :]))
+
+
+@composite(samples=lambda s: [call(s.array(2, 3)), call(s.array(2, 3).T), call(s.array())])
+def ravel(m, input: Array):
+    """One dim with all elements in order; a view where the input is contiguous."""
+    return m.view_shape(m.contiguous(input), (-1,))
+
+
+@composite(
+    aliases=("moveaxis",),
+    samples=lambda s: [call(s.array(2, 3, 4), 0, 2), call(s.array(2, 3, 4), (0, 1), (-1, 0)), call(s.array(2), 0, 0)],
+)
+def movedim(m, input: Array, source: Ints, destination: Ints):
+    """Dims moved to new places, the others keeping their order; shares memory."""
+    given = [(d,) if isinstance(d, int) else tuple(d) for d in (source, destination)]
+    if len(given[0]) != len(given[1]):
+        raise ShapeError(
+            f"movedim: Invalid source or destination dims: source ({list(given[0])} dims) should contain the same "
+            f"number of dims as destination ({list(given[1])} dims)"
+        )
+    n = input.ndim
+    wrapped = [[wrap_dim(d, n) for d in dims] for dims in given]
+    for word, dims, own in zip(("source", "destination"), wrapped, given, strict=True):
+        if len(set(dims)) < len(dims):
+            raise ShapeError(f"movedim: repeated dim in `{word}` ({list(own)})")
+    if not n:
+        return m.permute(input, ())
+    rest = iter([d for d in range(n) if d not in wrapped[0]])
+    target = dict(zip(wrapped[1], wrapped[0], strict=True))
+    return m.permute(input, tuple([target[i] if i in target else next(rest) for i in range(n)]))
+
+
+@composite(space=None, method=False, samples=lambda s: [call(s.array(2, 3, 4)), call(s.array())])
+def numpy_T(m, input: Array):
+    """All dims in reverse order: the property `T`."""
+    return m.permute(input, tuple(range(input.ndim - 1, -1, -1)))
+
+
+@composite(space=None, method=False, samples=lambda s: [call(s.array(2, 3, 4))])
+def matrix_T(m, input: Array):
+    """The last two dims swapped: the property `mT`."""
+    if input.ndim < 2:
+        raise ShapeError(f"tensor.mT is only supported on matrices or batches of matrices. Got {input.ndim}-D tensor.")
+    return m.transpose(input, -2, -1)
+
+
+def _conjugated(m, input):
+    """Complex tensors conjugated, others as they are."""
+    return m.conj(input) if input.dtype in _COMPLEX else input
+
+
+_COMPLEX = frozenset(d for d in dtypes.ALL.values() if d.is_complex) | {
+    d.numpy for d in (dtypes.complex64, dtypes.complex128)
+}
+
+
+@composite(samples=lambda s: [call(s.array(2, 3, 4))])
+def adjoint(m, input: Array):
+    """The last two dims swapped, complex elements conjugated: also the property `mH`."""
+    if input.ndim < 2:
+        raise ShapeError(
+            f"tensor.adjoint() is only supported on matrices or batches of matrices. Got {input.ndim}-D tensor."
+        )
+    return _conjugated(m, m.transpose(input, -2, -1))
+
+
+@composite(space=None, method=False, samples=lambda s: [call(s.array(2, 3)), call(s.array())])
+def matrix_H(m, input: Array):
+    """The conjugate transpose of a matrix: the property `H`."""
+    if input.ndim not in (0, 2):
+        raise ShapeError(f"tensor.H is only supported on matrices (2-D tensors). Got {input.ndim}-D tensor.")
+    return _conjugated(m, m.transpose(input, 0, 1) if input.ndim else input)

@@ -1,0 +1,539 @@
+"""`gradcheck` and `gradgradcheck`: gradients against finite differences.
+
+The numerical Jacobian comes from central differences, (f(x + eps) - f(x - eps)) / (2 eps);
+the analytical one from a reverse sweep per output element (slow mode), or one random
+direction of each is compared (fast mode).  Complex numbers: the real and the imaginary
+part of the output are checked apart, with torch's gradient convention.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from wengert.core.base.errors import GradcheckError as _Base
+from wengert.core.tape.backward import grad as tape_grad
+from wengert.core.tape.core import Plan, sweep, wrap
+from wengert.core.tensor.tensor import Tensor
+
+__all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
+
+
+class GradcheckError(_Base):
+    """A gradient is wrong; the message shows both Jacobians and where the suspect is defined."""
+
+
+class _Options:
+    """The options of one check."""
+
+    def __init__(self, **options: Any) -> None:
+        self.__dict__.update(options)
+
+    def __getattr__(self, name: str) -> Any:
+        raise AttributeError(name)
+
+
+def _tensors(values: Any) -> tuple[Any, ...]:
+    """The tensors among inputs or outputs."""
+    items = values if isinstance(values, (tuple, list)) else (values,)
+    return tuple(x for x in items if isinstance(x, Tensor))
+
+
+def _recording(values: Any) -> tuple[Any, ...]:
+    """The tensors that require gradients."""
+    return tuple(x for x in _tensors(values) if x.requires_grad)
+
+
+# ---------------------------------------------------------------- inputs and outputs
+
+
+def _check_inputs(inputs: tuple[Any, ...]) -> None:
+    """At least one input records; warn about low precision; refuse memory that overlaps."""
+    found = False
+    for i, x in enumerate(inputs):
+        if not isinstance(x, Tensor) or not x.requires_grad:
+            continue
+        found = True
+        if x._array.dtype not in (np.float64, np.complex128):
+            warnings.warn(
+                f"Input #{i} requires gradient and is not a double precision floating point or complex. This check "
+                "will likely fail if all the inputs are not of double precision floating point or complex. ",
+                UserWarning,
+                stacklevel=4,
+            )
+        strides = x._array.strides
+        if any(s == 0 and n > 1 for s, n in zip(strides, x._array.shape, strict=True)):
+            raise RuntimeError(
+                f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are "
+                "non-overlapping to be able to compute the numerical gradients correctly. You should call "
+                ".contiguous on the input before passing it to gradcheck."
+            )
+    if not found:
+        raise ValueError(
+            "gradcheck expects at least one input tensor to require gradient, but none of the them have requires_grad=True."
+        )
+
+
+def _outputs_of(func: Callable[..., Any], inputs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Differentiable outputs of the function."""
+    result = func(*inputs)
+    if result is None:
+        raise GradcheckError(_nothing_returned(func))
+    return tuple(y for y in _tensors(result) if y._array.dtype.kind in "fcV")
+
+
+def _nothing_returned(func: Callable[..., Any]) -> str:
+    owner = getattr(func, "__self__", None)
+    forward = getattr(owner, "forward", func)
+    code = getattr(forward, "__code__", None)
+    name = getattr(owner, "__name__", getattr(func, "__name__", repr(func)))
+    place = "" if code is None else f'\n  File "{code.co_filename}", line {code.co_firstlineno}, in {code.co_name}'
+    return f"gradcheck: {name} gave None: its forward has no return statement, or returns None.{place}"
+
+
+# ---------------------------------------------------------------- numerical side
+
+
+def _evaluate(func: Callable[..., Any], inputs: tuple[Any, ...]) -> list[Any]:
+    """Outputs as flat arrays."""
+    outputs = _tensors(func(*inputs))
+    return [np.array(y._array).reshape(-1) for y in outputs if y._array.dtype.kind in "fcV"]
+
+
+def _difference(func: Callable[..., Any], inputs: tuple[Any, ...], x: Any, step: Any) -> list[Any]:
+    """(f(x + step) - f(x - step)) / 2 with x moved in place and put back."""
+    a = x._array
+    saved = a.copy()
+    try:
+        a[...] = saved + step
+        above = _evaluate(func, inputs)
+        a[...] = saved - step
+        below = _evaluate(func, inputs)
+    finally:
+        a[...] = saved
+    return [(p - m) / 2 for p, m in zip(above, below, strict=True)]
+
+
+def _numerical(func: Callable[..., Any], inputs: tuple[Any, ...], x: Any, eps: float, outputs: int) -> list[Any]:
+    """Per output (d real part, d imaginary part) of shape (x.numel, y.numel)."""
+    rows: list[list[tuple[Any, Any]]] = [[] for _ in range(outputs)]
+    size = x._array.size
+    is_complex = x._array.dtype.kind == "c"
+    for k in range(size):
+        unit = np.zeros(size, x._array.dtype)
+        unit[k] = eps
+        unit = unit.reshape(x._array.shape)
+        along = [d / eps for d in _difference(func, inputs, x, unit)]
+        across = [d / eps for d in _difference(func, inputs, x, unit * 1j)] if is_complex else None
+        for j in range(outputs):
+            real, imag = along[j].real, along[j].imag
+            if across is not None:
+                real, imag = real + 1j * across[j].real, imag + 1j * across[j].imag
+            rows[j].append((real, imag))
+    return [
+        (
+            np.array([r for r, _ in row]).reshape(size, -1),
+            np.array([i for _, i in row]).reshape(size, -1),
+        )
+        for row in rows
+    ]
+
+
+# ---------------------------------------------------------------- analytical side
+
+
+def _sweep(y: Any, inputs: tuple[Any, ...], weight: Any) -> tuple[Any, ...]:
+    """Gradients of one output under one weight, as arrays; None where no path leads."""
+    found = tape_grad(y, inputs, weight, retain_graph=True, allow_unused=True)
+    return tuple(None if g is None else g._array for g in found)
+
+
+def _analytical(y: Any, inputs: tuple[Any, ...], unit: complex) -> list[Any]:
+    """Per input the Jacobian (x.numel, y.numel) from sweeps with `unit` at one output element each."""
+    size = y._array.size
+    columns: list[list[Any]] = [[] for _ in inputs]
+    for k in range(size):
+        weight = np.zeros(size, y._array.dtype)
+        weight[k] = unit
+        grads = _sweep(y, inputs, wrap(weight.reshape(y._array.shape)))
+        for column, g, x in zip(columns, grads, inputs, strict=True):
+            if g is not None and g.shape != x._array.shape:
+                raise GradcheckError("Analytical gradient has incorrect size")
+            column.append(np.zeros(x._array.size, x._array.dtype) if g is None else np.array(g).reshape(-1))
+    return [
+        np.array(column).T if column else np.zeros((x._array.size, 0), x._array.dtype)
+        for column, x in zip(columns, inputs, strict=True)
+    ]
+
+
+def _units(y: Any) -> list[tuple[complex, str]]:
+    """Weights that select the parts of an output, and how messages call them."""
+    if y._array.dtype.kind != "c":
+        return [(1.0, "")]
+    return [
+        (1j, "While considering the imaginary part of complex outputs only, "),
+        (1.0, "While considering the real part of complex outputs only, "),
+    ]
+
+
+# ---------------------------------------------------------------- comparing
+
+
+def _close(a: Any, n: Any, options: _Options) -> bool:
+    return bool(np.allclose(a, n, rtol=options.rtol, atol=options.atol, equal_nan=True))
+
+
+def _mismatch(a: Any, n: Any, i: int, j: int, prefix: str, hint: str, fast: str = "") -> GradcheckError:
+    mode = "Jacobian computed with forward mode mismatch" if fast == "forward" else "Jacobian mismatch"
+    return GradcheckError(
+        f"{prefix}{mode} for output {j} with respect to input {i},\n"
+        f"numerical:{wrap(np.asarray(n))!r}\nanalytical:{wrap(np.asarray(a))!r}\n{fast if fast != 'forward' else ''}{hint}"
+    )
+
+
+def _suspects(y: Any) -> list[Any]:
+    """Custom Functions in the history of an output."""
+    found, seen, stack = [], set(), [y.grad_fn]
+    while stack:
+        node = stack.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        cls = getattr(node, "_forward_cls", None)
+        if cls is not None and cls not in found:
+            found.append(cls)
+        stack.extend(target for target, _ in node.next_functions)
+    return found
+
+
+def _hint(y: Any, x: Any, a: Any, n: Any) -> str:
+    """What a mismatch looks like, and where the custom gradients are defined."""
+    text = ""
+    shape = x._array.shape
+    if np.size(a) and not np.any(a):
+        text = "\nThe gradient is zero everywhere: a backward returned None (or has no return statement)."
+    elif len(shape) == 2 and shape[0] == shape[1] and np.ndim(a) == 2 and a.shape == n.shape:
+        turned = a.reshape(*shape, -1).swapaxes(0, 1).reshape(a.shape)
+        if np.allclose(turned, n, rtol=1e-3, atol=1e-4):
+            text = "\nThe gradient is the transpose of the right one."
+    for cls in _suspects(y):
+        code = getattr(cls.backward, "__code__", None) or getattr(getattr(cls, "vjp", None), "__code__", None)
+        if code is not None:
+            text += (
+                f'\nCustom gradient in this history: {cls.__name__}.{code.co_name}, '
+                f'File "{code.co_filename}", line {code.co_firstlineno}'
+            )
+    return text
+
+
+def _compare_slow(func: Any, inputs: Any, wanted: Any, outputs: Any, options: _Options) -> None:
+    """Every entry of every Jacobian."""
+    where = [k for k, x in enumerate(inputs) if any(x is w for w in wanted)]
+    live = [(j, y) for j, y in enumerate(outputs)]
+    numerical = [_numerical(func, inputs, x, options.eps, len(outputs)) for x in wanted]
+    for j, y in live:
+        if not y.requires_grad:
+            continue
+        for unit, prefix in _units(y):
+            analytical = _analytical(y, wanted, unit)
+            for i, x in enumerate(wanted):
+                n = numerical[i][j][1 if unit == 1j else 0]
+                a = analytical[i]
+                if a.dtype.kind != "c":
+                    n = np.real(n)
+                if not _close(a, n, options):
+                    raise _mismatch(a, n.astype(a.dtype), where[i], j, prefix, _hint(y, x, a, n))
+            again = _analytical(y, wanted, unit)
+            _check_reentrant(analytical, again, options)
+
+
+def _check_reentrant(first: Any, second: Any, options: _Options) -> None:
+    for a, b in zip(first, second, strict=True):
+        if a.size and np.max(np.abs(a - b)) > options.nondet_tol:
+            raise GradcheckError(
+                "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times gives "
+                "different values, although analytical gradient matches numerical gradient. The tolerance for "
+                f"nondeterminism was {options.nondet_tol}."
+            )
+
+
+_FAST = (
+    "\nThe above quantities relating the numerical and analytical jacobians are computed in fast mode: one random "
+    "direction of each is compared. Run with fast_mode=False to see every entry.\n"
+)
+
+
+def _compare_fast(func: Any, inputs: Any, wanted: Any, outputs: Any, options: _Options) -> None:
+    """u^T J v for random u and v, per input and output."""
+    rng = np.random.default_rng(0)
+    where = [k for k, x in enumerate(inputs) if any(x is w for w in wanted)]
+    directions = [_direction(rng, x._array) for x in wanted]
+    moved = [
+        [d / options.eps for d in _difference(func, inputs, x, options.eps * u)]
+        for x, u in zip(wanted, directions, strict=True)
+    ]
+    for j, y in enumerate(outputs):
+        if not y.requires_grad:
+            continue
+        for unit, prefix in _units(y):
+            v = np.abs(_direction(rng, np.empty(y._array.shape)))
+            weight = wrap((v * unit).astype(y._array.dtype))
+            first, second = _sweep(y, wanted, weight), _sweep(y, wanted, weight)
+            for i, x in enumerate(wanted):
+                change = moved[i][j].imag if unit == 1j else moved[i][j].real
+                n = np.sum(change * v.reshape(-1))
+                g = first[i]
+                a = 0.0 if g is None else np.sum((np.conj(g) * directions[i]).real)
+                if not _close(a, n, _scaled(options, x, y)):
+                    rows = _analytical(y, wanted, unit)[i]
+                    raise _mismatch(a, n, where[i], j, prefix, _hint(y, x, rows, rows * np.nan), _FAST)
+            _check_reentrant(
+                [np.zeros(1) if g is None else g for g in first], [np.zeros(1) if g is None else g for g in second], options
+            )
+
+
+def _scaled(options: _Options, x: Any, y: Any) -> _Options:
+    """Absolute tolerance for a sum over all entries."""
+    return _Options(rtol=options.rtol, atol=options.atol * (x._array.size * y._array.size) ** 0.5)
+
+
+def _direction(rng: Any, like: Any) -> Any:
+    """A random unit vector of an array's shape (complex for a complex one)."""
+    u = rng.uniform(0.1, 1.0, like.shape)
+    if like.dtype.kind == "c":
+        u = u + 1j * rng.uniform(0.1, 1.0, like.shape)
+    return u / max(np.sqrt(np.sum(np.abs(u) ** 2)), 1e-30)
+
+
+# ---------------------------------------------------------------- further checks
+
+
+def _check_zero(func: Any, inputs: Any, wanted: Any, outputs: Any, options: _Options) -> None:
+    """Nothing is recorded: then nothing may depend on the inputs."""
+    for i, x in enumerate(wanted):
+        for j, (real, imag) in enumerate(_numerical(func, inputs, x, options.eps, len(outputs))):
+            if np.any(np.abs(real) > options.atol) or np.any(np.abs(imag) > options.atol):
+                raise GradcheckError(
+                    "Numerical gradient for function expected to be zero: output "
+                    f"{j} changes with input {i} although it does not require gradients"
+                )
+
+
+def _check_batched(y: Any, wanted: Any, options: _Options) -> None:
+    """`is_grads_batched` gives what a loop gives."""
+    rng = np.random.default_rng(1)
+    stack = np.stack([_direction(rng, y._array).astype(y._array.dtype) for _ in range(2)])
+    together = tape_grad(y, wanted, wrap(stack), retain_graph=True, allow_unused=True, is_grads_batched=True)
+    for k in range(2):
+        apart = _sweep(y, wanted, wrap(stack[k].copy()))
+        for a, b in zip(together, apart, strict=True):
+            if a is not None and b is not None and not _close(a._array[k], b, options):
+                raise GradcheckError(
+                    "While testing batched gradients: the gradients of a batch of grad_outputs differ from those of "
+                    "one at a time"
+                )
+
+
+def _check_undefined(outputs: Any, wanted: Any) -> None:
+    """A custom rule must take None for the gradient of an output that nothing used."""
+    for y in outputs:
+        node = y.grad_fn
+        if node is None or getattr(node, "_forward_cls", None) is None:
+            continue
+        targets = [(x._node, x.output_nr) for x in wanted]
+        plan = Plan([(node, y.output_nr, None)], targets, False)
+        sweep([(node, y.output_nr, None)], True, False, plan)
+        for g in plan.found:
+            if g is not None and np.any(g):
+                raise GradcheckError(
+                    "Expected gradient to be None or zero, when the gradient of the output is undefined: "
+                    f"{type(node).__name__} returned something else. Undefined gradients mean zero"
+                )
+
+
+def _check_grad_dtypes(outputs: Any, wanted: Any) -> None:
+    """A gradient has its input's dtype."""
+    for y in outputs:
+        if not y.requires_grad:
+            continue
+        grads = _sweep(y, wanted, wrap(np.ones_like(y._array)))
+        for g, x in zip(grads, wanted, strict=True):
+            if g is not None and g.dtype != x._array.dtype:
+                raise GradcheckError(f"Gradient has dtype mismatch: {g.dtype} for an input of {x._array.dtype}")
+
+
+def _check_forward(func: Any, inputs: Any, wanted: Any, outputs: Any, options: _Options) -> None:
+    """Tangents against differences, per input element."""
+    from wengert.autograd.functional import _tangents
+
+    for y in outputs:
+        for cls in _suspects(y) if y.requires_grad else ():
+            jvp = getattr(cls, "jvp", None)
+            if jvp is None or jvp.__module__.startswith("wengert."):
+                raise NotImplementedError(
+                    "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
+                )
+    live = tuple(y for y in outputs if y.requires_grad)
+    where = [k for k, x in enumerate(inputs) if any(x is w for w in wanted)]
+    for i, x in enumerate(wanted):
+        numerical = _numerical(func, inputs, x, options.eps, len(outputs))
+        columns: list[list[Any]] = [[] for _ in live]
+        for k in range(x._array.size):
+            unit = np.zeros(x._array.size, x._array.dtype)
+            unit[k] = 1
+            v = tuple(
+                wrap(unit.reshape(z._array.shape)) if z is x else wrap(np.zeros_like(z._array)) for z in wanted
+            )
+            for column, t in zip(columns, _tangents(live, wanted, v, False, False, ""), strict=True):
+                column.append(t._array.reshape(-1))
+        for column, y in zip(columns, live, strict=True):
+            j = next(k for k, z in enumerate(outputs) if z is y)
+            a = np.array(column)
+            n = numerical[j][0].real + (1j * numerical[j][1].real if a.dtype.kind == "c" else 0)
+            if a.size and not _close(a, n, options):
+                raise _mismatch(a, n, where[i], j, "", _hint(y, x, a, n), "forward")
+
+
+def _run(func: Any, inputs: tuple[Any, ...], options: _Options) -> bool:
+    if not options.check_backward_ad and not options.check_forward_ad:
+        raise AssertionError("Expected at least one of check_forward_ad or check_backward_ad to be True")
+    if options.check_batched_forward_ad and not options.check_forward_ad:
+        raise AssertionError("Setting check_batched_forward_ad=True requires check_forward_ad to be True")
+    if options.check_batched_grad and not options.check_backward_ad:
+        raise AssertionError("Setting check_batched_grad=True requires check_backward_ad to be True")
+    _check_inputs(inputs)
+    outputs = _outputs_of(func, inputs)
+    wanted = _recording(inputs)
+    if not any(y.requires_grad for y in outputs):
+        _check_zero(func, inputs, wanted, outputs, options)
+        return True
+    if options.check_forward_ad:
+        _check_forward(func, inputs, wanted, outputs, options)
+    if not options.check_backward_ad:
+        return True
+    (_compare_fast if options.fast_mode else _compare_slow)(func, inputs, wanted, outputs, options)
+    live = [y for y in outputs if y.requires_grad]
+    if options.check_batched_grad:
+        for y in live:
+            _check_batched(y, wanted, options)
+    if options.check_grad_dtypes:
+        _check_grad_dtypes(outputs, wanted)
+    if options.check_undefined_grad:
+        _check_undefined(live, wanted)
+    return True
+
+
+def gradcheck(
+    func: Callable[..., Any],
+    inputs: Any,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    raise_exception: bool = True,
+    nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False,
+    check_batched_forward_ad: bool = False,
+    check_forward_ad: bool = False,
+    check_backward_ad: bool = True,
+    fast_mode: bool = False,
+    masked: bool | None = None,
+) -> bool:
+    """Compare the gradients of `func(*inputs)` with central differences of step `eps`.
+
+    inputs: a tensor or a tuple; those that require gradients should be float64 or complex128.
+    atol, rtol: |analytical - numerical| <= atol + rtol * |numerical|.
+    fast_mode: one random direction instead of every entry.
+    check_undefined_grad: custom rules must take None for unused outputs.
+    Raises: GradcheckError naming input, output, both Jacobians and custom gradients in the history;
+    False instead with raise_exception=False.
+    Cost: two evaluations per input element and a sweep per output element (fast mode: two and one).
+    """
+    options = _Options(
+        eps=eps, atol=atol, rtol=rtol, nondet_tol=nondet_tol, check_undefined_grad=check_undefined_grad,
+        check_grad_dtypes=check_grad_dtypes, check_batched_grad=check_batched_grad,
+        check_batched_forward_ad=check_batched_forward_ad, check_forward_ad=check_forward_ad,
+        check_backward_ad=check_backward_ad, fast_mode=fast_mode,
+    )  # fmt: skip
+    items = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    if raise_exception:
+        return _run(func, items, options)
+    try:
+        return _run(func, items, options)
+    except GradcheckError:
+        return False
+
+
+def gradgradcheck(
+    func: Callable[..., Any],
+    inputs: Any,
+    grad_outputs: Any = None,
+    *,
+    eps: float = 1e-6,
+    atol: float = 1e-5,
+    rtol: float = 1e-3,
+    gen_non_contig_grad_outputs: bool = False,
+    raise_exception: bool = True,
+    nondet_tol: float = 0.0,
+    check_undefined_grad: bool = True,
+    check_grad_dtypes: bool = False,
+    check_batched_grad: bool = False,
+    check_fwd_over_rev: bool = False,
+    check_rev_over_rev: bool = True,
+    fast_mode: bool = False,
+    masked: bool | None = None,
+) -> bool:
+    """Compare the second derivatives of `func(*inputs)` with differences of its first ones.
+
+    grad_outputs: weights of the first sweep; random ones that require gradients unless given.
+    The other arguments and errors are those of `gradcheck`.
+    """
+    if not (check_fwd_over_rev or check_rev_over_rev):
+        raise AssertionError("Expected at least one of check_fwd_over_rev or check_rev_over_rev to be True")
+    items = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    if grad_outputs is None:
+        weights = _random_weights(_outputs_of(func, items), gen_non_contig_grad_outputs)
+    else:
+        weights = (grad_outputs,) if isinstance(grad_outputs, Tensor) else tuple(grad_outputs)
+    count = len(weights)
+
+    def slopes(*arguments: Any) -> tuple[Any, ...]:
+        xs, vs = arguments[:-count], arguments[-count:]
+        outputs = tuple(y for y in _tensors(func(*xs)) if y._array.dtype.kind in "fcV")
+        live = [(y, v) for y, v in zip(outputs, vs, strict=True) if y.requires_grad]
+        grads = tape_grad(
+            tuple(y for y, _ in live), tuple(xs[i] for i in which), tuple(v for _, v in live), create_graph=True,
+            allow_unused=True,
+        )  # fmt: skip
+        return tuple(g for g in grads if g is not None)
+
+    which = [i for i, x in enumerate(items) if isinstance(x, Tensor) and x.requires_grad]
+    return gradcheck(
+        slopes, items + weights, eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception, nondet_tol=nondet_tol,
+        check_undefined_grad=check_undefined_grad, check_grad_dtypes=check_grad_dtypes,
+        check_batched_grad=check_batched_grad, fast_mode=fast_mode, check_forward_ad=check_fwd_over_rev,
+        check_backward_ad=check_rev_over_rev,
+    )  # fmt: skip
+
+
+def _random_weights(outputs: tuple[Any, ...], strided: bool) -> tuple[Any, ...]:
+    """Weights in [-1, 1) that require gradients, one per output."""
+    rng = np.random.default_rng(2)
+    weights = []
+    for y in outputs:
+        shape, dtype = y._array.shape, y._array.dtype
+        if dtype not in (np.float64, np.complex128):
+            dtype = np.dtype(np.complex128 if dtype.kind == "c" else np.float64)
+        a = rng.uniform(-1, 1, shape)
+        if dtype.kind == "c":
+            a = a + 1j * rng.uniform(-1, 1, shape)
+        a = np.asarray(a, y._array.dtype)
+        if strided and a.ndim:
+            a = np.stack([a, a], -1)[..., 0]
+        weights.append(wrap(a).requires_grad_())
+    return tuple(weights)

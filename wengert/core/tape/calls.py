@@ -1,0 +1,380 @@
+"""Callables of operators: arguments in torch's forms, and a flat path for the plain call.
+
+`op.call` is the function, the method and what recorded rules call.  Most calls have one
+tensor, or two, of float32 or float64 on the CPU in the plain mode: those run through
+`apply_one` and `apply_two`; everything else goes to `dispatch.apply`, which knows all cases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from wengert.core.arrays.quiet import hush, restore
+from wengert.core.base.errors import ArgumentError
+from wengert.core.operators.kinds import Composite, Elementwise
+from wengert.core.operators.raw import NUMPY
+from wengert.core.operators.record import FIRST, REGISTRY, RESULT, Op
+from wengert.core.tape import core
+from wengert.core.tape.core import (
+    F32,
+    F64,
+    GENERAL,
+    RECORDED,
+    Result,
+    TensorBase,
+    attach,
+    to_array,
+    versions2,
+    wrap,
+)
+from wengert.core.tape.dispatch import _ALIASES, apply, bind, integers, node_class_of, signature_text
+from wengert.core.tape.inspection import describe
+from wengert.core.tape.modes import MODE, OFF, PLAIN
+from wengert.core.tape.views import register_view
+
+_ndarray = np.ndarray
+_new = object.__new__
+_mode_get = MODE.get
+_NONE, _INPUT, _RESULT, _OTHER = range(4)
+
+
+class Form:
+    """What the flat path needs to know of an operator, worked out once."""
+
+    __slots__ = ("op", "body", "where", "positional", "names", "view", "elementwise", "differentiable", "keeps", "node_class")
+
+    def __init__(self, op: Op) -> None:
+        self.op, self.body = op, op.body
+        self.where: Any = NUMPY if op.recorded_body else np
+        self.positional = op.positional
+        self.names = op.params[op.positional :]
+        self.view = op.kind.view
+        self.elementwise = isinstance(op.kind, Elementwise)
+        self.differentiable = op.kind.differentiable
+        self.keeps = tuple(
+            _RESULT if p == RESULT else _INPUT if p == FIRST else _OTHER for p in op.saves
+        )
+        self.node_class: Any = None
+
+    def compute(self, args: tuple[Any, ...]) -> Any:
+        """Run the body on raw arguments."""
+        if self.names:
+            k = self.positional
+            return self.body(self.where, *args[:k], **dict(zip(self.names, args[k:], strict=True)))
+        return self.body(self.where, *args)
+
+
+def apply_one(form: Form, args: tuple[Any, ...]) -> Any:
+    """An operator whose only tensor is its first argument."""
+    x = args[0]
+    if not isinstance(x, TensorBase):
+        return apply(form.op, args)
+    a = x._array
+    dtype = a.dtype
+    flags = x._flags
+    mode = _mode_get()
+    if (
+        flags > 1
+        or (dtype is not F32 and dtype is not F64 and not form.view)
+        or a.__class__ is not _ndarray
+        or (mode is not PLAIN and mode is not OFF)
+    ):
+        return apply(form.op, args)
+    token = hush()
+    try:
+        r = form.compute((a, *args[1:]))
+    except Exception:
+        return apply(form.op, args)
+    finally:
+        restore(token)
+    if r.__class__ is not _ndarray:
+        if r.__class__ is tuple or r.__class__ is list:
+            return apply(form.op, args)
+        r = to_array(r)
+    out = wrap(r)
+    if flags and mode is PLAIN and form.differentiable and (r.dtype is dtype or r.dtype.kind in "fcV"):
+        node = _new(form.node_class or class_of(form, args))
+        node.inputs = (x._node,)
+        node.saved = node.versions = None
+        if form.view or (form.elementwise and r.dtype is dtype and r.shape == a.shape):
+            node.fit = None
+        else:
+            node.fit = ((0, a.shape, dtype),)
+        node.args = (None, *args[1:])
+        node.shape = a.shape
+        attach(node, out, 3)
+        keep_one(node, form, x, out)
+    if form.view:
+        register_view(out, x, form.op, args, mode, 0)
+    return out
+
+
+def keep_one(node: Any, form: Form, x: Any, out: Any) -> None:
+    """Save what the rule of the only tensor mentions."""
+    keeps = form.keeps
+    if not keeps:
+        node.saved = ()
+    elif keeps == (_INPUT,):
+        node.saved = (x,)
+        if x._vc is not None and x._vc.n:
+            node.versions = (x._vc.n,)
+    elif keeps == (_RESULT,):
+        node.saved = (Result(out),)
+    else:
+        node.saved = tuple(Result(out) if k == _RESULT else x for k in keeps)
+        if x._vc is not None and x._vc.n:
+            node.versions = tuple(0 if k == _RESULT else x._vc.n for k in keeps)
+
+
+def apply_two(form: Form, args: tuple[Any, ...]) -> Any:
+    """An elementwise operator of two tensors, its first two arguments."""
+    x, y = args[0], args[1]
+    if not isinstance(x, TensorBase):
+        return apply(form.op, args)
+    if not isinstance(y, TensorBase):
+        return apply_number(form, args)
+    a, b = x._array, y._array
+    dtype = a.dtype
+    flags = x._flags | y._flags
+    mode = _mode_get()
+    if (
+        flags > 1
+        or dtype is not b.dtype
+        or (dtype is not F32 and dtype is not F64)
+        or a.__class__ is not _ndarray
+        or b.__class__ is not _ndarray
+        or (mode is not PLAIN and mode is not OFF)
+    ):
+        return apply(form.op, args)
+    token = hush()
+    try:
+        r = form.compute((a, b, *args[2:]))
+    except Exception:
+        return apply(form.op, args)
+    finally:
+        restore(token)
+    if r.__class__ is not _ndarray:
+        if r.__class__ is tuple or r.__class__ is list:
+            return apply(form.op, args)
+        r = to_array(r)
+    out = wrap(r)
+    if flags and mode is PLAIN and form.differentiable and r.dtype.kind in "fcV":
+        node = _new(form.node_class or class_of(form, args))
+        node.inputs = (x._node, y._node)
+        node.saved = node.versions = None
+        shape = r.shape
+        node.fit = None if a.shape == shape and b.shape == shape and r.dtype is dtype else fit2_all(a, b)
+        node.args = (None, None, *args[2:])
+        node.shape = a.shape
+        attach(node, out, 3)
+        keep_two(node, form, x, y, out)
+    return out
+
+
+def apply_number(form: Form, args: tuple[Any, ...]) -> Any:
+    """An elementwise operator of a tensor and a number."""
+    x, c = args[0], args[1]
+    a = x._array
+    dtype = a.dtype
+    flags = x._flags
+    mode = _mode_get()
+    if (
+        (c.__class__ is not float and c.__class__ is not int)
+        or flags > 1
+        or (dtype is not F32 and dtype is not F64)
+        or a.__class__ is not _ndarray
+        or (mode is not PLAIN and mode is not OFF)
+    ):
+        return apply(form.op, args)
+    token = hush()
+    try:
+        r = form.compute((a, *args[1:]))
+    except Exception:
+        return apply(form.op, args)
+    finally:
+        restore(token)
+    if r.__class__ is not _ndarray:
+        if r.__class__ is tuple or r.__class__ is list:
+            return apply(form.op, args)
+        r = to_array(r)
+    out = wrap(r)
+    if flags and mode is PLAIN and form.differentiable and r.dtype.kind in "fcV":
+        node = _new(form.node_class or class_of(form, args))
+        node.inputs = (x._node, None)
+        node.saved = node.versions = None
+        node.fit = None if r.dtype is dtype else ((0, a.shape, dtype), (0, None, None))
+        node.args = (None, *args[1:])
+        node.shape = a.shape
+        attach(node, out, 4)
+        keep_first(node, form, x, out)
+    return out
+
+
+def keep_first(node: Any, form: Form, x: Any, out: Any) -> None:
+    """Save what the rule of the first tensor mentions (the second is a number)."""
+    wanted = form.op.saves_for[0]
+    keeps = form.keeps
+    if not keeps:
+        node.saved = ()
+        return
+    node.saved = tuple(
+        None if position not in wanted or k == _OTHER else Result(out) if k == _RESULT else x
+        for k, position in zip(keeps, form.op.saves, strict=True)
+    )
+    if x._vc is not None and x._vc.n:
+        node.versions = tuple(x._vc.n if k == _INPUT else 0 for k in keeps)
+
+
+def fit2_all(a: Any, b: Any) -> Any:
+    """Both gradients brought to their inputs' shape and dtype."""
+    return ((0, a.shape, a.dtype), (0, b.shape, b.dtype))
+
+
+def keep_two(node: Any, form: Form, x: Any, y: Any, out: Any) -> None:
+    """Save what the rules of the wanted tensors mention."""
+    keeps = form.keeps
+    if not keeps:
+        node.saved = ()
+        return
+    needs = form.op.saves_for
+    if x._flags:
+        wanted = needs[0] | needs[1] if y._flags else needs[0]
+    else:
+        wanted = needs[1]
+    saved = []
+    for k, position in zip(keeps, form.op.saves, strict=True):
+        if position not in wanted:
+            saved.append(None)
+        elif k == _RESULT:
+            saved.append(Result(out))
+        else:
+            saved.append(x if k == _INPUT else y)
+    node.saved = tuple(saved)
+    if x._vc is not None or y._vc is not None:
+        vx, vy = versions2(x, y)
+        if vx or vy:
+            node.versions = tuple(0 if k == _RESULT else vx if k == _INPUT else vy for k in keeps)
+
+
+def class_of(form: Form, args: tuple[Any, ...]) -> Any:
+    """The node class, made on first use (each time anew where its name depends on the arguments)."""
+    found = node_class_of(form.op, False, args)
+    if not callable(form.op.backward_name):
+        form.node_class = found
+    return found
+
+
+def path_of(op: Op) -> Callable[[tuple[Any, ...]], Any]:
+    """The way that full argument tuples of this operator go."""
+    if op.many < 0 and op.outputs == 1 and op.backward_name.__class__ is str and op.promote != "own":
+        form = Form(op)
+        if op.arrays == (0,):
+            return lambda args: apply_one(form, args)
+        if op.arrays == (0, 1) and form.elementwise:
+            return lambda args: apply_two(form, args)
+    return lambda args: apply(op, args)
+
+
+def make_call(op: Op) -> Callable[..., Any]:
+    """The function of an operator: `call(*args, out=None, **kwargs)`."""
+    if isinstance(op.kind, Composite):
+        return composite_call(op)
+    count = len(op.params)
+    ints = tuple(op.ints)
+    spread = op.positional - 1 if op.variadic else -1
+    required = len(op.required)
+    tail = tuple(op.defaults.get(name) for name in op.params)
+    run = path_of(op)
+    if op.params[:required] != op.required:
+        required = count
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if spread >= 0 and len(args) > spread:
+            args = gathered(args, spread)
+        if kwargs:
+            out = kwargs.pop("out", None)
+            args = bind(op, args, kwargs)
+            if out is not None:
+                return OUT["apply"](op, args, call, out)
+        elif len(args) != count:
+            args = args + tail[len(args) :] if required <= len(args) <= op.positional else bind(op, args, kwargs)
+        for i in ints:
+            value = args[i]
+            if value.__class__ is not int and value is not None:
+                args = (*args[:i], integers(value), *args[i + 1 :])
+        return run(args)
+
+    return named(call, op)
+
+
+def gathered(args: tuple[Any, ...], spread: int) -> tuple[Any, ...]:
+    """`permute(x, 2, 0, 1)` as `permute(x, (2, 0, 1))`."""
+    last = args[spread]
+    if len(args) == spread + 1 and (isinstance(last, (tuple, list)) or last is None):
+        return args
+    return (*args[:spread], args[spread:])
+
+
+def composite_call(op: Op) -> Callable[..., Any]:
+    """The function of an operator written in others."""
+    body, count = op.body, op.positional
+    spread = count - 1 if op.variadic else -1
+    params = op.params
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if spread >= 0 and len(args) > spread:
+            args = gathered(args, spread)
+        if kwargs:
+            out = kwargs.pop("out", None)
+            for given in kwargs.keys() - set(params):
+                own = _ALIASES.get(given)
+                if own is None or own not in params:
+                    raise ArgumentError(
+                        f"{op.name}() got an unexpected keyword argument '{given}'; it is {signature_text(op)}"
+                    )
+                kwargs[own] = kwargs.pop(given)
+            if out is not None:
+                return OUT["apply"](op, bind(op, args, kwargs), partial_call(op), out)
+        return body(RECORDED, *args, **kwargs)
+
+    return named(call, op)
+
+
+def partial_call(op: Op) -> Callable[..., Any]:
+    """A composite called with its full argument tuple."""
+    names = op.params[op.positional :]
+    return lambda *args: op.body(
+        RECORDED, *args[: op.positional], **dict(zip(names, args[op.positional :], strict=True))
+    )
+
+
+def named(call: Any, op: Op) -> Any:
+    """Give a generated function its operator's name and documentation."""
+    call.__name__ = call.__qualname__ = op.name
+    call.__doc__ = op.doc
+    call.op = op
+    return call
+
+
+OUT: dict[str, Any] = {}
+
+
+def install(op: Op) -> None:
+    """Make an operator callable: in rules, and as the general form of a hot one."""
+    call = make_call(op)
+    op.call = call
+    setattr(GENERAL, op.name, call)
+    hot = getattr(core, op.name, None) if op.name in core.HOT else None
+    setattr(RECORDED, op.name, call if hot is None or op.name in ("sum", "mean", "t") else hot)
+    for node_class in core.HOT.get(op.name, ()):
+        describe(node_class, op)
+
+
+def install_all() -> None:
+    """Make every registered operator callable."""
+    for op in REGISTRY.values():
+        if op.call is None:
+            install(op)

@@ -1,0 +1,631 @@
+"""Functions with a gradient of the user's own: `forward`, `backward`, and the node that stands for a call.
+
+The node of a call is the context that `forward` and `backward` are given: a `Square` recorded is
+a `SquareBackward`, with whatever the user stored on it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from wengert.core.base.errors import ArgumentError, GraphError, InferenceError, InplaceError, MissingError
+from wengert.core.tape import core
+from wengert.core.tape.core import (
+    NR_SHIFT,
+    RECORDED,
+    Node,
+    Result,
+    TensorBase,
+    attach,
+    fit_raw,
+    fit_recorded,
+    freed_error,
+    recorded_value,
+    to_array,
+    where_text,
+    wrap,
+)
+from wengert.core.tape.dispatch import INFERENCE_SAVED, dressed
+from wengert.core.tape.modes import MODE, OFF, PLAIN, current
+from wengert.core.tape.packing import SavedTensor
+from wengert.core.tape.views import CUSTOM, INFERENCE, MULTIPLE, STALE, extra_of, rebase, refresh, view_info
+
+_new = object.__new__
+_ndarray = np.ndarray
+_mode_get = MODE.get
+SPECIAL_FLAGS = 0xFE & ~INFERENCE
+
+INTERCEPT: list[Callable[[Any, tuple[Any, ...]], Any]] = []
+"""Asked in turn about a call `cls.apply(*args)` with marked tensors; the first answer other than NotImplemented counts."""
+
+
+class FunctionCtx:
+    """What `forward` can say about a call."""
+
+    materialize_grads = True
+    to_save: Any = None
+    saved_for_forward: Any = None
+    dirty_tensors: Any = None
+    non_differentiable: Any = None
+
+    def save_for_backward(self, *tensors: Any) -> None:
+        """Keep inputs, outputs or intermediate tensors for `backward`, which finds them in `saved_tensors`.
+
+        None is allowed in between.  Raises: ArgumentError for anything else, when forward has returned.
+        """
+        self.to_save = tensors
+
+    def save_for_forward(self, *tensors: Any) -> None:
+        """Keep tensors for `jvp`, which finds them in `saved_tensors`."""
+        for i, x in enumerate(tensors):
+            if x is not None and not isinstance(x, TensorBase):
+                raise ArgumentError(
+                    "save_for_forward expects all arguments to be tensors; you should save non-tensors as attributes "
+                    f"on ctx: argument {i} is of type {type(x).__name__}"
+                )
+        self.saved_for_forward = tensors
+
+    def mark_dirty(self, *args: Any) -> None:
+        """Say which inputs `forward` changed in place; each of them must be among the outputs."""
+        self.dirty_tensors = args
+
+    def mark_non_differentiable(self, *args: Any) -> None:
+        """Say which outputs have no gradient; `backward` is still given zeros for them."""
+        self.non_differentiable = args
+
+    def set_materialize_grads(self, value: bool) -> None:
+        """Whether `backward` is given zeros (the default) or None for outputs that nothing used."""
+        self.materialize_grads = value
+
+
+class Free:
+    """An attribute of nodes that a custom Function's context leaves to its user."""
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    def __get__(self, instance: Any, owner: type) -> Any:
+        raise AttributeError(f"'{owner.__name__}' object has no attribute '{self.name}'")
+
+
+class FunctionNode(Node, FunctionCtx):
+    """The node and context of one call of a Function.
+
+    _metas: (shape, dtype) of each output, None for what is no tensor.  _fits: the same per
+    tensor input.  _places: which arguments are tensors, None if all are.
+    """
+
+    __slots__ = ("_outputs", "_metas", "_fits", "_places", "needs_input_grad", "__dict__")
+    _forward_cls: Any = None
+    seq, inputs, fit, saved, versions, extra, code, lasti = (Free(), Free(), Free(), Free(), Free(), Free(), Free(), Free())
+    outputs, args, shape, op = Free(), Free(), Free(), Free()
+
+    # ------------------------------------------------------------ for the user
+
+    @property
+    def saved_tensors(self) -> tuple[Any, ...]:
+        """What `save_for_backward` kept, each with its history, checked for in-place changes."""
+        saved = self._saved
+        if saved is None:
+            raise freed_error(self)
+        return tuple([None if saved[k] is None else recorded_value(self, k) for k in range(len(saved))])
+
+    @property
+    def _raw_saved_tensors(self) -> tuple[SavedTensor, ...]:
+        """The holders of `saved_tensors`, on which hooks can be set."""
+        if self._saved is None:
+            raise freed_error(self)
+        return tuple([SavedTensor(self, k) for k in range(len(self._saved))])
+
+    @property
+    def saved_variables(self) -> tuple[Any, ...]:
+        """The old name of `saved_tensors`."""
+        warnings.warn("'saved_variables' is deprecated; use 'saved_tensors'", DeprecationWarning, stacklevel=2)
+        return self.saved_tensors
+
+    @property
+    def num_inputs(self) -> int:
+        """How many arguments the call had."""
+        return len(self.needs_input_grad)
+
+    @property
+    def num_outputs(self) -> int:
+        """How many values `forward` returned."""
+        return self._outputs
+
+    # ------------------------------------------------------------ for the sweep
+
+    def vjp(self, g: Any) -> Any:
+        """Run the user's rule on tensors that record nothing."""
+        if self._outputs == 1:
+            given = [wrap(g if g.__class__ is _ndarray else to_array(g))]
+        else:
+            given = [x if x is None else wrap(to_array(x)) for x in g]
+            self.materialize(given)
+        result = self.rule()(self, *given)
+        del given
+        if result.__class__ is not tuple:
+            result = (result,)
+        fits = self._fits
+        if self._places is not None or len(result) != len(fits):
+            result = self.at_tensors(result)
+        grads = []
+        for i, x in enumerate(result):
+            if x is None:
+                grads.append(None)
+                continue
+            if not isinstance(x, TensorBase):
+                raise self.type_error(x)
+            a = x._array
+            shape, dtype = fits[i]
+            if a.shape != shape or a.dtype is not dtype:
+                a = fit_raw(a, self.checked_shape(i, a.shape, shape), dtype)
+            grads.append(a)
+        return grads
+
+    def vjp_recorded(self, g: Any) -> Any:
+        """Run the user's rule, recorded."""
+        given = [g] if self._outputs == 1 else list(g)
+        if self._outputs != 1:
+            self.materialize(given)
+        result = self.rule()(self, *given)
+        result = self.at_tensors(result if result.__class__ is tuple else (result,))
+        grads = []
+        for i, x in enumerate(result):
+            if x is not None and not isinstance(x, TensorBase):
+                raise self.type_error(x)
+            if x is not None:
+                shape, dtype = self._fits[i]
+                x = fit_recorded(x, self.checked_shape(i, x._array.shape, shape), dtype)
+            grads.append(x)
+        return grads
+
+    def release(self) -> None:
+        """Forget the saved tensors; attributes stay."""
+        self._saved = None
+
+    def rule(self) -> Callable[..., Any]:
+        """The user's `backward` or `vjp`."""
+        cls = self._forward_cls
+        backward, vjp = cls.backward, cls.vjp
+        if vjp is no_backward:
+            return backward
+        if backward is not no_backward:
+            raise GraphError(
+                "Implementing both 'backward' and 'vjp' for a custom Function is not allowed. You should only implement "
+                f"one of them: {cls.__name__} has both."
+            )
+        return vjp
+
+    def materialize(self, given: list[Any]) -> None:
+        """Zeros for outputs that nothing used."""
+        if self.materialize_grads:
+            for i, meta in enumerate(self._metas):
+                if given[i] is None and meta is not None:
+                    given[i] = wrap(np.zeros(*meta))
+
+    def at_tensors(self, result: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The gradients of the tensor arguments; surplus ones may be None only."""
+        count = len(self.needs_input_grad)
+        while len(result) > count and result[-1] is None:
+            result = result[:-1]
+        if len(result) != count:
+            raise GraphError(
+                f"function {type(self).__name__} returned an incorrect number of gradients (expected {count}, got "
+                f"{len(result)})" + self.lines()
+            )
+        places = self._places
+        if places is None:
+            return result
+        for i, x in enumerate(result):
+            if x is not None and i not in places:
+                raise GraphError(
+                    f"function {type(self).__name__} returned a gradient different than None at position {i + 1}, but "
+                    "the corresponding forward input was not a Variable" + self.lines()
+                )
+        return tuple([result[i] for i in places])
+
+    def checked_shape(self, i: int, given: Any, wanted: Any) -> Any:
+        """`wanted`, if a gradient of shape `given` can be summed to it."""
+        lead = len(given) - len(wanted)
+        if given != wanted and (
+            lead < 0 or any(n != m and m != 1 for n, m in zip(given[lead:], wanted, strict=True))
+        ):
+            raise GraphError(
+                f"Function {type(self).__name__} returned an invalid gradient at index {i} - got {list(given)} but "
+                f"expected shape compatible with {list(wanted)}" + self.lines()
+            )
+        return wanted
+
+    def type_error(self, x: Any) -> Exception:
+        """A gradient that is no tensor."""
+        return GraphError(
+            f"expected Variable or None (got {type(x).__name__}) as a gradient from {type(self).__name__}" + self.lines()
+        )
+
+    def lines(self) -> str:
+        """Where the call stood and where its rule is defined."""
+        text = f"\n{self._forward_cls.__name__} was applied at:\n  {where_text(self._code, self._lasti)}"
+        code = getattr(self.rule(), "__code__", None)
+        if code is not None:
+            text += f'\nIts gradient is defined at:\n  File "{code.co_filename}", line {code.co_firstlineno}, in {code.co_name}'
+        return text
+
+
+# ---------------------------------------------------------------- the class that users derive from
+
+
+def no_forward(*args: Any, **kwargs: Any) -> Any:
+    """Compute the outputs from the inputs: `forward(ctx, *args)`, or `forward(*args)` beside a `setup_context`."""
+    raise MissingError("You must implement the forward function for custom autograd.Function.")
+
+
+def no_setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> Any:
+    """Store in `ctx` what `backward` will need, given the inputs and the output of `forward(*args)`."""
+    raise MissingError("setup_context is not implemented.")
+
+
+def no_backward(ctx: Any, *grad_outputs: Any) -> Any:
+    """One gradient (or None) per argument of forward, from one gradient per output."""
+    raise MissingError(
+        "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward "
+        "mode AD."
+    )
+
+
+def no_jvp(ctx: Any, *grad_inputs: Any) -> Any:
+    """One tangent per output, from one tangent (or None) per argument of forward."""
+    raise MissingError(
+        "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
+    )
+
+
+def no_vmap(info: Any, in_dims: tuple[Any, ...], *args: Any) -> Any:
+    """Outputs for a batch of inputs and the dims in which the batch lies in them: `(output, out_dims)`."""
+    raise MissingError("To use autograd.Function with vmap, you must either override the vmap staticmethod or set generate_vmap_rule=True.")
+
+
+class FunctionMeta(type):
+    """Makes the node class of every Function: `Square` gets `SquareBackward`."""
+
+    def __init__(cls, name: str, bases: tuple[type, ...], attrs: dict[str, Any]) -> None:
+        super().__init__(name, bases, attrs)
+        space = {"_forward_cls": cls, "__module__": cls.__module__, "__doc__": f"Recorded {name}."}
+        cls._backward_cls: Any = type(name + "Backward", (FunctionNode,), space)
+
+
+class Function(FunctionCtx, metaclass=FunctionMeta):
+    """An operation with a gradient rule of its own.
+
+    Derive from it, write `forward` and `backward` as static methods, and call `apply`:
+
+    >>> class Square(Function):
+    ...     @staticmethod
+    ...     def forward(ctx, x):
+    ...         ctx.save_for_backward(x)
+    ...         return x * x
+    ...     @staticmethod
+    ...     def backward(ctx, g):
+    ...         (x,) = ctx.saved_tensors
+    ...         return 2 * g * x
+
+    forward runs with recording off.  backward returns one gradient per argument of forward, None
+    for arguments that have none; it is recorded itself under `create_graph=True`.
+    """
+
+    generate_vmap_rule = False
+    forward = staticmethod(no_forward)
+    setup_context = staticmethod(no_setup_context)
+    backward = staticmethod(no_backward)
+    vjp = staticmethod(no_backward)
+    jvp = staticmethod(no_jvp)
+    vmap = staticmethod(no_vmap)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        warnings.warn(
+            f"{self.__class__} should not be instantiated. Methods on autograd functions are all static, so call "
+            f"{type(self).__name__}.apply(...) on the class itself.",
+            DeprecationWarning,
+            stacklevel=2,
+        )
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        raise GraphError(
+            "Legacy autograd function with non-static forward method is deprecated. Please use new-style autograd "
+            f"function with static forward method, and call {type(self).__name__}.apply(...)."
+        )
+
+    @classmethod
+    def apply(cls, *args: Any, **kwargs: Any) -> Any:
+        """Run `forward` on the arguments and record the call if a tensor among them wants a gradient."""
+        setup = cls.setup_context
+        forward = cls.forward
+        if kwargs or setup is not no_setup_context:
+            args, kwargs = bound(forward, args, kwargs, setup is no_setup_context)
+        flags = 0
+        needs, tensors = [], []
+        for x in args:
+            if isinstance(x, TensorBase):
+                flag = x._flags
+                if flag & SPECIAL_FLAGS:
+                    if flag & STALE:
+                        refresh(x)
+                        flag = x._flags
+                    if flag & SPECIAL_FLAGS and (out := intercepted(cls, args)) is not NotImplemented:
+                        return out
+                flags |= flag
+                needs.append(flag & 1 == 1)
+                tensors.append(x)
+            else:
+                needs.append(False)
+        node = _new(cls._backward_cls)
+        node.needs_input_grad = tuple(needs)
+        mode = _mode_get()
+        token = MODE.set(OFF if mode is PLAIN else mode.but(grad=False))
+        try:
+            if setup is no_setup_context:
+                out = forward(node, *args, **kwargs)
+            else:
+                out = forward(*args, **kwargs)
+                setup(node, args, out)
+        finally:
+            MODE.reset(token)
+        if flags & 1 and mode.grad:
+            return recorded_call(node, args, tensors, out, mode)
+        return plain_call(node, tensors, out)
+
+
+def intercepted(cls: Any, args: tuple[Any, ...]) -> Any:
+    """A call with marked tensors: dual, batched or of a class of its own."""
+    for answer in INTERCEPT:
+        out = answer(cls, args)
+        if out is not NotImplemented:
+            return out
+    return NotImplemented
+
+
+def bound(forward: Any, args: tuple[Any, ...], kwargs: dict[str, Any], with_ctx: bool) -> tuple[Any, Any]:
+    """Keyword arguments and defaults as positional arguments, each of them an input of the call."""
+    code = getattr(forward, "__code__", None)
+    if code is None:
+        return args, kwargs
+    names = code.co_varnames[with_ctx : code.co_argcount]
+    defaults = forward.__defaults__ or ()
+    if len(args) >= len(names):
+        return args, kwargs
+    first_default = len(names) - len(defaults)
+    values, rest = list(args), dict(kwargs)
+    for i in range(len(args), len(names)):
+        if names[i] in rest:
+            values.append(rest.pop(names[i]))
+        elif i >= first_default:
+            values.append(defaults[i - first_default])
+        else:
+            raise ArgumentError(f"missing a required argument: '{names[i]}' of {forward.__qualname__}")
+    return tuple(values), rest
+
+
+# ---------------------------------------------------------------- results
+
+
+def recorded_call(node: Any, args: tuple[Any, ...], tensors: list[Any], out: Any, mode: Any) -> Any:
+    """Hang the outputs of a call on its node."""
+    edges, fits, plain = [], [], True
+    for x in tensors:
+        edges.append(x._node if x._flags & 1 else None)
+        fits.append((x._array.shape, x._array.dtype))
+        if x._flags >> NR_SHIFT:
+            plain = False
+    node._inputs = tuple(edges)
+    node._fit = None if plain else tuple([(x._flags >> NR_SHIFT, None, None) for x in tensors])
+    node._fits = fits
+    node._places = (
+        None if len(tensors) == len(args) else tuple([i for i, x in enumerate(args) if isinstance(x, TensorBase)])
+    )
+    node._outputs = 1
+    node._saved, node._versions = (), None
+    if isinstance(out, TensorBase) and node.dirty_tensors is None and node.non_differentiable is None:
+        if out._extra is None and out._array.dtype.kind in "fcV" and not any([x is out for x in tensors]):
+            attach(node, out, 3)
+            keep_saved(node, mode)
+            return out
+    if out.__class__ is not tuple:
+        return record_outputs(node, tensors, (out,), mode)[0]
+    node._outputs = len(out)
+    return record_outputs(node, tensors, out, mode)
+
+
+def record_outputs(node: Any, tensors: list[Any], outs: tuple[Any, ...], mode: Any) -> tuple[Any, ...]:
+    """The general case: several outputs, inputs handed back, views, marks."""
+    attach(node, wrap(None), 4)
+    dirty, constant = node.dirty_tensors or (), node.non_differentiable or ()
+    check_dirty(node, dirty, tensors, outs)
+    metas: list[Any] = []
+    results: list[Any] = []
+    for nr, x in enumerate(outs):
+        if not isinstance(x, TensorBase):
+            metas.append(None)
+            results.append(x)
+            continue
+        metas.append((x._array.shape, x._array.dtype))
+        is_input = any(x is t for t in tensors)
+        if x._array.dtype.kind not in "fcV" or any(x is c for c in constant):
+            if is_input or x._flags & 1:
+                x = alias(x)
+        elif any(x is d for d in dirty):
+            rewrite(node, x, nr, len(outs))
+        else:
+            x = alias(x, tensors) if is_input else x
+            hang(node, x, nr, len(outs))
+        results.append(x)
+    node._metas = metas
+    keep_saved(node, mode)
+    return tuple(results)
+
+
+def check_dirty(node: Any, dirty: tuple[Any, ...], tensors: list[Any], outs: tuple[Any, ...]) -> None:
+    """What was changed in place must be an input, no leaf, and among the outputs."""
+    for x in dirty:
+        if not any(x is y for y in outs):
+            raise GraphError(
+                "Some elements marked as dirty during the forward method were not returned as output. The inputs that "
+                "are modified inplace must all be outputs of the Function." + node.lines()
+            )
+        if x._flags & 1 and x._node.__class__ is core.AccumulateGrad:
+            raise InplaceError(
+                "a leaf Variable that requires grad has been used in an in-place operation." + node.lines()
+            )
+        if not any(x is t for t in tensors):
+            warnings.warn(
+                "Only input Tensors should be given to ctx.mark_dirty(). If a Tensor is not an input, there is no need "
+                "to pass it to mark_dirty().",
+                stacklevel=5,
+            )
+
+
+def alias(x: Any, tensors: Any = None) -> Any:
+    """Another tensor on the same memory, without history; a view of x where x is an input with history."""
+    token = MODE.set(OFF)
+    try:
+        return RECORDED.view_shape(x, x._array.shape) if tensors is not None else detached(x)
+    finally:
+        MODE.reset(token)
+
+
+def detached(x: Any) -> Any:
+    """x without its history, sharing memory and version count."""
+    out = wrap(x._array)
+    out._vc = x._vc = x._vc or core.VersionCounter()
+    return out
+
+
+def hang(node: Any, x: Any, nr: int, count: int) -> None:
+    """Make x the output `nr` of the node."""
+    x._node = node
+    x._flags = x._flags & 0xFE | 1 | nr << NR_SHIFT
+    info = view_info(x)
+    if info is not None:
+        info.creation = CUSTOM if count == 1 else MULTIPLE
+
+
+def rewrite(node: Any, x: Any, nr: int, count: int) -> None:
+    """x was changed in place by the call: the node becomes its history."""
+    if view_info(x) is not None and count > 1:
+        raise GraphError(
+            "If your Function modifies inplace an input that is a view of another Tensor, your Function cannot return "
+            "more than one Tensor. This is not supported by the current autograd engine. Clone the view first, or "
+            "return only one Tensor." + node.lines()
+        )
+    rebase(x, node)
+    if view_info(x) is None:
+        x._flags |= nr << NR_SHIFT
+
+
+def plain_call(node: Any, tensors: list[Any], out: Any) -> Any:
+    """The outputs of a call that is not recorded: no history, inputs handed back as aliases."""
+    outs = out if out.__class__ is tuple else (out,)
+    dirty = node.dirty_tensors or ()
+    results = []
+    for x in outs:
+        if isinstance(x, TensorBase) and not any(x is d for d in dirty):
+            if any(x is t for t in tensors):
+                x = alias(x, tensors if not x._flags & 1 else None)
+            elif x._flags & 1:
+                x = detached(x)
+        results.append(x)
+    return tuple(results) if out.__class__ is tuple else results[0]
+
+
+def keep_saved(node: Any, mode: Any) -> None:
+    """Turn `to_save` into saved values of the node."""
+    kept = node.to_save
+    if kept is not None:
+        node.to_save = None
+        saved, versions, dirty = [], [], False
+        for i, x in enumerate(kept):
+            version = 0
+            if x is None:
+                saved.append(None)
+            elif not isinstance(x, TensorBase):
+                raise ArgumentError(
+                    f"save_for_backward can only save variables, but argument {i} is of type {type(x).__name__}"
+                    + node.lines()
+                )
+            elif x._flags & 1 and x._node is node:
+                saved.append(Result(x, x._flags >> NR_SHIFT))
+            else:
+                if x._flags & INFERENCE:
+                    raise InferenceError(INFERENCE_SAVED)
+                saved.append(x)
+                if x._vc is not None:
+                    version = x._vc.n
+                    dirty = dirty or version != 0
+            versions.append(version)
+        node._saved = tuple(saved)
+        node._versions = versions if dirty else None
+    if mode is not PLAIN:
+        dressed(node, mode)
+
+
+# ---------------------------------------------------------------- rules that are not recorded
+
+
+class OnceNode(Node):
+    """Stands behind gradients of a rule that cannot be differentiated."""
+
+    __slots__ = ("_outputs",)
+
+    def vjp(self, g: Any) -> Any:
+        """There is none."""
+        raise GraphError("trying to differentiate twice a function that was marked with @once_differentiable")
+
+    vjp_recorded = vjp
+
+
+def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
+    """Mark a `backward` whose own operations must not be differentiated: a second order through it is an error."""
+
+    def wrapper(ctx: Any, *args: Any) -> Any:
+        mode = current()
+        token = MODE.set(mode.but(grad=False))
+        try:
+            outputs = fn(ctx, *args)
+        finally:
+            MODE.reset(token)
+        sources = [x for x in args if isinstance(x, TensorBase) and x._flags & 1]
+        if not mode.grad or not sources:
+            return outputs
+        outs = outputs if outputs.__class__ is tuple else (outputs,)
+        node = _new(OnceNode)
+        node._inputs = tuple([x._node for x in sources])
+        node._fit = tuple([(x._flags >> NR_SHIFT, None, None) for x in sources])
+        node._saved, node._versions, node._outputs = (), None, len(outs)
+        attach(node, wrap(None), 3)
+        made = []
+        for nr, x in enumerate(outs):
+            if isinstance(x, TensorBase):
+                x = detached(x)
+                x._node, x._flags = node, 1 | nr << NR_SHIFT
+            made.append(x)
+        return tuple(made) if outputs.__class__ is tuple else made[0]
+
+    wrapper.__name__ = getattr(fn, "__name__", "backward")
+    wrapper.__doc__ = fn.__doc__
+    wrapper.__wrapped__ = fn  # type: ignore[attr-defined]
+    return wrapper
+
+
+OnceNode.__name__ = OnceNode.__qualname__ = "Error"
+
+__all__ = [
+    "INTERCEPT",
+    "Function",
+    "FunctionCtx",
+    "FunctionMeta",
+    "FunctionNode",
+    "once_differentiable",
+]

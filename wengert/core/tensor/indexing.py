@@ -1,0 +1,498 @@
+"""x[key] and x[key] = value.
+
+A key is read from the left: ints select, slices narrow, None and truth values insert a dim,
+`...` skips - each a view of what came before - and index tensors and masks are collected with
+their places.  Without any the result is the view; else `index` gathers from it, `index_write`
+stores into it.  The same reading works on tensors, recorded, and on bare arrays when
+nothing is to be recorded.
+"""
+
+from __future__ import annotations
+
+import operator
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from wengert.core.arrays import dtype as dtypes
+from wengert.core.base.errors import ArgumentError, IndexRangeError, ValueRangeError
+from wengert.core.operators.library import indexing as records
+from wengert.core.operators.library import views
+from wengert.core.operators.raw import namespace_of
+from wengert.core.operators.record import REGISTRY
+from wengert.core.tape import core
+from wengert.core.tape.core import RECORDED, TensorBase, type_name, wrap
+from wengert.core.tape.dispatch import record
+from wengert.core.tape.inplace import apply_inplace, check_writable
+from wengert.core.tape.modes import OFF, PLAIN, current
+from wengert.core.tape.views import DEFAULT, Link, link_view, view_info, written
+
+SELECT, SLICE, UNSQUEEZE = REGISTRY["select"], REGISTRY["slice"], REGISTRY["unsqueeze"]
+INDEX, WRITE = records.index, records.index_write
+
+_new = object.__new__
+_ALL = slice(None)
+_NUMBERS = (bool, int, float, complex, np.generic)
+_PADDING = (None,) * records.SLOTS
+
+
+# ---------------------------------------------------------------- views
+
+
+def seen(op: Any, x: Any, array: Any, *args: Any) -> Any:
+    """`array` as the view of x that `op` with `args` makes: recorded if wanted, and known as a view."""
+    mode = current()
+    out = _new(core.Tensor)
+    out._array = array
+    out._flags = 0
+    out._node = out._vc = out._extra = None
+    if x._flags and mode is PLAIN:
+        record(op, (x, *args), out, mode, 4)
+    link_view(out, x, Link(op, (None, *args), 0, x._array.shape, 0), mode, DEFAULT)
+    return out
+
+
+def plain(x: Any) -> bool:
+    """Whether x may take the short way: no stale view, no inference, no override, no special mode."""
+    if x._flags > 1:
+        return False
+    mode = current()
+    return mode is PLAIN or mode is OFF
+
+
+class TensorSteps:
+    """The steps of a key on tensors: differentiable views."""
+
+    @staticmethod
+    def select(x: Any, dim: int, index: int) -> Any:
+        """x without `dim`, at `index`."""
+        if plain(x):
+            return seen(SELECT, x, x._array[(_ALL,) * dim + (index, ...)], dim, index)
+        return RECORDED.select(x, dim, index)
+
+    @staticmethod
+    def cut(x: Any, dim: int, start: int | None, stop: int | None, step: int) -> Any:
+        """x[start:stop:step] along `dim`."""
+        if plain(x):
+            return seen(SLICE, x, x._array[(_ALL,) * dim + (slice(start, stop, step),)], dim, start, stop, step)
+        return RECORDED.slice(x, dim, start, stop, step)
+
+    @staticmethod
+    def insert(x: Any, dim: int) -> Any:
+        """x with a dim of size 1 put in."""
+        if plain(x):
+            return seen(UNSQUEEZE, x, x._array[(_ALL,) * dim + (None, ...)], dim)
+        return RECORDED.unsqueeze(x, dim)
+
+    @staticmethod
+    def shape(x: Any) -> Any:
+        """Lengths of the dims."""
+        return x._array.shape
+
+
+class ArraySteps:
+    """The same steps on bare arrays."""
+
+    @staticmethod
+    def select(x: Any, dim: int, index: int) -> Any:
+        """x without `dim`, at `index`."""
+        return x[(_ALL,) * dim + (index, ...)]
+
+    @staticmethod
+    def cut(x: Any, dim: int, start: int | None, stop: int | None, step: int) -> Any:
+        """x[start:stop:step] along `dim`."""
+        return x[(_ALL,) * dim + (slice(start, stop, step),)]
+
+    @staticmethod
+    def insert(x: Any, dim: int) -> Any:
+        """x with a dim of size 1 put in."""
+        return x[(_ALL,) * dim + (None, ...)]
+
+    @staticmethod
+    def shape(x: Any) -> Any:
+        """Lengths of the dims."""
+        return x.shape
+
+
+# ---------------------------------------------------------------- reading a key
+
+
+def items_of(key: Any) -> tuple[Any, ...]:
+    """A key as the tuple of its items; torch takes some lists for tuples."""
+    if key.__class__ is tuple:
+        return key
+    if isinstance(key, tuple):
+        return tuple(key)
+    if isinstance(key, TensorBase) or hasattr(key, "dtype") or not isinstance(key, Sequence) or len(key) >= 32:
+        return (key,)
+    if any(v is None or v is ... or isinstance(v, (slice, Sequence, TensorBase, np.ndarray)) for v in key):
+        warnings.warn(
+            "Using a non-tuple sequence for multidimensional indexing is deprecated and will be changed in pytorch 2.9; "
+            "use x[tuple(seq)] instead of x[seq].",
+            UserWarning,
+            stacklevel=3,
+        )
+        return tuple(key)
+    return (key,)
+
+
+def read(x: Any, items: tuple[Any, ...], steps: Any) -> tuple[Any, tuple[int, ...], list[Any]]:
+    """Apply the basic items of a key; the view, and the places and arrays or tensors of the others."""
+    items = tuple([resolved(item) for item in items])
+    ndim = len(steps.shape(x))
+    used = sum(map(dims_used, items))
+    if used > ndim:
+        raise IndexRangeError(f"too many indices for tensor of dimension {ndim}")
+    dim = consumed = 0
+    where: list[int] = []
+    tensors: list[Any] = []
+    for item in items:
+        kind = item.__class__
+        if kind is int:
+            x = steps.select(x, dim, checked(item, steps.shape(x)[dim], consumed))
+            consumed += 1
+        elif kind is slice:
+            x = narrowed(x, dim, item, steps)
+            dim += 1
+            consumed += 1
+        elif item is ...:
+            dim += ndim - used
+            consumed += ndim - used
+        elif item is None:
+            x = steps.insert(x, dim)
+            dim += 1
+        else:
+            if kind is bool or not item._array.ndim:
+                x = steps.insert(x, dim)
+                truth = item if kind is bool else item._array.astype(bool)
+                item = wrap(np.asarray(truth).reshape(1))
+            else:
+                consumed += dims_used(item)
+            where.append(dim)
+            tensors.append(item)
+            dim += 1
+    return x, tuple(where), tensors
+
+
+def resolved(item: Any) -> Any:
+    """An item as int, slice, bool, None, Ellipsis or a tensor of an index dtype."""
+    kind = item.__class__
+    if kind is int or kind is slice or item is None or item is ... or kind is bool:
+        return item
+    if isinstance(item, TensorBase):
+        return checked_tensor(item)
+    if isinstance(item, np.ndarray):
+        if not item.ndim and item.dtype.kind in "iu":
+            return int(item)
+        return checked_tensor(wrap(item if item.dtype.kind == "b" or item.dtype == np.uint8 else item.astype(np.int64)))
+    if isinstance(item, Sequence):
+        return checked_tensor(wrap(sequence_array(item)))
+    if not isinstance(item, (np.bool_, float, complex)):
+        try:
+            return operator.index(item)
+        except TypeError:
+            pass
+    given = "numpy.bool" if isinstance(item, np.bool_) else type(item).__name__
+    raise IndexRangeError(
+        "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
+        f"(got {given})"
+    )
+
+
+def checked_tensor(item: Any) -> Any:
+    """An index tensor; one integer without dims as int, bytes as the mask they stand for."""
+    array = item._array
+    name = array.dtype.name
+    if name == "bool" or array.ndim and name in ("int64", "int32"):
+        return item
+    if array.dtype.kind in "iu" and not array.ndim and name != "uint8":
+        return int(array)
+    if name == "uint8":
+        warnings.warn(
+            "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead.",
+            UserWarning,
+            stacklevel=5,
+        )
+        return wrap(array.astype(bool))
+    raise IndexRangeError(
+        f"tensors used as indices must be long, int, byte or bool tensors, not {dtypes.of(array.dtype)}"
+    )
+
+
+def sequence_array(sequence: Any) -> Any:
+    """A list of numbers, truth values or tensors of one element as an index array."""
+    if isinstance(sequence, str):
+        raise ArgumentError("new(): invalid data type 'str'; an index is a number")
+    try:
+        array = np.asarray([nested(v) for v in sequence])
+    except ValueError as error:
+        raise ValueRangeError(f"expected sequence of equal length: {error}") from None
+    if array.dtype.kind in "US":
+        raise ArgumentError("new(): invalid data type 'str'; an index is a number")
+    return array if array.dtype.kind == "b" or array.dtype == np.uint8 else array.astype(np.int64)
+
+
+def nested(value: Any) -> Any:
+    """Tensors in a list as what they hold."""
+    if isinstance(value, TensorBase):
+        return value._array.tolist()
+    if isinstance(value, (list, tuple)):
+        return [nested(v) for v in value]
+    return value
+
+
+def dims_used(item: Any) -> int:
+    """How many dims of the tensor an item of a key speaks for."""
+    if item is None or item is ... or item.__class__ is bool:
+        return 0
+    if isinstance(item, TensorBase) and item._array.dtype.kind == "b":
+        return item._array.ndim
+    return 1
+
+
+def checked(index: int, size: int, dim: int) -> int:
+    """An int inside its dim."""
+    if not -size <= index < size:
+        if not -(1 << 63) <= index < 1 << 63:
+            raise ValueRangeError(f"Overflow when unpacking long long: {index} is no index")
+        raise IndexRangeError(f"index {index} is out of bounds for dimension {dim} with size {size}")
+    return index
+
+
+def narrowed(x: Any, dim: int, item: Any, steps: Any) -> Any:
+    """x narrowed by a slice; x itself if the slice takes all."""
+    start, stop, step = bounds(item)
+    if step == 1 and not start and (stop is None or stop >= steps.shape(x)[dim]):
+        return x
+    return steps.cut(x, dim, start, stop, step)
+
+
+def bounds(item: Any) -> tuple[int | None, int | None, int]:
+    """Start, stop and step of a slice as ints."""
+    start, stop, step = item.start, item.stop, item.step
+    try:
+        step = 1 if step is None else operator.index(step)
+        start = start if start is None or start.__class__ is int else operator.index(start)
+        stop = stop if stop is None or stop.__class__ is int else operator.index(stop)
+    except TypeError:
+        raise ArgumentError(f"slice indices must be integers or None or have an __index__ method; got {item}") from None
+    if step <= 0:
+        raise ValueRangeError("step must be greater than zero" if step else "slice step cannot be zero")
+    return start, stop, step
+
+
+# ---------------------------------------------------------------- x[key]
+
+
+def getitem(x: Any, key: Any) -> Any:
+    """x[key]: a view for ints, slices, None and `...`; with index tensors, lists or masks a copy."""
+    kind = key.__class__
+    if x._flags > 1:
+        return general(x, items_of(key))
+    if kind is int:
+        a = x._array
+        if plain(x):
+            try:
+                return seen(SELECT, x, a[key, ...], 0, key)
+            except IndexError:
+                pass
+        if not a.ndim:
+            raise IndexRangeError(
+                "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert "
+                "a 0-dim tensor to a number"
+            )
+        return TensorSteps.select(x, 0, checked(key, a.shape[0], 0))
+    if kind is slice:
+        if not x._array.ndim:
+            raise IndexRangeError("slice() cannot be applied to a 0-dim tensor.")
+        return TensorSteps.cut(x, 0, *bounds(key))
+    if kind is core.Tensor and not x._flags and key._array.ndim:
+        out = gathered(x, key._array)
+        if out is not None:
+            return out
+    elif kind is tuple and not x._flags and plain(x):
+        out = selected(x, key)
+        if out is not None:
+            return out
+    return general(x, items_of(key))
+
+
+_DIRECT = frozenset(np.dtype(t) for t in (np.int64, np.int32, np.bool_))
+
+
+def gathered(x: Any, index: Any) -> Any:
+    """x[index] for one index array or mask when nothing is recorded; None: not this way."""
+    a = x._array
+    if index.dtype not in _DIRECT or not plain(x):
+        return None
+    if (index.ndim if index.dtype.kind == "b" else 1) > a.ndim:
+        raise IndexRangeError(f"too many indices for tensor of dimension {a.ndim}")
+    try:
+        return wrap(a[index])
+    except IndexError:
+        raise records.refused(a.shape, (0,), [index]) from None
+
+
+def selected(x: Any, key: tuple[Any, ...]) -> Any:
+    """x[i, j, ...] for ints only when nothing is recorded; None: not this way."""
+    for item in key:
+        if item.__class__ is not int:
+            return None
+    if len(key) < 2:
+        return None
+    a = x._array
+    try:
+        array = a[(*key, ...)]
+    except IndexError:
+        return None
+    above, shape = view_info(x), a.shape
+    out = seen(SELECT, x, array, 0, key[0])
+    links = [Link(SELECT, (None, 0, index), 0, shape[k:], 0) for k, index in enumerate(key)]
+    out._extra.view.chain = tuple(links) if above is None else (*above.chain, *links)
+    return out
+
+
+def general(x: Any, items: tuple[Any, ...]) -> Any:
+    """x[key] for any key."""
+    if x._flags > 1 or x._flags and current().grad:
+        found, where, tensors = read(x, items, TensorSteps)
+        if where:
+            check_count(tensors)
+            return RECORDED.index(found, where, *tensors)
+        return RECORDED.alias(x) if found is x else found
+    if not has_tensors(items):
+        found, _, _ = read(x, items, TensorSteps)
+        return RECORDED.alias(x) if found is x else found
+    if not plain(x):
+        found, where, tensors = read(x, items, TensorSteps)
+        check_count(tensors)
+        return RECORDED.index(found, where, *tensors)
+    array, where, tensors = read(x._array, items, ArraySteps)
+    if not where:
+        return read(x, items, TensorSteps)[0]
+    check_count(tensors)
+    return wrap(INDEX.body(namespace_of(array).np, array, where, *[t._array for t in tensors]))
+
+
+def has_tensors(items: tuple[Any, ...]) -> bool:
+    """Whether a key may hold more than basic items."""
+    for item in items:
+        kind = item.__class__
+        if kind is not int and kind is not slice and item is not None and item is not ...:
+            return True
+    return False
+
+
+def check_count(tensors: list[Any]) -> None:
+    """No more index tensors than the record takes."""
+    if len(tensors) > records.SLOTS:
+        records.check_indices(tensors, len(tensors))
+
+
+# ---------------------------------------------------------------- x[key] = value
+
+
+def setitem(x: Any, key: Any, value: Any) -> None:
+    """x[key] = value, in place: a number or a tensor that broadcasts to x[key], taken in x's dtype.
+
+    Raises: ShapeError; DtypeError for index tensors and a value of another dtype; IndexRangeError; GraphError.
+    """
+    tensor = isinstance(value, TensorBase)
+    if not tensor and not isinstance(value, _NUMBERS):
+        name = "numpy.ndarray" if isinstance(value, np.ndarray) else type(value).__name__
+        raise ArgumentError(f"can't assign a {name} to a {type_name(x._array)}; a tensor or a number is needed")
+    if key is False:
+        return
+    items = items_of(key)
+    if key.__class__ is int or key.__class__ is slice:
+        check_dims(x, key)
+    if unrecorded(x, value if tensor else None):
+        overwrite(x, items, value._array if tensor else value)
+        return
+    found, where, tensors = read(x, items, TensorSteps)
+    if not where:
+        assign(found, value, tensor)
+        return
+    check_count(tensors)
+    if tensor:
+        value = RECORDED.reshape(value, shed(value._array.shape, x._array.ndim + len(items)))
+    else:
+        array = found._array
+        np_ = namespace_of(array).np
+        value = wrap(np_.asarray(records.element_of(scalar(value), array.dtype), dtype=array.dtype))
+    apply_inplace(WRITE, (found, value, where, False, *tensors, *_PADDING[len(tensors) :]))
+
+
+def check_dims(x: Any, key: Any) -> None:
+    """torch's words for a tensor without dims."""
+    if not x._array.ndim:
+        raise IndexRangeError(
+            "slice() cannot be applied to a 0-dim tensor."
+            if key.__class__ is slice
+            else "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert "
+            "a 0-dim tensor to a number"
+        )
+
+
+def unrecorded(x: Any, value: Any) -> bool:
+    """Whether a write into x is of no interest to the tape but for its count."""
+    flags = x._flags if value is None else x._flags | value._flags
+    if flags > 1:
+        return False
+    mode = current()
+    if mode is OFF:
+        return True
+    if flags or mode is not PLAIN:
+        return False
+    info = view_info(x)
+    return info is None or not info.base._flags
+
+
+def scalar(value: Any) -> Any:
+    """NumPy's numbers as Python's."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def shed(shape: tuple[int, ...], ndim: int = 0) -> tuple[int, ...]:
+    """A shape without the leading dims of size 1, as torch drops them from an assigned value."""
+    k = 0
+    while k < len(shape) and shape[k] == 1:
+        k += 1
+    return shape[k:]
+
+
+def overwrite(x: Any, items: tuple[Any, ...], value: Any) -> None:
+    """Store a number or an array at a key, unrecorded."""
+    target, where, tensors = read(x._array, items, ArraySteps)
+    namespace = namespace_of(target).np
+    array = hasattr(value, "dtype") and not isinstance(value, np.generic)
+    if array:
+        value = value.reshape(shed(value.shape))
+    else:
+        value = records.element_of(scalar(value), target.dtype)
+    if where:
+        check_count(tensors)
+        records.write_at(namespace, target, where, [t._array for t in tensors], value, False)
+    else:
+        check_writable(target)
+        if array:
+            value = views.expand.body(namespace, value, target.shape)
+            if value.dtype.kind == "c" and target.dtype.kind not in "cb":
+                value = value.real
+        namespace.copyto(target, value, casting="unsafe")
+    written(x, 3)
+
+
+def assign(target: Any, value: Any, tensor: bool) -> None:
+    """Store a number or a tensor in a view, recorded."""
+    if not tensor:
+        target.fill_(records.element_of(scalar(value), target._array.dtype))
+        return
+    shape = shed(value._array.shape)
+    if shape != value._array.shape:
+        value = RECORDED.reshape(value, shape)
+    if shape != target._array.shape:
+        value = RECORDED.expand(value, target._array.shape)
+    target.copy_(value)

@@ -1,0 +1,119 @@
+"""Tensor subclasses: `__torch_function__` and what operators return for them.
+
+A subclass that keeps the default `__torch_function__` gets its results as instances of
+itself; one that overrides it is asked before every operator; `_disabled_torch_function_impl`
+(nn.Parameter) turns both off.  The tensors of such classes carry the OVERRIDE flag, so
+plain tensors pay nothing.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import Any
+
+from wengert.core.operators.record import Op
+from wengert.core.tape import core, dispatch
+from wengert.core.tape.core import TensorBase
+from wengert.core.tape.dispatch import OVERRIDE, apply
+from wengert.core.tensor.tensor import Tensor
+
+_enabled: ContextVar[bool] = ContextVar("wengert_torch_function", default=True)
+
+
+class DisableTorchFunctionSubclass:
+    """Context in which `__torch_function__` of subclasses is not asked."""
+
+    def __enter__(self) -> None:
+        self.token = _enabled.set(False)
+
+    def __exit__(self, *error: Any) -> None:
+        _enabled.reset(self.token)
+
+
+def _disabled_torch_function_impl(func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    """A `__torch_function__` that calls the function and leaves its result as it is."""
+    with DisableTorchFunctionSubclass():
+        return func(*args, **(kwargs or {}))
+
+
+def torch_function(cls: type, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    """The default: call the function, return its tensors as instances of `cls`."""
+    if not all(issubclass(cls, t) for t in types):
+        return NotImplemented
+    with DisableTorchFunctionSubclass():
+        result = func(*args, **(kwargs or {}))
+    return converted(result, cls)
+
+
+def converted(result: Any, cls: type) -> Any:
+    """Tensors of a result as instances of a subclass, sharing node and memory."""
+    if isinstance(result, TensorBase):
+        if isinstance(result, cls):
+            return result
+        if result.__class__ is not core.Tensor:
+            return result
+        result.__class__ = cls
+        mark(result)
+        return result
+    if isinstance(result, (tuple, list)):
+        items = [converted(x, cls) for x in result]
+        return type(result)(items) if type(result) in (tuple, list) else type(result)(*items)
+    return result
+
+
+def wants_override(cls: type) -> bool:
+    """Whether tensors of a class take part in `__torch_function__`."""
+    if cls is core.Tensor or not issubclass(cls, TensorBase):
+        return False
+    implementation = getattr(cls, "__torch_function__", None)
+    return getattr(implementation, "__func__", implementation) is not _disabled_torch_function_impl
+
+
+def mark(x: Any) -> None:
+    """Give a subclass instance the flag that makes operators look closer."""
+    if wants_override(x.__class__):
+        x._flags |= OVERRIDE
+
+
+def overridden(op: Op, args: tuple[Any, ...]) -> Any:
+    """Ask the subclasses among the arguments, the most derived first."""
+    if not _enabled.get():
+        return without_flag(op, args)
+    tensors = [x for x in op.values(args) if isinstance(x, TensorBase) and x._flags & OVERRIDE]
+    kinds = []
+    for x in tensors:
+        if x.__class__ not in kinds:
+            at = next((i for i, k in enumerate(kinds) if issubclass(x.__class__, k)), len(kinds))
+            kinds.insert(at, x.__class__)
+    kwargs = dict(zip(op.params[op.positional :], args[op.positional :], strict=True))
+    changed = {k: v for k, v in kwargs.items() if k not in op.defaults or op.defaults[k] is not v}
+    plain = list(args[: op.positional])
+    while plain and len(plain) > len(op.arrays) and op.defaults.get(op.params[len(plain) - 1], plain) is plain[-1]:
+        plain.pop()
+    for kind in kinds:
+        result = kind.__torch_function__(op.call, tuple(kinds), tuple(plain), changed)
+        if result is not NotImplemented:
+            return result
+    names = ", ".join(k.__name__ for k in kinds)
+    raise TypeError(f"no implementation found for 'torch.{op.name}' on types that implement __torch_function__: [{names}]")
+
+
+def without_flag(op: Op, args: tuple[Any, ...]) -> Any:
+    """Run an operator on subclass instances as if they were plain tensors."""
+    marked = [x for x in op.values(args) if isinstance(x, TensorBase) and x._flags & OVERRIDE]
+    for x in marked:
+        x._flags &= ~OVERRIDE
+    try:
+        return apply(op, args)
+    finally:
+        for x in marked:
+            x._flags |= OVERRIDE
+
+
+def install_overrides() -> None:
+    """Connect subclasses with the operators."""
+    dispatch.OVERRIDES["handler"] = overridden
+    Tensor.__torch_function__ = classmethod(torch_function)  # type: ignore[attr-defined]
+
+
+FUNCTIONS = ("DisableTorchFunctionSubclass",)
