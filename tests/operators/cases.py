@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import Any
 
 import numpy as np
 
 import wengert  # noqa: F401  (fills the registry and installs the methods)
-from wengert.core.base.errors import MissingError
+from wengert.core.base.errors import WengertError
 from wengert.core.operators.record import REGISTRY, Op
 from wengert.core.operators.samples import samples_of
 from wengert.core.tape.backward import grad
@@ -102,11 +103,11 @@ class Run:
         """The results as arrays (other results as they are)."""
         return [y._array if isinstance(y, TensorBase) else y for y in self.results]
 
-    def gradients(self, gs: list[Any], create: bool = False) -> list[Any]:
+    def gradients(self, gs: list[Any], create: bool = False, retain: bool = False) -> list[Any]:
         """Gradients of the inputs, as tensors; None where nothing arrives."""
         if not self.moving:
             return [None] * len(self.inputs)
-        return list(grad(self.moving, self.inputs, gs, create_graph=create, allow_unused=True))
+        return list(grad(self.moving, self.inputs, gs, create or retain, create, allow_unused=True))
 
 
 def full_arguments(op: Op, sample: Any) -> tuple[Any, ...]:
@@ -118,9 +119,12 @@ def full_arguments(op: Op, sample: Any) -> tuple[Any, ...]:
     return tuple(integers(x) if i in op.ints else x for i, x in enumerate(full))
 
 
+REFUSALS = re.compile("derivative for |the derivative for |.*specified up to multiplication by")
+
+
 def is_without_gradient(error: BaseException) -> bool:
-    """Whether an operator refuses to be differentiated, as torch's namesake does."""
-    return isinstance(error, MissingError) and str(error).startswith("derivative for ")
+    """Whether an operator refuses to be differentiated as torch does: no derivative, or one that depends on a phase."""
+    return isinstance(error, WengertError) and REFUSALS.match(str(error)) is not None
 
 
 def generator(op: Op) -> np.random.Generator:
@@ -129,10 +133,12 @@ def generator(op: Op) -> np.random.Generator:
 
 
 def random_like(array: Any, rng: np.random.Generator) -> np.ndarray:
-    """A random direction of an array's shape and dtype."""
+    """A random direction of an array's shape and dtype; symmetric for symmetric matrices, which stay so."""
     real = rng.uniform(-1, 1, array.shape)
     if array.dtype.kind == "c":
         real = real + 1j * rng.uniform(-1, 1, array.shape)
+    if array.ndim > 1 and array.shape[-1] > 1 and np.array_equal(array, np.conj(np.swapaxes(array, -1, -2))):
+        real = real + np.conj(np.swapaxes(real, -1, -2))
     return np.asarray(real).astype(array.dtype)
 
 

@@ -35,9 +35,11 @@ def in_place(op: Op, sample: Any) -> Any:
     seen: dict[str, Any] = {}
 
     def write(*args: Any, **kwargs: Any) -> Any:
-        x = seen["x"] = RECORDED.clone(args[0])
+        args = list(args)
+        place = next(i for i, value in enumerate(args) if isinstance(value, TensorBase))
+        x = seen["x"] = RECORDED.clone(args[place])
         seen["array"], seen["version"] = x._array, 0 if x._vc is None else x._vc.n
-        seen["result"] = method(x, *args[1:], **kwargs)
+        seen["result"] = method(*args[:place], x, *args[place + 1 :], **kwargs)
         return seen["result"]
 
     written = Run(op, sample, True, write)

@@ -17,7 +17,9 @@ except ImportError:
 
 # Internal records that are one of torch's functions under another name.
 INTERNAL = {"view_shape": "Tensor.view"}
-NO_ORACLE: dict[str, str] = {}
+NO_ORACLE: dict[str, str] = dict.fromkeys(
+    ("linalg_eig", "linalg_eigh", "linalg_svd", "svd"), "vectors have a sign of their own: see test_vectors.py"
+)
 """Operators whose torch namesake does something else, and what."""
 
 
@@ -53,9 +55,24 @@ def resolved(path: str) -> Any:
 
 def to_real(array: np.ndarray) -> Any:
     """An array as a torch tensor of its own."""
+    if not array.size:
+        return real.zeros(array.shape, dtype=to_real(np.ones(1, array.dtype)).dtype)
     if array.dtype.kind == "V" or str(array.dtype) == "bfloat16":
         return real.from_numpy(array.astype(np.float32)).to(real.bfloat16)
     return real.from_numpy(np.array(array, order="K" if array.size else "C", copy=True))
+
+
+def laid(sample: Any) -> Any:
+    """The sample on torch tensors that lie in memory as its arrays do (negative strides become a copy)."""
+
+    def tensor(array: np.ndarray) -> Any:
+        copy = to_real(array)
+        if any(stride < 0 or stride % array.itemsize for stride in array.strides):
+            return copy
+        return real.from_numpy(array)
+
+    args, kwargs = changed(sample, tensor)
+    return [attribute(x) for x in args], {key: attribute(value) for key, value in kwargs.items()}
 
 
 def to_numpy(x: Any) -> Any:

@@ -44,9 +44,17 @@ def get_gradient_edge(tensor: Any) -> GradientEdge:
     """
     if not tensor.requires_grad:
         raise GraphError("It is not possible to get the gradient edge for a Tensor that does not require gradients")
-    # A leaf's node knows its leaf only weakly: the edge keeps the leaf alive.
-    leaf = isinstance(tensor._node, AccumulateGrad)
-    return GradientEdge(tensor._node, tensor.output_nr, tensor if leaf else None)
+    return GradientEdge(tensor._node, tensor.output_nr, Token(tensor))
+
+
+class Token:
+    """What an edge remembers of its tensor: shape and dtype; a leaf is kept (its node knows it only weakly)."""
+
+    __slots__ = ("shape", "dtype", "leaf")
+
+    def __init__(self, tensor: Any) -> None:
+        self.shape, self.dtype = tensor._array.shape, tensor._array.dtype
+        self.leaf = tensor if isinstance(tensor._node, AccumulateGrad) else None
 
 
 def increment_version(tensor: Any) -> None:
@@ -126,7 +134,7 @@ def allow_mutation_on_saved_tensors() -> Iterator[AllowMutation]:
 
     Each saved tensor is copied when it is saved, so memory grows with the graph.
 
-    Raises: GraphError for a block inside another, and for a backward outside of the block.
+    Raises: GraphError for a block inside another, AssertionError for a backward outside of the block.
     """
     if getattr(_allowing, "block", None) is not None:
         raise GraphError("allow_mutation_on_saved_tensors contexts cannot be nested")
@@ -137,7 +145,7 @@ def allow_mutation_on_saved_tensors() -> Iterator[AllowMutation]:
 
     def unpack(kept: Any) -> Any:
         if getattr(_allowing, "block", None) is not block:
-            raise GraphError(
+            raise AssertionError(
                 "Trying to backward outside of the 'allow_mutation_on_saved_tensors' context in which the graph was "
                 "originally recorded."
             )
@@ -245,7 +253,7 @@ def executed(nodes: Iterable[Any], roots: Any, plan: Any) -> int:
     stack = [root[0] for root in roots]
     while stack:
         node = stack.pop()
-        if node in seen or (plan is not None and node not in plan.needed and node not in plan.captured):
+        if node in seen or (plan is not None and node not in plan.visited):
             continue
         seen.add(node)
         stack.extend([target for target in node._inputs if target is not None and target not in seen])

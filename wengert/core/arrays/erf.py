@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wengert.core.arrays.approximation import double, polynomial, ratio, regions
+from wengert.core.arrays.approximation import double, ratio, regions
 
 SQRT_HALF = 0.7071067811865476
 _ROOT_PI_INVERSE = 0.5641895835477563
@@ -41,6 +41,18 @@ _P = (
 _Q = (
     1.0, 2.56852019228982242e0, 1.87295284992346725e0, 5.27905102951428412e-1, 6.05183413124413191e-2,
     2.33520497626869185e-3,
+)  # fmt: skip
+
+# float32: erf(x) / x in x^2 for |x| <= 3.95, where erf is 1 to float32; fitted by weighted least squares to a relative
+# error of 2e-8, after rounding 7 units in the last place.  No power has a negative coefficient, so nothing cancels.
+_SINGLE_END = 3.95
+_SINGLE = (
+    2.025933314306174e-6, 2.846843433146792e-4, 3.8080122697148667e-3, 5.287497878217044e-2, 1.9154684105151662e-1,
+    1.1283791437640869,
+)  # fmt: skip
+_SINGLE_BELOW = (
+    3.783188801051719e-5, 1.1706896519842493e-3, 1.5054788267700923e-2, 1.1455818219969231e-1, 5.030866441649186e-1,
+    1.0,
 )  # fmt: skip
 
 # Wichura (1988): x / q in 0.180625 - q^2 for |q| <= 0.425, where q = p - 1/2.
@@ -101,9 +113,18 @@ def _complement(np: Any, y: Any) -> Any:
 
 def _erf(np: Any, x: Any) -> Any:
     def outer(part: Any) -> Any:
-        return np.copysign(1.0 - _complement(np, np.minimum(np.abs(part), 6.0)), part)
+        # What is taken from 1 needs fewer digits than erfc: one formula serves up to 6, where the result is 1.
+        y = np.minimum(np.abs(part), 6.0)
+        return np.copysign(1.0 - np.exp(-y * y) * _scaled_middle(y), part)
 
     return regions(np, x, (np.abs(x) <= _SMALL, _centre), otherwise=outer)
+
+
+def _erf_single(np: Any, x: Any) -> Any:
+    """erf in float32 arithmetic: several times faster than float64, and activations are float32."""
+    y = np.minimum(np.maximum(x, -_SINGLE_END), _SINGLE_END)
+    y = y * ratio(y * y, _SINGLE, _SINGLE_BELOW)
+    return np.minimum(np.maximum(y, -1), 1)
 
 
 def _erfc(np: Any, x: Any) -> Any:
@@ -170,9 +191,10 @@ def _log_ndtr(np: Any, x: Any) -> Any:
     )
 
 
-# float32: erf(x) / x in x^2, |x| <= 1, and log(erfc) beyond would need exp twice; one clipped rational does for all.
 def erf(np: Any, x: Any) -> Any:
     """2 / sqrt(pi) times the integral of exp(-t^2) from 0 to x."""
+    if getattr(x, "dtype", None) == np.float32:
+        return _erf_single(np, x)
     return double(np, _erf, x)
 
 
@@ -204,6 +226,3 @@ def ndtri(np: Any, p: Any) -> Any:
 def log_ndtr(np: Any, x: Any) -> Any:
     """The logarithm of the normal distribution function."""
     return double(np, _log_ndtr, x)
-
-
-__all__ = ["erf", "erfc", "erfcx", "erfinv", "log_ndtr", "ndtr", "ndtri", "polynomial"]

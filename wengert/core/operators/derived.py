@@ -142,7 +142,7 @@ def batch(op: Op, m: Any, args: Sequence[Any], in_dims: Sequence[Any], size: int
         x if d is None or d == 0 else to_front(m, x, d) for x, d in zip(op.values(tuple(args)), in_dims, strict=True)
     ]
     batched = [d is not None for d in in_dims]
-    rule = op.batch or batching_rule(op)
+    rule = BATCHING[op.batch] if isinstance(op.batch, str) else op.batch or batching_rule(op)
     found = rule(op, m, args, values, batched)
     if found is NotImplemented:
         found = looped(op, m, args, values, batched, size)
@@ -216,6 +216,10 @@ def shifted(op: Op, m: Any, args: Sequence[Any], values: list[Any], batched: lis
     if any(d > rank or d < -rank for d in found):
         return NotImplemented
     return invoke(op, m, full)
+
+
+BATCHING: dict[str, Callable[..., Any]] = {"loop": unknown, "leading": leading}
+"""Words for `batch=` on a record: one call per entry; dims in front are no matter to the operator."""
 
 
 def looped(op: Op, m: Any, args: Sequence[Any], values: list[Any], batched: list[bool], size: int) -> Any:

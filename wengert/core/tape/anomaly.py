@@ -40,7 +40,9 @@ def traceback_text(lines: tuple[tuple[Any, int], ...]) -> str:
         found = line_of(code, lasti)
         if found is not None:
             source = linecache.getline(*found).strip()
-            parts.append(f'  File "{found[0]}", line {found[1]}, in {code.co_name}\n' + (f"    {source}\n" if source else ""))
+            parts.append(
+                f'  File "{found[0]}", line {found[1]}, in {code.co_name}\n' + (f"    {source}\n" if source else "")
+            )
     return "".join(parts)
 
 

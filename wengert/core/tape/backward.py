@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -42,20 +43,26 @@ def root_of(x: Any, i: int, g: Any, create: bool, batched: bool = False) -> tupl
             )
         ones = np.ones(a.shape, a.dtype) if a.__class__ is np.ndarray else a * 0 + 1
         return node, nr, (wrap(ones) if create else ones)
-    if not isinstance(g, TensorBase):
-        raise ArgumentError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
     check_gradient(i, a, g._array)
     if create:
-        return node, nr, g
-    return node, nr, g._array
+        return node, nr, (g if g._array.dtype == a.dtype else RECORDED.to_dtype(g, a.dtype))
+    return node, nr, (g._array if g._array.dtype == a.dtype else g._array.astype(a.dtype))
 
 
 def edge_root(edge: Any, g: Any, create: bool) -> tuple[Any, int, Any]:
     """A root given as a GradientEdge."""
     node, nr = edge.node, edge.output_nr
     if g is None:
-        # A node does not know the shape of its result: a number stands for it and broadcasts.
-        return node, nr, (wrap(np.ones((), np.float32)) if create else np.ones((), np.float32))
+        token = edge.ownership_token
+        shape = getattr(token, "shape", None)
+        if shape is None or prod(shape) != 1:
+            raise GraphError(
+                "grad can be implicitly created only for scalar outputs; this edge stands for an output of "
+                + ("unknown shape" if shape is None else f"shape {list(shape)}")
+                + ": give its gradient"
+            )
+        ones = np.ones(shape, token.dtype)
+        return node, nr, (wrap(ones) if create else ones)
     return node, nr, (g if create else g._array)
 
 
@@ -93,6 +100,9 @@ def first_gradients(tensors: tuple[Any, ...], given: Any, name: str) -> tuple[An
     if given is None:
         return (None,) * len(tensors)
     gradients = as_tuple(given)
+    for g in gradients:
+        if g is not None and not isinstance(g, TensorBase):
+            raise ArgumentError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
     if len(gradients) != len(tensors):
         raise GraphError(f"got {len(tensors)} tensors and {len(gradients)} gradients: {name} needs one per tensor")
     return gradients
@@ -189,7 +199,9 @@ def grad(
     if is_grads_batched:
         return batched(outs, ins, gradients, retain, create_graph, allow_unused, materialize_grads)
     found = captured(outs, ins, gradients, retain, create_graph)
-    return tuple([checked(i, x, g, allow_unused, materialize_grads) for i, (x, g) in enumerate(zip(ins, found, strict=True))])
+    return tuple(
+        [checked(i, x, g, allow_unused, materialize_grads) for i, (x, g) in enumerate(zip(ins, found, strict=True))]
+    )
 
 
 def captured(outs: Any, ins: Any, gradients: Any, retain: bool, create: bool) -> list[Any]:
@@ -219,8 +231,8 @@ def checked(i: int, x: Any, g: Any, allow_unused: bool | None, materialize: bool
         return wrap(np.zeros_like(x._array))
     if not allow_unused:
         raise GraphError(
-            f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set allow_unused=True if "
-            "this is the desired behavior."
+            f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set "
+            "allow_unused=True if this is the desired behavior."
         )
     return None
 

@@ -30,12 +30,13 @@ from wengert.core.tape.core import (
     versions2,
     wrap,
 )
-from wengert.core.tape.dispatch import _ALIASES, apply, bind, integers, node_class_of, signature_text
+from wengert.core.tape.dispatch import _ALIASES, apply, bind, integers, node_class_of, save, signature_text
 from wengert.core.tape.inspection import describe
 from wengert.core.tape.modes import MODE, OFF, PLAIN
 from wengert.core.tape.views import register_view
 
 _ndarray = np.ndarray
+BOOL = np.dtype(bool)
 _new = object.__new__
 _mode_get = MODE.get
 _NONE, _INPUT, _RESULT, _OTHER = range(4)
@@ -133,7 +134,7 @@ def apply_two(form: Form, args: tuple[Any, ...]) -> Any:
     """An elementwise operator of two tensors, its first two arguments."""
     x, y = args[0], args[1]
     if not isinstance(x, TensorBase):
-        return apply(form.op, args)
+        return apply_some(form, args)
     if not isinstance(y, TensorBase):
         return apply_number(form, args)
     a, b = x._array, y._array
@@ -267,14 +268,81 @@ def class_of(form: Form, args: tuple[Any, ...]) -> Any:
     return found
 
 
+def apply_some(form: Form, args: tuple[Any, ...]) -> Any:
+    """An elementwise operator of several tensors, numbers and Nones, the tensors of one floating dtype."""
+    op = form.op
+    raw = list(args)
+    flags, dtype, mixed = 0, None, op.promote != "common" and op.promote != "float"
+    for i in op.arrays:
+        x = args[i]
+        if isinstance(x, TensorBase):
+            a = raw[i] = x._array
+            flags |= x._flags
+            dt = a.dtype
+            if (dt is F32 or dt is F64) and (dtype is None or dtype is dt):
+                dtype = dt
+            elif not (mixed and dt is BOOL):
+                return apply(op, args)
+            if a.__class__ is not _ndarray:
+                return apply(op, args)
+        elif x is not None and x.__class__ is not float and x.__class__ is not int:
+            return apply(op, args)
+    mode = _mode_get()
+    if flags > 1 or dtype is None or (mode is not PLAIN and mode is not OFF):
+        return apply(op, args)
+    token = hush()
+    try:
+        r = form.compute(tuple(raw))
+    except Exception:
+        return apply(op, args)
+    finally:
+        restore(token)
+    if r.__class__ is not _ndarray:
+        if r.__class__ is tuple or r.__class__ is list:
+            return apply(op, args)
+        r = to_array(r)
+    out = wrap(r)
+    if flags and mode is PLAIN and form.differentiable and r.dtype.kind in "fc":
+        record_some(form, args, out)
+    return out
+
+
+def record_some(form: Form, args: tuple[Any, ...], out: Any) -> None:
+    """The node of `apply_some`."""
+    op, r = form.op, out._array
+    node = _new(form.node_class or class_of(form, args))
+    inputs, fit, kept, plain, first = [], [], list(args), True, None
+    for i in op.arrays:
+        x = args[i]
+        if isinstance(x, TensorBase):
+            a = x._array
+            first = a.shape if i == op.arrays[0] else first
+            kept[i] = None
+            inputs.append(x._node)
+            same = a.shape == r.shape and a.dtype is r.dtype
+            plain = plain and same
+            fit.append((0, None if same else a.shape, a.dtype))
+        else:
+            inputs.append(None)
+            fit.append((0, None, None))
+    node.inputs = tuple(inputs)
+    node.fit = None if plain else tuple(fit)
+    node.args = tuple(kept)
+    node.shape = first
+    attach(node, out, 4)
+    save(node, op, args, out)
+
+
 def path_of(op: Op) -> Callable[[tuple[Any, ...]], Any]:
     """The way that full argument tuples of this operator go."""
-    if op.many < 0 and op.outputs == 1 and op.backward_name.__class__ is str and op.promote != "own":
+    if op.many < 0 and op.outputs == 1:
         form = Form(op)
         if op.arrays == (0,):
             return lambda args: apply_one(form, args)
         if op.arrays == (0, 1) and form.elementwise:
             return lambda args: apply_two(form, args)
+        if form.elementwise:
+            return lambda args: apply_some(form, args)
     return lambda args: apply(op, args)
 
 

@@ -25,10 +25,13 @@ import weakref
 from contextvars import ContextVar
 from heapq import heappop, heappush
 from itertools import count
+from threading import Lock
 from typing import Any
 
 import numpy as np
 
+from wengert.core.arrays.dtype import FROM_NUMPY, tensor_type_name
+from wengert.core.arrays.quiet import hush, restore
 from wengert.core.base.errors import ArgumentError, FreedGraphError, GraphError, InplaceError
 from wengert.core.operators.raw import namespace_of, sum_to
 from wengert.core.tape.handles import HookTable
@@ -438,10 +441,7 @@ def damage_error(node: Any, x: Any, wanted: int) -> InplaceError:
 
 def type_name(array: Any) -> str:
     """torch's legacy type name of an array, for messages."""
-    return LEGACY.get(array.dtype, "torch.Tensor")
-
-
-LEGACY: dict[Any, str] = {}
+    return tensor_type_name(FROM_NUMPY[array.dtype])
 
 
 def node_name(node: Any) -> str:
@@ -457,7 +457,7 @@ def operation_name(node: Any) -> str:
 class AccumulateGrad(Node):
     """The end of a path: adds what arrives to the gradient of a leaf."""
 
-    __slots__ = ("grad", "ref", "array", "kind", "post")
+    __slots__ = ("grad", "ref", "array", "kind", "post", "strided")
 
     def __init__(self, leaf: Any) -> None:
         self.seq = next_seq()
@@ -470,6 +470,7 @@ class AccumulateGrad(Node):
         self.ref = weakref.ref(leaf)
         self.array, self.kind = leaf._array, leaf.__class__
         self.post: Any = None
+        self.strided = not getattr(leaf._array, "flags", CONTIGUOUS).c_contiguous
 
     @property
     def variable(self) -> Any:
@@ -484,16 +485,17 @@ class AccumulateGrad(Node):
 
     def vjp(self, g: Any) -> Any:
         """Deposit a raw gradient."""
-        have = self.grad
-        if have is None:
-            # An array that someone else holds or sees through a view is not ours to keep.
-            if g.__class__ is not _ndarray:
-                g = own_copy(g)
-            elif g.base is not None or _references(g) > OWNED:
-                g = g.copy()
-            self.grad = wrap(g)
-        else:
-            add_into(have, g)
+        with _depositing:
+            have = self.grad
+            if have is None:
+                # An array that someone else holds or sees through a view is not ours to keep.
+                if g.__class__ is not _ndarray:
+                    g = own_copy(g)
+                elif g.base is not None or _references(g) > OWNED:
+                    g = g.copy()
+                self.grad = wrap(like_leaf(g, self.array) if self.strided else g)
+            else:
+                add_into(have, g)
         if self.post is not None:
             leaf_post_hooks(self)
         return ()
@@ -512,6 +514,27 @@ class AccumulateGrad(Node):
         """Nothing is saved here."""
 
 
+class CONTIGUOUS:
+    """Flags of arrays that have none."""
+
+    c_contiguous = True
+
+
+def like_leaf(g: Any, array: Any) -> Any:
+    """A gradient in the memory order of its leaf, where the leaf has no gaps or overlaps."""
+    order = sorted(range(array.ndim), key=lambda i: -array.strides[i])
+    strides, step = [0] * array.ndim, array.itemsize
+    for i in reversed(order):
+        strides[i] = step
+        step *= array.shape[i]
+    if tuple(strides) != array.strides or array.strides == g.strides:
+        return g
+    out = np.empty(tuple([array.shape[i] for i in order]), g.dtype).transpose(np.argsort(order))
+    out[...] = g
+    return out
+
+
+_depositing = Lock()
 _references = sys.getrefcount
 OWNED = 0
 
@@ -616,6 +639,7 @@ def sweep(roots: list[Any], retain: bool, create: bool, plan: Any = None) -> Non
     nodes: dict[int, Any] = {}
     heap: list[int] = []
     watch = mode.anomaly
+    quiet = hush()
     try:
         for node, nr, g in roots:
             deliver(pending, nodes, heap, node, nr, g, create)
@@ -623,13 +647,13 @@ def sweep(roots: list[Any], retain: bool, create: bool, plan: Any = None) -> Non
             seq = -heappop(heap)
             node = nodes.pop(seq)
             g = pending.pop(seq)
+            if plan is not None and node not in plan.visited:
+                continue
             extra = node._extra
             if extra is not None:
                 g = before_node(node, g, create, roots, plan)
-            if plan is not None and (node in plan.captured or node not in plan.needed):
-                g = plan.visit(node, g)
-                if g is None:
-                    continue
+            if plan is not None and node in plan.captured and not plan.goes_on(node, g):
+                continue
             if extra is not None or watch:
                 grads = dressed_rule(node, g, create, mode)
             else:
@@ -657,6 +681,7 @@ def sweep(roots: list[Any], retain: bool, create: bool, plan: Any = None) -> Non
                     deliver(pending, nodes, heap, target, nr, gi, create)
             grads = gi = None
     finally:
+        restore(quiet)
         MODE.reset(token)
 
 
@@ -748,7 +773,9 @@ def replaced(result: Any, gs: list[Any], hook: Any) -> list[Any]:
     """Gradients as a node's hook leaves them."""
     if result is None:
         return gs
-    results = list(result) if isinstance(result, (tuple, list)) else [result]
+    if not isinstance(result, (tuple, TensorBase)):
+        raise ArgumentError(f"expected tuple, but hook returned '{type(result).__name__}'")
+    results = list(result) if isinstance(result, tuple) else [result]
     if len(results) != len(gs):
         name = getattr(hook, "__name__", type(hook).__name__)
         raise GraphError(
@@ -782,11 +809,12 @@ class Plan:
     """What a sweep towards given inputs must visit and capture.
 
     captured: node -> {output number: index of the input}.  needed: nodes on a path to one of them.
+    visited: both together.
     found: per input the gradient that arrived, or None.  accumulate: leaves get their
     gradient deposited as well (`backward(inputs=...)`).
     """
 
-    __slots__ = ("captured", "needed", "found", "accumulate")
+    __slots__ = ("captured", "needed", "visited", "found", "accumulate")
 
     def __init__(self, roots: list[Any], targets: list[tuple[Any, int]], accumulate: bool) -> None:
         self.captured: dict[Any, dict[int, list[int]]] = {}
@@ -795,6 +823,7 @@ class Plan:
         self.found: list[Any] = [None] * len(targets)
         self.accumulate = accumulate
         self.needed = self.reaching([node for node, _, _ in roots])
+        self.visited = self.needed.union(self.captured)
 
     def reaching(self, roots: list[Any]) -> set[Any]:
         """Nodes from which a captured node can be reached; numbers tell how far to look."""
@@ -820,17 +849,13 @@ class Plan:
                     break
         return needed
 
-    def visit(self, node: Any, g: Any) -> Any:
-        """Note what arrived at a captured node; None when the sweep need not go through it."""
-        wanted = self.captured.get(node)
-        if wanted is not None:
-            for nr, indices in wanted.items():
-                part = g if node._outputs == 1 else g[nr]
-                for i in indices:
-                    self.found[i] = part
-            if self.accumulate and node.__class__ is AccumulateGrad:
-                return g
-        return g if node in self.needed else None
+    def goes_on(self, node: Any, g: Any) -> bool:
+        """Note what arrived at a captured node; whether the sweep must go through it."""
+        for nr, indices in self.captured[node].items():
+            part = g if node._outputs == 1 else g[nr]
+            for i in indices:
+                self.found[i] = part
+        return node in self.needed or (self.accumulate and node.__class__ is AccumulateGrad)
 
 
 def _calibrate() -> int:
@@ -863,7 +888,7 @@ OWNED = _calibrate()
 
 GENERAL: Any = Recorded()
 _multiply, _add, _subtract, _divide, _negative = np.multiply, np.add, np.subtract, np.true_divide, np.negative
-_matmul, _tanh, _exp, _sum = np.matmul, np.tanh, np.exp, np.add.reduce
+_dot, _tanh, _exp, _sum = np.dot, np.tanh, np.exp, np.add.reduce
 _NONE2 = (None, None)
 
 
@@ -998,11 +1023,11 @@ class MmBackward0(Node):
         if b is not None:
             if b._vc is not None:
                 check_version(self, 1)
-            ga = _matmul(g, b._array.T)
+            ga = _dot(g, b._array.T)
         if a is not None:
             if a._vc is not None:
                 check_version(self, 0)
-            gb = _matmul(a._array.T, g)
+            gb = _dot(a._array.T, g)
         return ga, gb
 
 
@@ -1170,7 +1195,7 @@ def mul_number(a: Any, c: Any) -> Any:
     return out
 
 
-def number_node(node: Any, out: Any, a: Any, args: Any, saved: Any) -> None:
+def number_node(node: Any, out: Any, a: Any, args: Any, saved: Any, depth: int = 4) -> None:
     """Fill in the node of an operator between a tensor and a number."""
     node.inputs = (a._node,)
     node.saved = saved
@@ -1178,7 +1203,7 @@ def number_node(node: Any, out: Any, a: Any, args: Any, saved: Any) -> None:
     node.fit = None
     node.args = args
     node.shape = a._array.shape
-    attach(node, out, 4)
+    attach(node, out, depth)
 
 
 def add(a: Any, b: Any) -> Any:
@@ -1303,7 +1328,7 @@ def div(a: Any, b: Any) -> Any:
     out = wrap(r if r.__class__ is _ndarray else to_array(r))
     if flags:
         if number:
-            number_node(_new(DivNumber), out, a, (None, b, None), _NONE2)
+            number_node(_new(DivNumber), out, a, (None, b, None), _NONE2, 3)
             return out
         node = _new(DivBackward0)
         node.inputs = (a._node, b._node)
@@ -1332,7 +1357,7 @@ def mm(a: Any, b: Any) -> Any:
     ):
         return GENERAL.mm(a, b)
     try:
-        r = _matmul(x, y)
+        r = _dot(x, y)
     except Exception:
         return GENERAL.mm(a, b)
     out = wrap(r)
@@ -1446,6 +1471,58 @@ def total(a: Any, mean: bool) -> Any:
     return out
 
 
+class PowBackward0(OpNode):
+    """a ** number; `at` is where the record keeps the base among `width` saved values (set by install)."""
+
+    __slots__ = ()
+    at = 0
+    width = 1
+
+    def vjp(self, g: Any) -> Any:
+        saved = self.saved
+        if saved is None:
+            raise freed_error(self)
+        a = saved[1]
+        if a._vc is not None:
+            check_version(self, 1)
+        n = self.args[1]
+        x = a._array
+        if n == 2:
+            return (g * (x + x),)
+        return (g * (n * x ** (n - 1)) if n else g * 0.0,)
+
+
+def pow(a: Any, c: Any) -> Any:
+    """a ** number."""
+    if c.__class__ is not int and c.__class__ is not float or not isinstance(a, TensorBase):
+        return GENERAL.pow(a, c)
+    x = a._array
+    dtype = x.dtype
+    flags = a._flags
+    if (
+        (dtype is not F32 and dtype is not F64)
+        or flags > 1
+        or (flags and (mode := _mode_get()) is not PLAIN and mode.grad)
+    ):
+        return GENERAL.pow(a, c)
+    try:
+        r = _multiply(x, x) if c == 2 else x**c
+    except Exception:
+        return GENERAL.pow(a, c)
+    out = wrap(r if r.__class__ is _ndarray else to_array(r))
+    if flags and _mode_get() is PLAIN:
+        number_node(_new(PowBackward0), out, a, (None, c), (None, a, None), 3)
+        if a._vc is not None and a._vc.n:
+            out._node.versions = (0, a._vc.n, 0)
+    return out
+
+
+def needs_care(x: Any) -> bool:
+    """Whether x lies on expanded memory or is a view of a tensor with history that is being recorded."""
+    view = x._extra.view
+    return 0 in x._array.strides or (view is not None and view.base._flags != 0 and _mode_get() is not OFF)
+
+
 def write2(x: Any, other: Any, ufunc: Any, depth: int) -> bool:
     """x = ufunc(x, other) in x's memory where nothing is recorded; False: not for the fast path."""
     a = x._array
@@ -1463,7 +1540,7 @@ def write2(x: Any, other: Any, ufunc: Any, depth: int) -> bool:
     if (
         (dtype is not F32 and dtype is not F64)
         or a.__class__ is not _ndarray
-        or a.base is not None
+        or (x._extra is not None and needs_care(x))
         or flags > 1
         or (flags and _mode_get() is not OFF)
     ):
@@ -1472,6 +1549,25 @@ def write2(x: Any, other: Any, ufunc: Any, depth: int) -> bool:
         ufunc(a, b, out=a)
     except Exception:
         return False
+    vc = x._vc
+    if vc is not None and vc.views:
+        mark_stale(vc)
+    count_write(x, depth)
+    return True
+
+
+def fill_memory(x: Any, value: Any, depth: int) -> bool:
+    """x[...] = number where nothing is recorded; False: not for the fast path."""
+    a = x._array
+    if (
+        (a.dtype is not F32 and a.dtype is not F64)
+        or a.__class__ is not _ndarray
+        or x._flags > 1
+        or (x._flags and _mode_get() is not OFF)
+        or (x._extra is not None and needs_care(x))
+    ):
+        return False
+    a.fill(value)
     vc = x._vc
     if vc is not None and vc.views:
         mark_stale(vc)
@@ -1499,6 +1595,7 @@ HOT = {
     "relu": (ReluBackward0,),
     "sum": (SumBackward0,),
     "mean": (MeanBackward0,),
+    "pow": (PowBackward0,),
     "t": (TBackward0,),
 }
 """Operator name -> its typed nodes; dispatch gives each node class its record."""

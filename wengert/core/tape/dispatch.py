@@ -203,6 +203,8 @@ def raw_arguments(op: Op, args: tuple[Any, ...]) -> tuple[list[Any], Any]:
         if upcast and a.dtype in _HALF:
             half = half or a.dtype
             raw[i] = a.astype(_F32)
+    if half is not None and "dtype" in op.params and args[op.params.index("dtype")] is not None:
+        half = None
     return raw, half
 
 

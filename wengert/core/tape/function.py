@@ -32,7 +32,7 @@ from wengert.core.tape.core import (
 from wengert.core.tape.dispatch import INFERENCE_SAVED, dressed
 from wengert.core.tape.modes import MODE, OFF, PLAIN, current
 from wengert.core.tape.packing import SavedTensor
-from wengert.core.tape.views import CUSTOM, INFERENCE, MULTIPLE, STALE, extra_of, rebase, refresh, view_info
+from wengert.core.tape.views import CUSTOM, INFERENCE, MULTIPLE, STALE, rebase, refresh, view_info
 
 _new = object.__new__
 _ndarray = np.ndarray
@@ -40,13 +40,14 @@ _mode_get = MODE.get
 SPECIAL_FLAGS = 0xFE & ~INFERENCE
 
 INTERCEPT: list[Callable[[Any, tuple[Any, ...]], Any]] = []
-"""Asked in turn about a call `cls.apply(*args)` with marked tensors; the first answer other than NotImplemented counts."""
+"""Asked in turn about `cls.apply(*args)` with marked tensors; the first answer other than NotImplemented counts."""
 
 
 class FunctionCtx:
     """What `forward` can say about a call."""
 
     materialize_grads = True
+    _in_jvp = False
     to_save: Any = None
     saved_for_forward: Any = None
     dirty_tensors: Any = None
@@ -101,7 +102,8 @@ class FunctionNode(Node, FunctionCtx):
 
     __slots__ = ("_outputs", "_metas", "_fits", "_places", "needs_input_grad", "__dict__")
     _forward_cls: Any = None
-    seq, inputs, fit, saved, versions, extra, code, lasti = (Free(), Free(), Free(), Free(), Free(), Free(), Free(), Free())
+    seq, inputs, fit, saved = Free(), Free(), Free(), Free()
+    versions, extra, code, lasti = Free(), Free(), Free(), Free()
     outputs, args, shape, op = Free(), Free(), Free(), Free()
 
     # ------------------------------------------------------------ for the user
@@ -110,6 +112,8 @@ class FunctionNode(Node, FunctionCtx):
     def saved_tensors(self) -> tuple[Any, ...]:
         """What `save_for_backward` kept, each with its history, checked for in-place changes."""
         saved = self._saved
+        if self._in_jvp:
+            return self.saved_for_forward or ()
         if saved is None:
             raise freed_error(self)
         return tuple([None if saved[k] is None else recorded_value(self, k) for k in range(len(saved))])
@@ -163,7 +167,8 @@ class FunctionNode(Node, FunctionCtx):
             a = x._array
             shape, dtype = fits[i]
             if a.shape != shape or a.dtype is not dtype:
-                a = fit_raw(a, self.checked_shape(i, a.shape, shape), dtype)
+                self.check_fit(i, a, shape, dtype)
+                a = fit_raw(a, shape, dtype)
             grads.append(a)
         return grads
 
@@ -180,7 +185,8 @@ class FunctionNode(Node, FunctionCtx):
                 raise self.type_error(x)
             if x is not None:
                 shape, dtype = self._fits[i]
-                x = fit_recorded(x, self.checked_shape(i, x._array.shape, shape), dtype)
+                self.check_fit(i, x._array, shape, dtype)
+                x = fit_recorded(x, shape, dtype)
             grads.append(x)
         return grads
 
@@ -196,8 +202,8 @@ class FunctionNode(Node, FunctionCtx):
             return backward
         if backward is not no_backward:
             raise GraphError(
-                "Implementing both 'backward' and 'vjp' for a custom Function is not allowed. You should only implement "
-                f"one of them: {cls.__name__} has both."
+                "Implementing both 'backward' and 'vjp' for a custom Function is not allowed. You should only "
+                f"implement one of them: {cls.__name__} has both."
             )
         return vjp
 
@@ -229,22 +235,26 @@ class FunctionNode(Node, FunctionCtx):
                 )
         return tuple([result[i] for i in places])
 
-    def checked_shape(self, i: int, given: Any, wanted: Any) -> Any:
-        """`wanted`, if a gradient of shape `given` can be summed to it."""
-        lead = len(given) - len(wanted)
-        if given != wanted and (
-            lead < 0 or any(n != m and m != 1 for n, m in zip(given[lead:], wanted, strict=True))
-        ):
+    def check_fit(self, i: int, a: Any, shape: Any, dtype: Any) -> None:
+        """Whether a gradient can be summed to its input's shape and cast to its dtype."""
+        given = a.shape
+        lead = len(given) - len(shape)
+        if lead < 0 or any([n != m and m != 1 for n, m in zip(given[lead:], shape, strict=True)]):
             raise GraphError(
                 f"Function {type(self).__name__} returned an invalid gradient at index {i} - got {list(given)} but "
-                f"expected shape compatible with {list(wanted)}" + self.lines()
+                f"expected shape compatible with {list(shape)}" + self.lines()
             )
-        return wanted
+        if a.dtype.kind == "c" and dtype.kind != "c":
+            raise GraphError(
+                "Expected isFloatingType(grad.scalar_type()) || (input_is_complex == grad_is_complex) to be true, but got "
+                f"false: {type(self).__name__} returned a complex gradient for a real input at index {i}" + self.lines()
+            )
 
     def type_error(self, x: Any) -> Exception:
         """A gradient that is no tensor."""
         return GraphError(
-            f"expected Variable or None (got {type(x).__name__}) as a gradient from {type(self).__name__}" + self.lines()
+            f"expected Variable or None (got {type(x).__name__}) as a gradient from {type(self).__name__}"
+            + self.lines()
         )
 
     def lines(self) -> str:
@@ -252,7 +262,8 @@ class FunctionNode(Node, FunctionCtx):
         text = f"\n{self._forward_cls.__name__} was applied at:\n  {where_text(self._code, self._lasti)}"
         code = getattr(self.rule(), "__code__", None)
         if code is not None:
-            text += f'\nIts gradient is defined at:\n  File "{code.co_filename}", line {code.co_firstlineno}, in {code.co_name}'
+            place = f'File "{code.co_filename}", line {code.co_firstlineno}, in {code.co_name}'
+            text += f"\nIts gradient is defined at:\n  {place}"
         return text
 
 
@@ -272,8 +283,8 @@ def no_setup_context(ctx: Any, inputs: tuple[Any, ...], output: Any) -> Any:
 def no_backward(ctx: Any, *grad_outputs: Any) -> Any:
     """One gradient (or None) per argument of forward, from one gradient per output."""
     raise MissingError(
-        "You must implement either the backward or vjp method for your custom autograd.Function to use it with backward "
-        "mode AD."
+        "You must implement either the backward or vjp method for your custom autograd.Function to use it with "
+        "backward mode AD."
     )
 
 
@@ -286,7 +297,10 @@ def no_jvp(ctx: Any, *grad_inputs: Any) -> Any:
 
 def no_vmap(info: Any, in_dims: tuple[Any, ...], *args: Any) -> Any:
     """Outputs for a batch of inputs and the dims in which the batch lies in them: `(output, out_dims)`."""
-    raise MissingError("To use autograd.Function with vmap, you must either override the vmap staticmethod or set generate_vmap_rule=True.")
+    raise MissingError(
+        "To use autograd.Function with vmap, you must either override the vmap staticmethod or set "
+        "generate_vmap_rule=True."
+    )
 
 
 class FunctionMeta(type):
@@ -342,10 +356,8 @@ class Function(FunctionCtx, metaclass=FunctionMeta):
     @classmethod
     def apply(cls, *args: Any, **kwargs: Any) -> Any:
         """Run `forward` on the arguments and record the call if a tensor among them wants a gradient."""
-        setup = cls.setup_context
-        forward = cls.forward
-        if kwargs or setup is not no_setup_context:
-            args, kwargs = bound(forward, args, kwargs, setup is no_setup_context)
+        if kwargs or cls.setup_context is not no_setup_context:
+            args, kwargs = bound(cls.forward, args, kwargs, cls.setup_context is no_setup_context)
         flags = 0
         needs, tensors = [], []
         for x in args:
@@ -363,20 +375,49 @@ class Function(FunctionCtx, metaclass=FunctionMeta):
             else:
                 needs.append(False)
         node = _new(cls._backward_cls)
+        node._saved, node._versions = (), None
         node.needs_input_grad = tuple(needs)
         mode = _mode_get()
-        token = MODE.set(OFF if mode is PLAIN else mode.but(grad=False))
-        try:
-            if setup is no_setup_context:
-                out = forward(node, *args, **kwargs)
-            else:
-                out = forward(*args, **kwargs)
-                setup(node, args, out)
-        finally:
-            MODE.reset(token)
+        out = run_forward(cls, node, args, kwargs, mode)
         if flags & 1 and mode.grad:
             return recorded_call(node, args, tensors, out, mode)
         return plain_call(node, tensors, out)
+
+
+def run_forward(cls: Any, node: Any, args: tuple[Any, ...], kwargs: dict[str, Any], mode: Any) -> Any:
+    """The user's forward, with recording off."""
+    token = MODE.set(OFF if mode is PLAIN else mode.but(grad=False))
+    try:
+        setup = cls.setup_context
+        if setup is no_setup_context:
+            return cls.forward(node, *args, **kwargs)
+        out = cls.forward(*args, **kwargs)
+        setup(node, args, out)
+        return out
+    finally:
+        MODE.reset(token)
+
+
+def with_tangents(cls: Any, args: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+    """The outputs of `cls.apply(*args)` and what the class's `jvp` makes of `tangents`.
+
+    tangents: a tensor or None per argument; args carry no tangents any more.
+    """
+    node = _new(cls._backward_cls)
+    node._saved, node._versions = (), None
+    tensors = [x for x in args if isinstance(x, TensorBase)]
+    node.needs_input_grad = tuple([isinstance(x, TensorBase) and x._flags & 1 == 1 for x in args])
+    mode = _mode_get()
+    out = run_forward(cls, node, args, {}, mode)
+    if mode.grad and any(node.needs_input_grad):
+        out = recorded_call(node, args, tensors, out, mode)
+    else:
+        out = plain_call(node, tensors, out)
+    node._in_jvp = True
+    try:
+        return out, cls.jvp(node, *tangents)
+    finally:
+        node._in_jvp = False
 
 
 def intercepted(cls: Any, args: tuple[Any, ...]) -> Any:
@@ -427,12 +468,17 @@ def recorded_call(node: Any, args: tuple[Any, ...], tensors: list[Any], out: Any
         None if len(tensors) == len(args) else tuple([i for i, x in enumerate(args) if isinstance(x, TensorBase)])
     )
     node._outputs = 1
-    node._saved, node._versions = (), None
-    if isinstance(out, TensorBase) and node.dirty_tensors is None and node.non_differentiable is None:
-        if out._extra is None and out._array.dtype.kind in "fcV" and not any([x is out for x in tensors]):
-            attach(node, out, 3)
-            keep_saved(node, mode)
-            return out
+    if (
+        isinstance(out, TensorBase)
+        and out._extra is None
+        and node.dirty_tensors is None
+        and node.non_differentiable is None
+        and out._array.dtype.kind in "fcV"
+        and not any([x is out for x in tensors])
+    ):
+        attach(node, out, 3)
+        keep_saved(node, mode)
+        return out
     if out.__class__ is not tuple:
         return record_outputs(node, tensors, (out,), mode)[0]
     node._outputs = len(out)
@@ -520,6 +566,7 @@ def rewrite(node: Any, x: Any, nr: int, count: int) -> None:
             "more than one Tensor. This is not supported by the current autograd engine. Clone the view first, or "
             "return only one Tensor." + node.lines()
         )
+    core.count_write(x, 5)
     rebase(x, node)
     if view_info(x) is None:
         x._flags |= nr << NR_SHIFT
@@ -628,4 +675,5 @@ __all__ = [
     "FunctionMeta",
     "FunctionNode",
     "once_differentiable",
+    "with_tangents",
 ]

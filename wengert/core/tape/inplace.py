@@ -162,7 +162,7 @@ def apply_out(op: Op, args: tuple[Any, ...], call: Any, out: Any) -> Any:
             target._array = np.empty(value._array.shape, target._array.dtype)
         store(target._array, value._array)
         written(target, 3)
-    return type(results)(outs) if isinstance(results, list) else (tuple(outs) if isinstance(out, (tuple, list)) else out)
+    return type(results)(outs) if isinstance(results, (tuple, list)) else out
 
 
 def check_out(op: Op, target: Any, value: Any) -> None:

@@ -6,7 +6,7 @@ The functions below become methods of every node class; `saved_attributes` makes
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -47,8 +47,34 @@ def next_functions(self: Any) -> tuple[tuple[Any, int], ...]:
     """(node, output number) of each input; (None, 0) for inputs without gradient."""
     fits = self._fit
     if fits is None:
-        return tuple([(target, 0) for target in self._inputs])
-    return tuple([(target, fit[0] if target is not None else 0) for target, fit in zip(self._inputs, fits, strict=True)])
+        edges = [(target, 0) for target in self._inputs]
+    else:
+        edges = [(target, 0 if target is None else fit[0]) for target, fit in zip(self._inputs, fits, strict=True)]
+    op = getattr(self, "op", None)
+    return tuple(edges) if op is None or op.many >= 0 else around_numbers(self, op, edges, (None, 0))
+
+
+WRAPPING = {"add", "sub", "mul", "div", "where"}
+"""Operators that make a tensor of a number operand, which then has an (empty) edge; others have none for it."""
+
+
+def around_numbers(self: Any, op: Op, edges: Sequence[Any], empty: Any) -> tuple[Any, ...]:
+    """One entry per input as torch counts them where some operands were numbers."""
+    args = self.args
+    if len(edges) == len(op.arrays) and all(i >= len(args) or args[i] is None for i in op.arrays):
+        return tuple(edges)
+    given = iter(edges)
+    dense = len(edges) == len(op.arrays)
+    found = []
+    for i in op.arrays:
+        if i >= len(args) or args[i] is None:
+            found.append(next(given))
+            continue
+        if dense:
+            next(given)
+        if op.name in WRAPPING:
+            found.append(empty)
+    return tuple(found)
 
 
 def metadata(self: Any) -> dict[str, Any]:
@@ -86,10 +112,13 @@ def call(self: Any, *grads: Any) -> Any:
         found = tuple(self.vjp_recorded(given))
     else:
         raw = [None if g is None else g._array for g in grads]
-        found = tuple([
-            None if g is None else wrap(np.asarray(g)) for g in self.vjp(raw if self._outputs != 1 else raw[0])
-        ])
+        found = tuple(
+            [None if g is None else wrap(np.asarray(g)) for g in self.vjp(raw if self._outputs != 1 else raw[0])]
+        )
     found = tuple([None if target is None else g for target, g in zip(self._inputs, found, strict=False)])
+    op = getattr(self, "op", None)
+    if op is not None and op.many < 0:
+        found = around_numbers(self, op, found, None)
     return found[0] if len(found) == 1 else (found or None)
 
 

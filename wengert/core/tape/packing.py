@@ -41,8 +41,8 @@ def packed(value: Any, hooks: Hooks) -> Packed:
         leave(token)
     if tensor._vc is not None and tensor._vc.n != before:
         raise GraphError(
-            "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook can not be "
-            "modified by in-place operations: give back a changed copy instead."
+            "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook can not "
+            "be modified by in-place operations: give back a changed copy instead."
         )
     if own:
         return Packed(made, unpack, True, value.nr)
@@ -65,16 +65,16 @@ class SavedTensor:
         saved = self.node._saved
         if saved is None:
             raise GraphError(
-                "Calling register_hooks on a saved tensor after it has been freed. Saved intermediate values of the graph "
-                "are freed when you call .backward() or autograd.grad()."
+                "Calling register_hooks on a saved tensor after it has been freed. Saved intermediate values of the "
+                "graph are freed when you call .backward() or autograd.grad()."
             )
         value = saved[self.place]
         if value is None:
             raise GraphError("Calling register_hooks on a saved tensor with value None is forbidden")
         if value.__class__ is Packed:
             raise GraphError(
-                "Calling register_hooks on a saved tensor whose hooks have already been set. Hint: only one pair of hooks "
-                "is allowed at a time."
+                "Calling register_hooks on a saved tensor whose hooks have already been set. Hint: only one pair of "
+                "hooks is allowed at a time."
             )
         self.node._saved = (*saved[: self.place], packed(value, (pack_hook, unpack_hook)), *saved[self.place + 1 :])
 

@@ -1,8 +1,9 @@
 """Tangents on tensors: the kind's rule, or the transpose of the gradient rule.
 
 A gradient is linear in the g it starts from, back = J^T g; sweeping back through *that* gives
-J t for any t.  So every operator with a gradient has a tangent, of any order, at the price
-of two reverse sweeps where its kind cannot say it directly.
+J t for any t.  (g starts at 1, not at 0, where a rule may have a branch.)  So every operator
+with a gradient has a tangent, of any order, at the price of two reverse sweeps where its kind
+cannot say it directly.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ def tangent_of(y: Any, values: list[Any], tangents: list[Any]) -> Any:
     """The tangent of one result."""
     if not isinstance(y, TensorBase) or not y._flags & 1:
         return None
-    g = leaf(np.zeros_like(y._array))
+    g = leaf(np.ones_like(y._array))
     pairs = [
         (back, t)
         for back, t in zip(grad(y, values, g, create_graph=True, allow_unused=True), tangents, strict=True)

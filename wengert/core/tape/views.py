@@ -100,7 +100,7 @@ def view_info(x: Any) -> ViewInfo | None:
 
 def register_view(out: Any, source: Any, op: Any, args: Any, mode: Any, nr: int, many: bool = False) -> None:
     """Make `out` known as a view of `source` by `op`."""
-    if mode.inference and source._flags & INFERENCE:
+    if source._flags & INFERENCE:
         out._flags |= INFERENCE
         return
     if not shares_memory(out, source):
@@ -245,13 +245,13 @@ def check_inplace(x: Any, mode: Any) -> None:
     node = x._node
     if info is None:
         if x._flags & 1 and node.__class__ is AccumulateGrad:
-            raise GraphError("a leaf Variable that requires grad is being used in an in-place operation.")
+            raise InplaceError("a leaf Variable that requires grad is being used in an in-place operation.")
         return
-    base = info.base
-    if base._flags & 1 and base._node.__class__ is AccumulateGrad:
-        raise GraphError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
     if info.creation != DEFAULT:
         check_creation(x, info)
+    base = info.base
+    if base._flags & 1 and base._node.__class__ is AccumulateGrad:
+        raise InplaceError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
 
 
 _WHY = {
@@ -272,8 +272,8 @@ def check_creation(x: Any, info: ViewInfo) -> None:
     """In-place writes through views that autograd cannot follow."""
     if not (x._flags & 1 or info.base._flags & 1):
         return
-    if info.creation == NO_GRAD and x._node is None:
-        raise GraphError(_WHY[NO_GRAD])
+    if info.creation == NO_GRAD:
+        raise InplaceError(_WHY[NO_GRAD])
     if info.creation in (MULTIPLE, CUSTOM):
         nr = x._flags >> NR_SHIFT
         name = operation_name(x._node) if x._node is not None else "a function"

@@ -129,8 +129,8 @@ def items_of(key: Any) -> tuple[Any, ...]:
         return (key,)
     if any(v is None or v is ... or isinstance(v, (slice, Sequence, TensorBase, np.ndarray)) for v in key):
         warnings.warn(
-            "Using a non-tuple sequence for multidimensional indexing is deprecated and will be changed in pytorch 2.9; "
-            "use x[tuple(seq)] instead of x[seq].",
+            "Using a non-tuple sequence for multidimensional indexing is deprecated and will be changed in pytorch 2.9;"
+            " use x[tuple(seq)] instead of x[seq].",
             UserWarning,
             stacklevel=3,
         )
@@ -299,17 +299,13 @@ def getitem(x: Any, key: Any) -> Any:
             except IndexError:
                 pass
         if not a.ndim:
-            raise IndexRangeError(
-                "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert "
-                "a 0-dim tensor to a number"
-            )
+            check_dims(x, key)
         return TensorSteps.select(x, 0, checked(key, a.shape[0], 0))
     if kind is slice:
-        if not x._array.ndim:
-            raise IndexRangeError("slice() cannot be applied to a 0-dim tensor.")
+        check_dims(x, key)
         return TensorSteps.cut(x, 0, *bounds(key))
-    if kind is core.Tensor and not x._flags and key._array.ndim:
-        out = gathered(x, key._array)
+    if kind is core.Tensor and key._array.ndim:
+        out = gathered(x, key)
         if out is not None:
             return out
     elif kind is tuple and not x._flags and plain(x):
@@ -322,17 +318,22 @@ def getitem(x: Any, key: Any) -> Any:
 _DIRECT = frozenset(np.dtype(t) for t in (np.int64, np.int32, np.bool_))
 
 
-def gathered(x: Any, index: Any) -> Any:
-    """x[index] for one index array or mask when nothing is recorded; None: not this way."""
-    a = x._array
+def gathered(x: Any, key: Any) -> Any:
+    """x[key] for one index tensor or mask; None: not this way."""
+    a, index = x._array, key._array
     if index.dtype not in _DIRECT or not plain(x):
         return None
     if (index.ndim if index.dtype.kind == "b" else 1) > a.ndim:
         raise IndexRangeError(f"too many indices for tensor of dimension {a.ndim}")
     try:
-        return wrap(a[index])
+        out = wrap(a[index])
     except IndexError:
         raise records.refused(a.shape, (0,), [index]) from None
+    if x._flags and current() is PLAIN:
+        if key._flags:
+            return None
+        record(INDEX, (x, (0,), key, *_PADDING[1:]), out, PLAIN, 4)
+    return out
 
 
 def selected(x: Any, key: tuple[Any, ...]) -> Any:
@@ -431,8 +432,8 @@ def check_dims(x: Any, key: Any) -> None:
         raise IndexRangeError(
             "slice() cannot be applied to a 0-dim tensor."
             if key.__class__ is slice
-            else "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert "
-            "a 0-dim tensor to a number"
+            else "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to "
+            "convert a 0-dim tensor to a number"
         )
 
 
@@ -468,10 +469,7 @@ def overwrite(x: Any, items: tuple[Any, ...], value: Any) -> None:
     target, where, tensors = read(x._array, items, ArraySteps)
     namespace = namespace_of(target).np
     array = hasattr(value, "dtype") and not isinstance(value, np.generic)
-    if array:
-        value = value.reshape(shed(value.shape))
-    else:
-        value = records.element_of(scalar(value), target.dtype)
+    value = value.reshape(shed(value.shape)) if array else records.element_of(scalar(value), target.dtype)
     if where:
         check_count(tensors)
         records.write_at(namespace, target, where, [t._array for t in tensors], value, False)

@@ -42,6 +42,8 @@ def inplace_call(op: Op) -> Callable[..., Any]:
         call = hot_inplace(call, _UFUNCS[op.name])
     if isinstance(op.kind, Composite):
         call = inplace_composite(op)
+    elif op.name == "zero":
+        call = hot_zero(call)
     call.__name__ = call.__qualname__ = op.name + "_"
     call.__doc__ = f"In-place form of `{op.name}`: stores the result in this tensor and returns it."
     call.op = op  # type: ignore[attr-defined]
@@ -49,6 +51,15 @@ def inplace_call(op: Op) -> Callable[..., Any]:
 
 
 _UFUNCS = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide}
+
+
+def hot_zero(general: Any) -> Callable[..., Any]:
+    """`zero_` whose plain, unrecorded case is a fill."""
+
+    def call(input: Any) -> Any:
+        return input if core.fill_memory(input, 0, 3) else general(input)
+
+    return call
 
 
 def hot_inplace(general: Any, ufunc: Any) -> Callable[..., Any]:
@@ -83,7 +94,7 @@ def inplace_composite(op: Op) -> Callable[..., Any]:
 SPACES: dict[str, dict[str, Any]] = {"": {}, "linalg": {}, "special": {}, "fft": {}, "nn": {}}
 """Public functions by namespace: "" is the main one, "nn" is nn.functional."""
 
-_HOT = ("mul", "add", "sub", "div", "neg", "mm", "tanh", "exp", "relu")
+_HOT = ("mul", "add", "sub", "div", "neg", "mm", "tanh", "exp", "relu", "pow", "sum", "mean")
 
 
 def install_methods() -> None:
@@ -130,10 +141,29 @@ def publish(op: Op, name: str, function: Any) -> None:
 def hot_method(name: str) -> Callable[..., Any]:
     """A hot operator as function and method: its flat form for the plain call, else the general one."""
     general = getattr(GENERAL, name)
+    if name in ("sum", "mean"):
+        return hot_total(general, name == "mean")
     hot = getattr(core, name)
     if name in ("neg", "tanh", "exp", "relu"):
         return hot_unary(hot, general)
     return hot_binary(hot, general)
+
+
+def hot_total(general: Any, mean: bool) -> Callable[..., Any]:
+    """Sum or mean: of all elements, else the general form."""
+    total = core.total
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not kwargs and len(args) == 1 and isinstance(args[0], TensorBase):
+            out = total(args[0], mean)
+            if out is not None:
+                return out
+        return general(*args, **kwargs)
+
+    call.__name__ = call.__qualname__ = general.__name__
+    call.__doc__ = general.__doc__
+    call.op = general.op  # type: ignore[attr-defined]
+    return call
 
 
 def hot_unary(hot: Any, general: Any) -> Callable[..., Any]:

@@ -81,24 +81,27 @@ class Tensor(TensorBase):
                 return self
             if self._flags & INFERENCE and not current().inference:
                 raise InferenceError(
-                    "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed. You can make a "
-                    "clone to get a normal tensor and set requires_grad=True on that."
+                    "Setting requires_grad=True on inference tensor outside InferenceMode is not allowed. You can make "
+                    "a clone to get a normal tensor and set requires_grad=True on that."
                 )
             if self._array.dtype.kind not in "fcV":
                 raise GraphError(
                     "only Tensors of floating point and complex dtype can require gradients; "
                     f"this tensor has dtype {self.dtype}"
                 )
-            grad = None if self._extra is None else self._extra.grad
-            node = self._node = AccumulateGrad(self)
-            node.grad = grad
+            extra = self._extra
+            marks = None if extra is None else extra.marks
+            node = self._node = AccumulateGrad(self) if not marks else marks.pop("leaf", None) or AccumulateGrad(self)
+            node.grad = None if extra is None else extra.grad
             self._flags |= 1
         elif self._flags & 1:
             node = self._node
             if node.__class__ is not AccumulateGrad:
                 raise GraphError(LEAVES_ONLY)
-            if node.grad is not None:
-                extra_of(self).grad = node.grad
+            if node.grad is not None or node._extra is not None or node.post is not None:
+                extra = extra_of(self)
+                extra.grad = node.grad
+                extra.marks = {**(extra.marks or {}), "leaf": node}
             self._node = None
             self._flags &= ~1
         return self
@@ -111,10 +114,18 @@ class Tensor(TensorBase):
         node = self._node
         return None if node.__class__ is AccumulateGrad else node
 
+    @grad_fn.setter
+    def grad_fn(self, value: Any) -> None:
+        raise AttributeError("attribute 'grad_fn' of a tensor is not writable: history is made by operations")
+
     @property
     def is_leaf(self) -> bool:
         """True unless an operation on tensors that require gradients made it."""
         return self.grad_fn is None
+
+    @is_leaf.setter
+    def is_leaf(self, value: Any) -> None:
+        raise AttributeError("attribute 'is_leaf' of a tensor is not writable: history is made by operations")
 
     @property
     def output_nr(self) -> int:
@@ -124,7 +135,9 @@ class Tensor(TensorBase):
     @property
     def _version(self) -> int:
         if self._flags & INFERENCE:
-            raise InferenceError("Inference tensors do not track version counter. Make a clone() to get a normal tensor.")
+            raise InferenceError(
+                "Inference tensors do not track version counter. Make a clone() to get a normal tensor."
+            )
         vc = self._vc
         return 0 if vc is None else vc.n
 
@@ -186,6 +199,7 @@ class Tensor(TensorBase):
     def detach(self) -> Any:
         """The same memory without history; in-place writes are still counted for both."""
         out = wrap(self._array)
+        out._flags = self._flags & INFERENCE
         out._vc = counter_of(self)
         return out if self.__class__ is core.Tensor else as_class(out, self.__class__)
 
@@ -206,6 +220,7 @@ class Tensor(TensorBase):
     def data(self) -> Any:
         """The same memory with no history and its own version count: writes are not noticed."""
         out = wrap(self._array)
+        out._flags = self._flags & INFERENCE
         return out if self.__class__ is core.Tensor else as_class(out, self.__class__)
 
     @data.setter
@@ -236,20 +251,22 @@ class Tensor(TensorBase):
 
 
 LEAVES_ONLY = (
-    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph that "
-    "doesn't require differentiation use var_no_grad = var.detach()."
+    "you can only change requires_grad flags of leaf variables. If you want to use a computed variable in a subgraph "
+    "that doesn't require differentiation use var_no_grad = var.detach()."
 )
 NOT_A_LEAF = (
-    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be populated "
-    "during autograd.backward(). Call .retain_grad() on it before backward to keep its gradient, or ask for the gradient "
-    "of the leaf it was made from."
+    "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed. Its .grad attribute won't be "
+    "populated during autograd.backward(). Call .retain_grad() on it before backward to keep its gradient, or ask for "
+    "the gradient of the leaf it was made from."
 )
 
 
 def check_assigned(x: Any, value: Any) -> None:
     """What may be assigned to `.grad`."""
     if not isinstance(value, TensorBase):
-        raise ArgumentError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+        raise ArgumentError(
+            f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}"
+        )
     if value is x:
         raise GraphError("can't assign Variable as its own grad")
     if value._array.dtype != x._array.dtype:

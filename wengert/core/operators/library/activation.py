@@ -56,6 +56,8 @@ def hardtanh(np, input: Array, min_val=-1.0, max_val=1.0):
     _require_real(("Bool", "hardtanh"), input)
     if input.dtype.kind in "iu":
         min_val, max_val = int(min_val), int(max_val)
+    if input.dtype.kind == "u" and (min_val < 0 or max_val < 0):
+        raise DtypeError(f"cannot do hardtanh on an unsigned type with negative limits, got {min_val} and {max_val}")
     return np.minimum(np.maximum(input, min_val), max_val)
 
 
@@ -164,6 +166,7 @@ def prelu(m, input: Array, weight: Array):
     method=False,
     inplace=True,
     aliases=("nn.threshold",),
+    samples=lambda s: [call(s.distinct(*shape), 0.1, 20.0) for shape in ((3, 4), (), (0, 3))],
 )
 def threshold(np, input: Array, threshold, value):
     """input where it is above threshold (or nan), else value."""
@@ -183,12 +186,12 @@ def sigmoid(np, input: Array):
     return 1 / result
 
 
-def _silu_gradient(m, g, input):
+def _silu_slope(m, input):
     s = m.sigmoid(input)
-    return m.adjoint(g, s * (1 + input * (1 - s)))
+    return s * (1 + input * (1 - s))
 
 
-@elementwise(d=_silu_gradient, space="nn", method=False, inplace=True)
+@elementwise(d=_silu_slope, space="nn", method=False, inplace=True)
 def silu(np, input: Array):
     """input * sigmoid(input).
 
@@ -245,7 +248,9 @@ def logsigmoid(np, input: Array):
 
 
 def _elu_gradient(m, g, input, alpha, scale, input_scale):
-    return m.where(input <= 0, g * (m.exp(input * input_scale) * (alpha * scale * input_scale)), g * scale)
+    # The exponent is cut so that nothing overflows where it is not used; its own derivative at 0 is 0, as torch has it.
+    growth = m.exp(m.where(input < 0, input, 0) * input_scale)
+    return m.where(input <= 0, g * (growth * (alpha * scale * input_scale)), g * scale)
 
 
 def _elu(np, input, alpha, scale=1.0, input_scale=1.0):
@@ -381,7 +386,9 @@ def softshrink(np, input: Array, lambd=0.5):
 
 @composite(space="nn", method=False, samples=lambda s: [call(s.array(3, 4)), call(s.array())])
 def tanhshrink(m, input: Array):
-    """input - tanh(input)."""
+    """input - tanh(input).  Raises: DtypeError for booleans."""
+    if dtypes.scalar_name(input.dtype) == "Bool":
+        raise DtypeError("Subtraction, the `-` operator, with a bool tensor is not supported: give numbers")
     return input - m.tanh(input)
 
 

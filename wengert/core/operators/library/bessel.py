@@ -20,7 +20,7 @@ def _less_quotient(m, out, input, value):
 @elementwise(d=lambda m, input: m.i1(input), promote="float", aliases=("special.i0",))
 def i0(np, input: Array):
     """The modified Bessel function of the first kind, I0(input).  Source: DLMF 10.25.2, 10.40.1."""
-    refuse("i0_cpu", "c", input)
+    refuse("i0_vml_cpu", "c", input)
     return modified_bessel.i0(np, input)
 
 
@@ -35,7 +35,7 @@ def i0(np, input: Array):
 )
 def i0e(np, input: Array):
     """exp(-|input|) I0(input).  Source: DLMF 10.25.2, 10.40.1."""
-    refuse("i0e", "c", input)
+    refuse("i0e_cpu", "c", input)
     return modified_bessel.i0e(np, input)
 
 
@@ -50,7 +50,7 @@ def i0e(np, input: Array):
 )
 def i1(np, input: Array):
     """The modified Bessel function of the first kind, I1(input).  Source: DLMF 10.25.2, 10.40.1."""
-    refuse("i1", "c", input)
+    refuse("i1_cpu", "c", input)
     return modified_bessel.i1(np, input)
 
 
@@ -65,7 +65,7 @@ def i1(np, input: Array):
 )
 def i1e(np, input: Array):
     """exp(-|input|) I1(input).  Source: DLMF 10.25.2, 10.40.1."""
-    refuse("i1e", "c", input)
+    refuse("i1e_cpu", "c", input)
     return modified_bessel.i1e(np, input)
 
 

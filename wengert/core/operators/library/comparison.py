@@ -113,7 +113,7 @@ def signbit(np, input: Array):
     """Where the sign is minus, that of -0.0 included.  Raises MissingError for complex input."""
     if input.dtype.kind == "c":
         raise MissingError("signbit is not implemented for complex tensors.")
-    return np.signbit(input) if input.dtype.kind == "f" else np.less(input, 0)
+    return np.signbit(input) if input.dtype.kind in "fV" else np.less(input, 0)
 
 
 @composite(samples=lambda s: [call(s.array()), call(s.array(1, 1))])

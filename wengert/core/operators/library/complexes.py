@@ -169,6 +169,7 @@ def complex(np, real: Array, imag: Array):
     promote="none",
     method=False,
     inplace=False,
+    domain=(0.2, 2.0),
 )
 def polar(np, abs: Array, angle: Array):
     """abs * (cos(angle) + i * sin(angle)).  Raises DtypeError unless both are float32 or both are float64."""

@@ -136,6 +136,7 @@ def _whole(value, dtype):
     promote="own",
     method=False,
     inplace="only",
+    batch="loop",
     backward_name=lambda args: "FillBackward1" if hasattr(args[1], "ndim") else "FillBackward0",
     samples=lambda s: [call(s.array(3, 4), 2.0), call(s.array(3, 4), s.array())],
 )
@@ -181,7 +182,7 @@ def one_like(np, input: Array):
     return np.ones(input.shape, dtype=input.dtype)
 
 
-@plain(space=None, method=False)
+@plain(space=None, method=False, samples=lambda s: [call(s.array(3, 4), 2.5), call(s.array(), -1)])
 def filled_like(np, input: Array, value):
     """A number at every place of the same shape and dtype.  Internal, for rules."""
     return np.full(input.shape, value, dtype=input.dtype)

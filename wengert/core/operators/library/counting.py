@@ -23,8 +23,7 @@ def bincount(np, input: Array, weights: Array | None = None, minlength=0):
     int64 without weights; with weights their dtype if float32, else float64.
     Raises: ShapeError for negative values, more than 1 dim, or weights of another length.
     """
-    if input.dtype.kind in "fc":
-        refuse("bincount_cpu", "fc", input)
+    refuse("bincount_cpu", "fcb", input)
     if minlength < 0:
         raise ShapeError(f"minlength should be >= 0, got {minlength}")
     if input.ndim != 1 or (input.size and input.min() < 0):
@@ -37,13 +36,13 @@ def bincount(np, input: Array, weights: Array | None = None, minlength=0):
     return counts.astype("float32") if weights is not None and weights.dtype.name == "float32" else counts
 
 
-def _limits(np: Any, name: str, input: Any, low: float, high: float) -> tuple[float, float]:
-    """The range of the bins: that of the values if none is given, widened if it is a point."""
+def _limits(np: Any, label: str, input: Any, low: float, high: float, margin: float) -> tuple[float, float]:
+    """The range of the bins: that of the values if none is given, widened by `margin` if it is a point."""
     if low == high and input.size:
         low, high = float(input.min()), float(input.max())
     if not (np.isfinite(low) and np.isfinite(high)):
-        raise ShapeError(f"torch.{name}: range of [{low:g}, {high:g}] is not finite")
-    return (low - 1, high + 1) if low == high else (low, high)
+        raise ShapeError(f"{label} [{low:g}, {high:g}] is not finite")
+    return (low - margin, high + margin) if low == high else (low, high)
 
 
 def counted(np: Any, x: Any, edges: Any, weights: Any = None) -> Any:
@@ -76,7 +75,7 @@ def histc(np, input: Array, bins=100, min=0, max=0):
         raise ShapeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
     if max < min:
         raise ShapeError(f"torch.histc: max must be larger than min, got {max} and {min}")
-    low, high = _limits(np, "histc", input, float(min), float(max))
+    low, high = _limits(np, "torch.histc: range of", input, float(min), float(max), 1)
     return even_counts(np, input.reshape(-1), low, high, bins).astype(input.dtype)
 
 
@@ -97,15 +96,16 @@ def histogram_parts(np, input: Array, edges: Array | None, bins, range, weight: 
     if edges is None:
         if bins <= 0:
             raise ShapeError(f"torch.histogram(): bins must be > 0, but got {bins} for dimension 0")
-        low, high = (0.0, 0.0) if range is None else (float(range[0]), float(range[1]))
+        empty = (0.0, 1.0 if not x.size else 0.0)
+        low, high = empty if range is None else (float(range[0]), float(range[1]))
         if low > high:
             raise ShapeError(
                 f"torch.histogramdd: min should not exceed max, but got min {low:g} max {high:g} for dimension 0"
             )
         if range is None:
-            low, high = _limits(np, "histogram", x, low, high)
+            low, high = _limits(np, "torch.histogramdd: dimension 0's range", x, low, high, 0.5)
         elif low == high:
-            low, high = low - 1, high + 1
+            low, high = low - 0.5, high + 0.5
         edges = np.linspace(low, high, bins + 1, dtype=input.dtype)
         counts = even_counts(np, x, low, high, bins, weights)
     else:

@@ -7,7 +7,7 @@ from typing import Any
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays import return_types
 from wengert.core.arrays.shape import wrap_dim
-from wengert.core.base.errors import ShapeError
+from wengert.core.base.errors import DtypeError, ShapeError
 from wengert.core.operators.kinds import composite, linear, opaque, plain
 from wengert.core.operators.library.overloads import is_complex, is_number, refuse
 from wengert.core.operators.library.reduction import accumulator
@@ -153,7 +153,8 @@ def logcumsumexp_rule(m, g, input, out, dim):
     if is_complex(input):
         decay = m.conj(m.exp(m.shifted(out, dim, 1, 0) - out))
         return m.conj(m.exp(input - out)) * backward_recurrence(m, decay, g, dim)
-    positive, low = g > 0, -float("inf")
+    # The logarithm of nothing is finite here: -inf less another -inf would poison the second order with nan.
+    positive, low = g > 0, -1e300 if input.dtype.itemsize == 8 else -1e38
     up = m.where(positive, m.log(m.where(positive, g, 1)), low)
     negative = g < 0
     down = m.where(negative, m.log(m.where(negative, -g, 1)), low)
@@ -260,6 +261,12 @@ def _spacing(m: Any, name: str, y: Any, x: Any, dx: Any, dim: int) -> Any:
     return ahead - behind
 
 
+def _refuse_booleans(name: str, y: Any, x: Any) -> None:
+    given = "`y`" if x is None or is_number(x) else "`x` or `y`"
+    if y.dtype == dtypes.bool_ or getattr(x, "dtype", None) == dtypes.bool_:
+        raise DtypeError(f"{name}: received a bool input for {given}, but bool is not supported")
+
+
 def _areas(m: Any, name: str, y: Any, x: Any, dx: Any, dim: int) -> Any:
     """Twice the areas under the segments, along `dim`."""
     ahead, behind = _neighbours(m, y, dim)
@@ -277,6 +284,7 @@ def trapezoid(m, y: Array, x: Array | None = None, *, dx=None, dim=-1):
     x: the sample points, or a number as for dx.  dx: their distance, 1 if not given.
     Raises: ShapeError unless there is one x for each sample.
     """
+    _refuse_booleans("trapezoid", y, x)
     dim = wrap_dim(dim, y.ndim)
     if not y.shape[dim]:
         return m.sum(y, dim) * 1.0
@@ -295,5 +303,7 @@ def cumulative_trapezoid(m, y: Array, x: Array | None = None, *, dx=None, dim=-1
 
     Raises: ShapeError unless there is one x for each sample.
     """
+    _refuse_booleans("cumulative_trapezoid", y, x)
     dim = wrap_dim(dim, y.ndim)
-    return m.cumsum(_areas(m, "cumulative_trapezoid", y, x, dx, dim) / 2.0, dim)
+    areas = _areas(m, "cumulative_trapezoid", y, x, dx, dim)
+    return m.cumsum(areas / 2.0, dim) if x is None or is_number(x) else m.cumsum(areas, dim) / 2.0

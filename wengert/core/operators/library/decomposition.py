@@ -66,7 +66,7 @@ def check_factored(info, name):
 
 
 def batch_element(info):
-    """"(Batch element 1): " for a batch, nothing for one matrix."""
+    """ "(Batch element 1): " for a batch, nothing for one matrix."""
     return f"(Batch element {int((info.reshape(-1) != 0).argmax())}): " if info.ndim else ""
 
 
@@ -82,7 +82,7 @@ def cholesky_rule(m, g, factor, upper):
     g = m.conj_transpose(g) if upper else g
     inner = m.conj_transpose(low) @ g
     half = m.strictly_lower(inner)
-    inner = (half + m.conj_transpose(half) + m.diagonal_matrix(real_diagonal(m, inner))) * 0.5
+    inner = (half + m.conj_transpose(half) + m.diagonal_matrix(m.diagonal_vector(inner))) * 0.5
     left = m.linalg_solve_triangular(m.conj_transpose(low), inner, upper=True)
     return m.linalg_solve_triangular(low, left, upper=False, left=False)
 
@@ -180,8 +180,13 @@ def _qr_rule(m, g, out, shape, mode):
     space=None,
     method=False,
     backward_name="LinalgQrBackward0",
-    samples=lambda s: [call(s.array(4, 3)), call(s.array(2, 3, 3), "complete"), call(s.array(3, 4)), call(s.complex(3, 2))],
-)  # fmt: skip
+    samples=lambda s: [
+        call(s.array(4, 3)),
+        call(s.array(2, 3, 3), "complete"),
+        call(s.array(3, 4)),
+        call(s.complex(3, 2)),
+    ],
+)
 def qr_parts(np, A: Array, mode="reduced"):
     """Q and R as arrays."""
     check_matrix(A, "linalg.qr")
@@ -242,7 +247,7 @@ def _eigh_rule(m, g, out):
         "linalg_eigh_backward: The eigenvectors in the complex case are specified up to multiplication by e^{i phi}. "
         "The specified loss function depends on this quantity, so it is ill-defined.",
     )
-    inner = inner / _spread_of(m, values)
+    inner = (inner - m.conj_transpose(inner)) * 0.5 / _spread_of(m, values)
     inner = m.strictly_lower(inner) + m.strictly_upper(inner)
     return vectors @ (inner + m.diagonal_matrix(g_values)) @ back
 
@@ -295,9 +300,7 @@ def eigh_parts(np, input: Array, UPLO="L"):
     return values, vectors
 
 
-@composite(
-    space=None, method=False, aliases=("linalg.eigh",), samples=lambda s: [call(s.positive_definite(3))]
-)
+@composite(space=None, method=False, aliases=("linalg.eigh",), samples=lambda s: [call(s.positive_definite(3))])
 def linalg_eigh(m, input: Array, UPLO="L"):
     """(eigenvalues, eigenvectors): A = V diag(L) V^H for Hermitian matrices, L real and ascending, batched.
 
@@ -513,9 +516,7 @@ def _singular_values_rule(m, g, parts):
     return (u * m.unsqueeze(g, -2)) @ vh
 
 
-@composite(
-    space=None, method=False, aliases=("linalg.svdvals",), samples=lambda s: [call(s.array(4, 3))]
-)
+@composite(space=None, method=False, aliases=("linalg.svdvals",), samples=lambda s: [call(s.array(4, 3))])
 def linalg_svdvals(m, A: Array, *, driver=None):
     """Singular values of matrices, descending, batched.  Raises: LinAlgError without convergence."""
     check_driver(driver, "linalg.svd")
@@ -529,7 +530,9 @@ def svd(m, input: Array, some=True, compute_uv=True):
     some: the reduced form; compute_uv=False gives zeros for U and V.
     """
     if input.ndim < 2:
-        raise ShapeError(f"linalg.svd: input should have at least 2 dimensions, but has {input.ndim} dimensions instead")
+        raise ShapeError(
+            f"linalg.svd: input should have at least 2 dimensions, but has {input.ndim} dimensions instead"
+        )
     if not compute_uv:
         rows, columns = input.shape[-2:]
         batch = tuple(input.shape[:-2])

@@ -71,10 +71,14 @@ def _pair_gradient(m, g, x1, x2, out, p, axis):
     ),
     method=False,
     samples=lambda s: [
-        call(s.array(3, 4), s.array(2, 4)), call(s.array(2, 3, 4), s.array(1, 2, 4), p=1.0), call(s.array(3, 2), s.array(2, 2), p=3.0),
-        call(s.array(3, 2), s.array(2, 2), p=inf), call(s.array(3, 2), s.array(2, 2), p=1.5), call(s.array(0, 2), s.array(2, 2)),
+        call(s.array(3, 4), s.array(2, 4)),
+        call(s.array(2, 3, 4), s.array(1, 2, 4), p=1.0),
+        call(s.array(3, 2), s.array(2, 2), p=3.0),
+        call(s.array(3, 2), s.array(2, 2), p=inf),
+        call(s.array(3, 2), s.array(2, 2), p=1.5),
+        call(s.array(0, 2), s.array(2, 2)),
     ],
-)  # fmt: skip
+)
 def cdist(np, x1: Array, x2: Array, p=2.0, compute_mode="use_mm_for_euclid_dist_if_necessary"):
     """out[i, j] = p-norm of x1[i] - x2[j].
 
@@ -92,9 +96,7 @@ def cdist(np, x1: Array, x2: Array, p=2.0, compute_mode="use_mm_for_euclid_dist_
         if x.ndim < 2:
             raise ShapeError(f"cdist only supports at least 2D tensors, {name} got: {x.ndim}D")
     if x1.shape[-1] != x2.shape[-1]:
-        raise ShapeError(
-            f"X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}"
-        )
+        raise ShapeError(f"X1 and X2 must have the same number of columns. X1: {x1.shape[-1]} X2: {x2.shape[-1]}")
     if p < 0:
         raise ShapeError(f"cdist only supports non-negative p values, got {p}")
     if x1.dtype != x2.dtype:
@@ -117,7 +119,12 @@ def _condensed_gradient(m, g, input, out, p):
     vjp=lambda m, g, input, out, p: _condensed_gradient(m, g, input, out, p),
     method=False,
     aliases=("nn.pdist",),
-    samples=lambda s: [call(s.array(4, 3)), call(s.array(4, 3), p=1.0), call(s.array(4, 3), p=3.0), call(s.array(1, 3))],
+    samples=lambda s: [
+        call(s.array(4, 3)),
+        call(s.array(4, 3), p=1.0),
+        call(s.array(4, 3), p=3.0),
+        call(s.array(1, 3)),
+    ],
 )
 def pdist(np, input: Array, p=2.0):
     """p-norms of all differences between two rows of a matrix: the upper triangle of cdist(input, input), row by row.
@@ -134,9 +141,7 @@ def pdist(np, input: Array, p=2.0):
     return _distances(np, input[rows] - input[columns], p)
 
 
-@linear(
-    transpose=lambda m, g: m.pairs_vector(g), space=None, method=False, samples=lambda s: [call(s.array(3), 3)]
-)
+@linear(transpose=lambda m, g: m.pairs_vector(g), space=None, method=False, samples=lambda s: [call(s.array(3), 3)])
 def pairs_matrix(np, input: Array, n: int):
     """A square matrix with `input` in its strict upper triangle, row by row."""
     out = np.zeros((n, n), input.dtype)

@@ -12,14 +12,22 @@ _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 @composite(
     method=False,
     samples=lambda s: [
-        call("ij,jk->ik", s.array(2, 3), s.array(3, 4)), call("ii", s.array(3, 3)), call("ii->i", s.array(3, 3)),
-        call("i,j", s.array(2), s.array(3)), call("bij,bjk->bik", s.array(2, 2, 3), s.array(2, 3, 2)),
-        call("...ij->...ji", s.array(2, 3, 4)), call("ij,k->", s.array(2, 3), s.array(4)),
-        call("...i,i", s.array(2, 3), s.array(3)), call("ij,ij,ij->i", s.array(2, 3), s.array(2, 3), s.array(2, 3)),
-        call(s.array(2, 3), [0, 1], s.array(3, 2), [1, 2], [0, 2]), call("bn,anm,bm->ba", s.array(2, 3), s.array(4, 3, 2), s.array(2, 2)),
-        call("ij,jk", s.array(2, 1), s.array(3, 2)), call("iij,j->i", s.array(2, 2, 3), s.array(3)), call(",i", s.array(), s.array(3)),
+        call("ij,jk->ik", s.array(2, 3), s.array(3, 4)),
+        call("ii", s.array(3, 3)),
+        call("ii->i", s.array(3, 3)),
+        call("i,j", s.array(2), s.array(3)),
+        call("bij,bjk->bik", s.array(2, 2, 3), s.array(2, 3, 2)),
+        call("...ij->...ji", s.array(2, 3, 4)),
+        call("ij,k->", s.array(2, 3), s.array(4)),
+        call("...i,i", s.array(2, 3), s.array(3)),
+        call("ij,ij,ij->i", s.array(2, 3), s.array(2, 3), s.array(2, 3)),
+        call(s.array(2, 3), [0, 1], s.array(3, 2), [1, 2], [0, 2]),
+        call("bn,anm,bm->ba", s.array(2, 3), s.array(4, 3, 2), s.array(2, 2)),
+        call("ij,jk", s.array(2, 1), s.array(3, 2)),
+        call("iij,j->i", s.array(2, 2, 3), s.array(3)),
+        call(",i", s.array(), s.array(3)),
     ],
-)  # fmt: skip
+)
 def einsum(m, *args):
     """Sums of products as an equation names them: `einsum("ij,jk->ik", a, b)`.
 

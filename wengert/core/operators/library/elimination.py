@@ -6,12 +6,14 @@ for matrices that are not square the part beyond the square one is a triangular 
 
 from __future__ import annotations
 
+from math import prod
+
 from numpy.linalg import LinAlgError as _Failure
 
 from wengert.core.arrays import return_types
 from wengert.core.arrays.shape import broadcast_shapes
 from wengert.core.base.errors import DtypeError, LinAlgError, ShapeError
-from wengert.core.operators.kinds import composite
+from wengert.core.operators.kinds import composite, plain
 from wengert.core.operators.library.matrices import check_matrix, check_square, full_precision, scalar_of
 from wengert.core.operators.record import Array
 from wengert.core.operators.samples import call
@@ -79,10 +81,11 @@ def _triangular_a(m, g, input, out, upper, left, unitriangular):
     method=False,
     aliases=("linalg.solve_triangular",),
     samples=lambda s: [
-        call(s.invertible(3), s.array(3, 2), upper=True), call(s.invertible(3), s.array(2, 3), upper=False, left=False),
+        call(s.invertible(3), s.array(3, 2), upper=True),
+        call(s.invertible(3), s.array(2, 3), upper=False, left=False),
         call(s.invertible(2, 3), s.array(3, 2), upper=True, unitriangular=True),
     ],
-)  # fmt: skip
+)
 def linalg_solve_triangular(np, input: Array, B: Array, *, upper, left=True, unitriangular=False):
     """X with A X = B (left) or X A = B, A the upper or lower triangle of `input`, batches broadcast.
 
@@ -107,10 +110,8 @@ def _older_gradient(m, g, input, A, upper, transpose, unitriangular):
 
 def _older_a(m, g, input, A, out, upper, transpose, unitriangular):
     right = _older_gradient(m, g[0], input, A, upper, transpose, unitriangular)
-    if transpose:
-        made = -(m.conjugated(out[0]) @ m.transpose(right, -2, -1))
-    else:
-        made = -(right @ m.conj_transpose(out[0]))
+    x = out[0]
+    made = -(m.conjugated(x) @ m.transpose(right, -2, -1)) if transpose else -(right @ m.conj_transpose(x))
     return _triangle(m, made, upper, unitriangular) + g[1]
 
 
@@ -172,9 +173,7 @@ def lu_factors(np, a):
     rows, columns = a.shape[-2:]
     count = min(rows, columns)
     batch = a.shape[:-2]
-    size = 1
-    for extent in batch:
-        size *= extent
+    size = prod(batch)
     work = np.array(a.reshape(size, rows, columns))
     pivots = np.zeros((size, count), "int32")
     for first in range(0, count, _PANEL):
@@ -191,7 +190,7 @@ def lu_factors(np, a):
 
 def permutation(np, pivots, rows):
     """Row order that the exchanges make: row i of the product L U is row order[i] of the matrix."""
-    flat = pivots.reshape(-1, pivots.shape[-1])
+    flat = pivots.reshape(prod(pivots.shape[:-1]), pivots.shape[-1])
     order = np.tile(np.arange(rows), (flat.shape[0], 1))
     for j in range(flat.shape[1]):
         _swap_rows(np, order, j, flat[:, j] - 1)
@@ -254,7 +253,9 @@ def _lu_gradient(m, g_low, g_up, p, low, up, shape):
 
 def _check_lu(a, pivot, name):
     if a.ndim < 2:
-        raise ShapeError(f"torch.lu_factor: Expected tensor with 2 or more dimensions. Got size: {list(a.shape)} instead")
+        raise ShapeError(
+            f"torch.lu_factor: Expected tensor with 2 or more dimensions. Got size: {list(a.shape)} instead"
+        )
     check_matrix(a, name)
     if not pivot:
         raise ShapeError(f"{name}: LU without pivoting is not implemented on the CPU")
@@ -280,7 +281,9 @@ def lu_parts(np, A: Array):
     return permutation_matrix(np, pivots, A.shape[-2], A.dtype), low, up
 
 
-@composite(space=None, method=False, aliases=("linalg.lu",), samples=lambda s: [call(s.array(3, 3)), call(s.array(4, 3))])
+@composite(
+    space=None, method=False, aliases=("linalg.lu",), samples=lambda s: [call(s.array(3, 3)), call(s.array(4, 3))]
+)
 def linalg_lu(m, A: Array, *, pivot=True):
     """(P, L, U) with A = P L U: P a permutation, L lower triangular with ones on the diagonal, U upper; batched.
 
@@ -305,12 +308,7 @@ def _packed_gradient(m, g, shape):
     return m.strictly_lower(m.take_block(g, (0, rows), (0, k))), m.upper(m.take_block(g, (0, k), (0, columns)))
 
 
-@full_precision(
-    vjp=(None, None),
-    space=None,
-    method=False,
-    backward_name="NotDifferentiable",
-)
+@plain(space=None, method=False)
 def pivots_matrix(np, input: Array, pivots: Array):
     """P with A = P L U in the dtype of `input`; constant."""
     return permutation_matrix(np, pivots, input.shape[-2], input.dtype)
@@ -330,9 +328,7 @@ def lu_factor_parts(np, A: Array, pivot=True):
     return lu_factors(np, A)
 
 
-@composite(
-    space=None, method=False, aliases=("linalg.lu_factor_ex",), samples=lambda s: [call(s.array(3, 3))]
-)
+@composite(space=None, method=False, aliases=("linalg.lu_factor_ex",), samples=lambda s: [call(s.array(3, 3))])
 def linalg_lu_factor_ex(m, A: Array, *, pivot=True, check_errors=False):
     """(LU, pivots, info): L below and U on and above the diagonal of one matrix, row exchanges counted from 1.
 
@@ -349,13 +345,16 @@ def _check_info(info, name):
     if flat.any():
         k = int(flat[(flat != 0).argmax()])
         raise LinAlgError(
-            f"{name}: U[{k},{k}] is zero and using it on lu_solve would result in a division by zero. If you still want "
-            "to perform the factorization, consider calling linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)"
+            f"{name}: U[{k},{k}] is zero and using it on lu_solve would result in a division by zero. If you still "
+            "want to perform the factorization, consider calling linalg.lu(A, pivot) or linalg.lu_factor_ex(A, pivot)"
         )
 
 
 @composite(
-    space=None, method=False, aliases=("linalg.lu_factor",), samples=lambda s: [call(s.array(3, 3)), call(s.array(3, 2))]
+    space=None,
+    method=False,
+    aliases=("linalg.lu_factor",),
+    samples=lambda s: [call(s.array(3, 3)), call(s.array(3, 2))],
 )
 def linalg_lu_factor(m, A: Array, *, pivot=True):
     """(LU, pivots) as `linalg.lu_factor_ex`.  Raises: LinAlgError if U has a zero on its diagonal."""

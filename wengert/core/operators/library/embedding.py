@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.base.errors import DtypeError, IndexRangeError, ShapeError
+from wengert.core.operators.derived import VALUES
 from wengert.core.operators.kinds import composite, linear, opaque, plain
 from wengert.core.operators.library.indexing import add_rows, scalar_name
 from wengert.core.operators.record import Array
@@ -21,7 +22,7 @@ from wengert.core.operators.samples import call
     backward_name="EmbeddingBackward0",
     samples=lambda s: [
         call(s.array(4, 3), s.integers(2, 3), -1, False),
-        call(s.array(4, 3), s.integers(5), 1, True),
+        call(s.array(4, 3), s.integers(5), -1, False),
     ],
 )
 def embedding_rows(np, weight: Array, indices: Array, padding_idx, scale_grad_by_freq):
@@ -80,24 +81,24 @@ def embedding_transposed(np, weight: Array, indices: Array, padding_idx, scale_g
     return out
 
 
-@plain(space=None, inplace=True, method=False, samples=lambda s: [call(s.array(4, 3), s.integers(2), 0.5, 2.0)])
-def embedding_renorm(np, weight: Array, indices: Array, max_norm, norm_type):
-    """weight with the rows named by `indices` scaled down to a norm of at most max_norm."""
+@plain(
+    space=None, method=False, outputs=2, shape=VALUES, samples=lambda s: [call(s.array(4, 3), s.integers(2), 0.5, 2.0)]
+)
+def shrunk_rows(np, weight: Array, indices: Array, max_norm, norm_type):
+    """The rows that `indices` names, each once, and what they are when scaled to a norm of at most max_norm."""
     rows = np.unique(indices)
     chosen = weight[rows]
-    norms = (
-        (abs(chosen) ** norm_type).sum(axis=1) ** (1 / norm_type) if norm_type != float("inf") else abs(chosen).max(1)
-    )
+    sizes = abs(chosen)
+    widest = norm_type == float("inf")
+    norms = sizes.max(axis=1) if widest else (sizes**norm_type).sum(axis=1) ** (1 / norm_type)
     scale = np.where(norms > max_norm, max_norm / (norms + 1e-7), 1).astype(weight.dtype)
-    out = weight.copy()
-    out[rows] = chosen * scale[:, None]
-    return out
+    return rows, chosen * scale[:, None]
 
 
 @composite(
     space="nn",
     method=False,
-    samples=lambda s: [call(s.integers(2, 3), s.array(4, 3)), call(s.integers(5), s.array(4, 3), -1)],
+    samples=lambda s: [call(s.integers(2, 3), s.array(4, 3)), call(s.integers(5), s.array(4, 3))],
 )
 def embedding(
     m, input: Array, weight: Array, padding_idx=None, max_norm=None, norm_type=2.0, scale_grad_by_freq=False,
@@ -118,11 +119,18 @@ def embedding(
             raise AssertionError("Padding_idx must be within num_embeddings")
         padding_idx %= count
     if max_norm is not None:
-        weight.detach().embedding_renorm_(input, float(max_norm), float(norm_type))
+        table = weight.detach()
+        rows, shrunk = m.shrunk_rows(table, input, float(max_norm), float(norm_type))
+        table[rows] = shrunk
     return m.embedding_rows(weight, input, padding_idx, scale_grad_by_freq)
 
 
-@plain(space="nn", method=False, samples=lambda s: [call(s.integers(2, 3)), call(s.integers(2, 3), 6)])
+@plain(
+    space="nn",
+    method=False,
+    shape=VALUES,
+    samples=lambda s: [call(s.integers(2, 3)), call(s.integers(2, 3), 6)],
+)
 def one_hot(np, input: Array, num_classes=-1):
     """1 at the position that each element names, 0 elsewhere: (*) int64 -> (*, num_classes) int64.
 

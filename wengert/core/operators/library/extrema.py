@@ -80,7 +80,7 @@ def given_back(np, input: Array, indices: Array, size, dim: int, keepdim):
     if indices.shape[dim] == 1:
         np.put_along_axis(out, indices, values, axis=dim)
         return out
-    grid = np.ogrid[tuple([slice(n) for n in indices.shape])]
+    grid = list(np.ogrid[tuple([slice(n) for n in indices.shape])])
     grid[dim] = indices
     np.add.at(out, tuple(grid), values)
     return out
@@ -89,26 +89,30 @@ def given_back(np, input: Array, indices: Array, size, dim: int, keepdim):
 # ---------------------------------------------------------------- values
 
 
-@plain(space=None, method=False, samples=lambda s: [call(s.array(3, 2), s.array(), None, False, False)])
+@plain(space=None, method=False, samples=lambda s: [call(s.array(3, 2), s.array(), None, False, "nan")])
 def tie_weights(np, input: Array, out: Array, dim, keepdim, nan):
-    """1 / (number of ties) where `input` equals the extremum `out`, else 0; nan equals nan if `nan`."""
+    """1 / (number of ties) where `input` equals the extremum `out`, else 0.
+
+    nan: what an extremum of nan gives: "nan", its own places ("ties") or "nothing".
+    """
     axes = axes_of(dim, input.ndim)
     if not keepdim and dim is not None and input.ndim:
         out = out.reshape([1 if axis in listed_axes(dim, input.ndim) else n for axis, n in enumerate(input.shape)])
     same = np.equal(input, out)
-    if nan:
+    if nan == "ties":
         same = same | (np.isnan(input) & np.isnan(out))
-    return same / same.sum(axis=axes, keepdims=True).astype(input.dtype)
+    count = same.sum(axis=axes, keepdims=True).astype(input.dtype)
+    return same / (np.maximum(count, input.dtype.type(1)) if nan == "nothing" else count)
 
 
 def shared(m, g, input, out, shape, dim, keepdim):
     """g in equal parts to all ties; nan where the extremum is nan."""
-    return m.spread(g, shape, dim, keepdim) * m.tie_weights(input, out, dim, keepdim, False)
+    return m.spread(g, shape, dim, keepdim) * m.tie_weights(input, out, dim, keepdim, "nan")
 
 
 def shared_with_nan(m, g, input, out, shape):
     """g in equal parts to all ties of a whole tensor; nan ties with nan."""
-    return m.spread(g, shape, None, False) * m.tie_weights(input, out, None, False, True)
+    return m.spread(g, shape, None, False) * m.tie_weights(input, out, None, False, "ties")
 
 
 def _samples(s: Any) -> list[Any]:

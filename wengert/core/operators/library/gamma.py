@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays import gamma as functions
 from wengert.core.arrays import incomplete_gamma
-from wengert.core.base.errors import ArgumentError, MissingError, ShapeError
+from wengert.core.base.errors import ArgumentError, DtypeError, MissingError, ShapeError
 from wengert.core.operators.kinds import composite, elementwise
 from wengert.core.operators.library.overloads import overload, refuse
 from wengert.core.operators.record import Array
@@ -82,24 +83,39 @@ def _mvlgamma_gradient(m, g, input, p):
     return g * total
 
 
+def _mvlgamma_samples(s):
+    return [call(s.array(3, 4, low=1.2, high=4.0), p) for p in (1, 2, 3)]
+
+
 @elementwise(
     d=_mvlgamma_gradient,
     promote="float",
-    aliases=("special.multigammaln",),
-    samples=lambda s: [call(s.array(3, 4, low=1.2, high=4.0), p) for p in (1, 2, 3)],
+    space=None,
+    method=False,
+    inplace=True,
+    backward_name="MvlgammaBackward0",
+    samples=_mvlgamma_samples,
 )
-def mvlgamma(np, input: Array, p: int):
-    """The multivariate log-gamma: log(pi) p (p - 1) / 4 + sum of lgamma(input - i / 2) over i < p.
-
-    Raises: ShapeError for p < 1.
-    """
-    if p < 1:
-        raise ShapeError(f"p has to be greater than or equal to 1, it is {p}")
+def mvlgamma_kernel(np, input: Array, p: int):
+    """mvlgamma for p >= 1."""
     refuse("mvlgamma", "c", input)
     total = functions.lgamma(np, input)
     for i in range(1, p):
         total = total + functions.lgamma(np, input - 0.5 * i)
     return total + p * (p - 1) * _QUARTER_LOG_PI
+
+
+@composite(aliases=("special.multigammaln",), inplace=True, samples=_mvlgamma_samples)
+def mvlgamma(m, input: Array, p: int):
+    """The multivariate log-gamma: log(pi) p (p - 1) / 4 + sum of lgamma(input - i / 2) over i < p.
+
+    Raises: ShapeError for p < 1, DtypeError for booleans.
+    """
+    if p < 1:
+        raise ShapeError(f"p has to be greater than or equal to 1, it is {p}")
+    if dtypes.scalar_name(input.dtype) == "Bool":
+        raise DtypeError("The input tensor may not be a boolean tensor. mvlgamma() takes numbers")
+    return m.mvlgamma_kernel(input, p)
 
 
 def _missing(name):

@@ -160,8 +160,27 @@ def add_into_zeros(np, values, size, where, indices):
 # ---------------------------------------------------------------- index
 
 
+def in_order(array):
+    """Whether the dims lie in memory in the order of their numbers, with or without gaps."""
+    if array.flags.c_contiguous:
+        return True
+    strides = [k for k, n in zip(array.strides, array.shape, strict=True) if n > 1]
+    return all(a >= b for a, b in zip(strides, strides[1:], strict=False))
+
+
 def _present(*indices):
     return [index for index in indices if index is not None]
+
+
+def _index_spec(input, where, *indices):
+    """Shape and dtype of `index` without computing."""
+    indices = _present(*indices)
+    if any(index.dtype.kind == "b" for index in indices):
+        raise MissingError("index(): the shape of the result depends on the values of a mask")
+    broadcast = broadcast_shapes(*[index.shape for index in indices])
+    start = where[0] if where[-1] - where[0] == len(where) - 1 else 0
+    rest = tuple(n for d, n in enumerate(input.shape) if d not in where)
+    return type(input)(rest[:start] + broadcast + rest[start:], input.dtype)
 
 
 def _index_samples(s):
@@ -182,6 +201,7 @@ def _index_samples(s):
     ),
     space=None,
     method=False,
+    shape=_index_spec,
     samples=_index_samples,
 )
 def index(
@@ -202,13 +222,15 @@ def index(
         out = input[key_of(where, indices)]
     except IndexError:
         raise refused(input.shape, where, indices) from None
-    return np.ascontiguousarray(out) if where[0] and out.ndim and input.flags.c_contiguous else out
+    # NumPy leaves indexed dims in front in memory; torch keeps the order in memory of its input's dims.
+    return np.ascontiguousarray(out) if where[0] and out.ndim and in_order(input) else out
 
 
 @moving(
     transpose=lambda m, g, where, first, second, third, fourth, fifth, sixth, seventh, eighth: m.index(
         g, where, first, second, third, fourth, fifth, sixth, seventh, eighth
     ),
+    shape=lambda grad, size, *indices: type(grad)(tuple(size), grad.dtype),
     space=None,
     method=False,
     samples=lambda s: [
@@ -283,7 +305,7 @@ def _shed(values, wanted):
     backward_name="IndexPutBackward0",
     samples=lambda s: [
         call(s.array(4, 3), s.array(2, 3), (0,), False, s.array(2).argsort()),
-        call(s.array(4, 3), s.array(), (0,), False, s.integers(5)),
+        call(s.array(4, 3), s.array(), (0,), False, s.array(3).argsort()),
         call(s.array(4, 3), s.array(5, 1), (0,), True, s.integers(5)),
         call(s.array(4, 2, 5), s.array(3, 2), (0, 2), True, s.integers(3), s.integers(3)),
     ],
@@ -343,7 +365,7 @@ def check_indices(indices, ndim):
     return tuple(where), tensors
 
 
-@composite(inplace=True, samples=lambda s: [])
+@composite(inplace=True, samples=lambda s: [call(s.array(4, 3), [s.integers(5)], s.array(5, 3), True)])
 def index_put(m, input: Array, indices, values: Array, accumulate=False):
     """input with `values` at the positions that `indices`, a sequence of tensors, name together.
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from wengert.core.arrays.shape import broadcast_shapes
 from wengert.core.base.errors import DtypeError, ShapeError
-from wengert.core.operators.kinds import composite, opaque
+from wengert.core.operators.derived import VALUES
+from wengert.core.operators.kinds import composite, opaque, plain
 from wengert.core.operators.library.copying import moving
 from wengert.core.operators.library.indexing import scalar_name
 from wengert.core.operators.record import Array
@@ -13,6 +14,7 @@ from wengert.core.operators.samples import call
 
 @moving(
     transpose=lambda m, g, shape, mask: m.masked_select_backward(g, shape, mask),
+    shape=VALUES,
     samples=lambda s: [
         call(s.array(3, 4), s.booleans(3, 4)),
         call(s.array(3, 4), s.booleans(4)),
@@ -30,11 +32,17 @@ def masked_select(np, input: Array, mask: Array):
     return input[mask]
 
 
+def half_true(s):
+    """A mask of two rows and three columns with three true elements, for samples."""
+    return s.distinct(2, 3) > 0
+
+
 @moving(
     transpose=lambda m, g, mask: m.masked_select(g, mask),
+    shape=lambda grad, size, *indices: type(grad)(tuple(size), grad.dtype),
     space=None,
     method=False,
-    samples=lambda s: [],
+    samples=lambda s: [call(s.array(3), (2, 3), half_true(s)), call(s.array(3), (3,), half_true(s))],
 )
 def masked_select_backward(np, grad: Array, size, mask: Array):
     """Zeros of `size`, broadcast with `mask`, with the elements of `grad` where `mask`, summed back to `size`."""
@@ -96,7 +104,7 @@ def masked_scatter_backward(np, grad: Array, mask: Array, source_shape):
     return out
 
 
-@opaque(vjp=(None,), space=None, method=False, samples=lambda s: [])
+@plain(space=None, method=False, samples=lambda s: [call(s.array(3), (2, 3))])
 def zeros_of(np, like: Array, size):
     """Zeros of a shape, in the dtype and on the device of `like`.  Internal, for rules."""
     return np.zeros(size, dtype=like.dtype)

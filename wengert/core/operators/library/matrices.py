@@ -13,11 +13,21 @@ from wengert.core.operators.record import Array, register
 from wengert.core.operators.samples import call
 
 _CPLUSPLUS = {
-    "float": "double", "double": "double", "Float": "float", "Double": "double", "Half": "c10::Half",
-    "BFloat16": "c10::BFloat16", "Long": "long int", "Int": "int", "Short": "short int", "Char": "signed char",
-    "Byte": "unsigned char", "Bool": "bool", "ComplexFloat": "c10::complex<float>",
+    "float": "double",
+    "double": "double",
+    "Float": "float",
+    "Double": "double",
+    "Half": "c10::Half",
+    "BFloat16": "c10::BFloat16",
+    "Long": "long int",
+    "Int": "int",
+    "Short": "short int",
+    "Char": "signed char",
+    "Byte": "unsigned char",
+    "Bool": "bool",
+    "ComplexFloat": "c10::complex<float>",
     "ComplexDouble": "c10::complex<double>",
-}  # fmt: skip
+}
 
 
 # --- Checks --------------------------------------------------------------------------------------------------------
@@ -48,7 +58,7 @@ def check_inexact(x, name: str) -> None:
     kind = array_of(x).dtype
     if kind.kind not in "fc" or kind.char == "e":
         if kind.kind in "Vf":
-            raise DtypeError(f"{name}: Low precision dtypes not supported. Got {scalar_of(x)}; convert to float32 first")
+            raise DtypeError(f"{name}: Low precision dtypes not supported. Got {scalar_of(x)}; use float32")
         raise DtypeError(f"{name}: Expected a floating point or complex tensor as input. Got {scalar_of(x)}")
 
 
@@ -124,9 +134,7 @@ def conj_transpose(np, input: Array):
     return turned.conj() if turned.dtype.kind == "c" else turned
 
 
-@linear(
-    transpose=lambda m, g: m.conjugated(g), space=None, method=False, samples=lambda s: [call(s.complex(3))]
-)
+@linear(transpose=lambda m, g: m.conjugated(g), space=None, method=False, samples=lambda s: [call(s.complex(3))])
 def conjugated(np, input: Array):
     """Complex conjugate, computed; a real input is handed on."""
     return input.conj() if input.dtype.kind == "c" else input
@@ -182,33 +190,25 @@ def put_block(np, input: Array, size, rows, columns):
     return out
 
 
-@linear(
-    transpose=lambda m, g: m.lower(g), space=None, method=False, samples=lambda s: [call(s.array(3, 3))]
-)
+@linear(transpose=lambda m, g: m.lower(g), space=None, method=False, samples=lambda s: [call(s.array(3, 3))])
 def lower(np, input: Array):
     """Lower triangle, diagonal included."""
     return np.tril(input)
 
 
-@linear(
-    transpose=lambda m, g: m.upper(g), space=None, method=False, samples=lambda s: [call(s.array(3, 3))]
-)
+@linear(transpose=lambda m, g: m.upper(g), space=None, method=False, samples=lambda s: [call(s.array(3, 3))])
 def upper(np, input: Array):
     """Upper triangle, diagonal included."""
     return np.triu(input)
 
 
-@linear(
-    transpose=lambda m, g: m.strictly_lower(g), space=None, method=False, samples=lambda s: [call(s.array(3, 3))]
-)
+@linear(transpose=lambda m, g: m.strictly_lower(g), space=None, method=False, samples=lambda s: [call(s.array(3, 3))])
 def strictly_lower(np, input: Array):
     """Lower triangle without the diagonal."""
     return np.tril(input, -1)
 
 
-@linear(
-    transpose=lambda m, g: m.strictly_upper(g), space=None, method=False, samples=lambda s: [call(s.array(3, 3))]
-)
+@linear(transpose=lambda m, g: m.strictly_upper(g), space=None, method=False, samples=lambda s: [call(s.array(3, 3))])
 def strictly_upper(np, input: Array):
     """Upper triangle without the diagonal."""
     return np.triu(input, 1)

@@ -21,12 +21,11 @@ def _samples(s):
     ]
 
 
-def _centred(np, input, dim):
-    """input minus its maximum over dim, as an array of at least one dim, and that dim counted from the front."""
-    dim = wrap_dim(dim, input.ndim)
+def _centred(input, dim):
+    """input minus its maximum over dim, as an array of at least one dim."""
     if input.ndim == 0:
         input = input.reshape(1)
-    return input - input.max(axis=dim, keepdims=True), dim
+    return input - input.max(axis=dim, keepdims=True)
 
 
 def _softmax_gradient(m, g, out, dim):
@@ -39,11 +38,11 @@ def _softmax_gradient(m, g, out, dim):
 )
 def softmax_kernel(np, input: Array, dim: int):
     """exp(input) / sum(exp(input), dim), the maximum taken off first."""
+    dim = wrap_dim(dim, input.ndim)
     refuse("softmax_lastdim_kernel_impl", "biuc", input)
     if input.size == 0:
-        wrap_dim(dim, input.ndim)
         return input.copy()
-    result, dim = _centred(np, input, dim)
+    result = _centred(input, dim)
     np.exp(result, out=result)
     result /= result.sum(axis=dim, keepdims=True)
     return result.reshape(input.shape)
@@ -59,11 +58,11 @@ def softmax_kernel(np, input: Array, dim: int):
 )
 def log_softmax_kernel(np, input: Array, dim: int):
     """input - log(sum(exp(input), dim)), the maximum taken off first."""
+    dim = wrap_dim(dim, input.ndim)
     refuse("log_softmax_lastdim_kernel_impl", "biuc", input)
     if input.size == 0:
-        wrap_dim(dim, input.ndim)
         return input.copy()
-    result, dim = _centred(np, input, dim)
+    result = _centred(input, dim)
     result -= np.log(np.exp(result).sum(axis=dim, keepdims=True))
     return result.reshape(input.shape)
 
@@ -108,7 +107,7 @@ def _halves(shape, dim):
 
 def _glu_gradient(m, g, input, dim):
     dim, half, size = _halves(tuple(input.shape), dim)
-    a, s = m.narrowed(input, dim, 0, half), m.sigmoid(m.narrowed(input, dim, half, size))
+    a, s = m.slice(input, dim, 0, half), m.sigmoid(m.slice(input, dim, half, size))
     first = g * s
     return m.cat([first, first * a * (1 - s)], dim)
 

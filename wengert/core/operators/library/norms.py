@@ -9,7 +9,6 @@ from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.shape import wrap_dim
 from wengert.core.base.errors import ArgumentError, DtypeError, ShapeError
 from wengert.core.operators.kinds import composite, opaque
-from wengert.core.operators.library.extrema import shared
 from wengert.core.operators.library.overloads import is_complex, is_number
 from wengert.core.operators.library.reduction import added, axes_of, listed_axes, numpy_dtype
 from wengert.core.operators.record import Array, Ints
@@ -40,7 +39,9 @@ def norm_gradient(m, g, input, out, shape, p, dim, keepdim):
     if p == 1:
         return m.sgn(input) * m.spread(g, shape, dim, keepdim)
     if p in (inf, -inf):
-        return m.sgn(input) * shared(m, g, m.abs(input), out, shape, dim, keepdim)
+        return (
+            m.sgn(input) * m.spread(g, shape, dim, keepdim) * m.tie_weights(m.abs(input), out, dim, keepdim, "nothing")
+        )
     empty = out == 0
     safe = m.where(empty, 1, out)
     if p == 2:
@@ -70,6 +71,14 @@ def _check_order(shape: tuple[int, ...], order: float, dim: Any) -> None:
             )
 
 
+def _refuse_integers(x: Any) -> None:
+    if x.dtype.kind in "biu":
+        raise DtypeError(
+            "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
+            + dtypes.scalar_name(dtypes.of(x.dtype))
+        )
+
+
 def _converted(array: Any, dtype: Any) -> Any:
     """The input of a norm in the dtype asked for, which may not be narrower."""
     wanted = numpy_dtype(dtype)
@@ -90,8 +99,8 @@ def _converted(array: Any, dtype: Any) -> Any:
 
 
 def vector_norm_rule(m, g, x, out, shape, ord, dim, keepdim):
-    """The gradient of `vector_norm`."""
-    return norm_gradient(m, g, x, out, shape, ord, dim, keepdim)
+    """The gradient of `vector_norm`; none at all for the number of elements not 0."""
+    return None if ord == 0 else norm_gradient(m, g, x, out, shape, ord, dim, keepdim)
 
 
 @opaque(
@@ -122,11 +131,7 @@ def vector_norm(np, x: Array, ord=2, dim: Ints | None = None, keepdim=False, *, 
         raise ArgumentError(
             f"linalg_vector_norm(): argument 'ord' (position 2) must be Number, not {type(ord).__name__}"
         )
-    if x.dtype.kind in "biu":
-        raise DtypeError(
-            "linalg.vector_norm: Expected a floating point or complex tensor as input. Got "
-            + dtypes.scalar_name(dtypes.of(x.dtype))
-        )
+    _refuse_integers(x)
     x = _converted(x, dtype)
     _check_order(x.shape, ord, dim)
     return norm_of(np, x, ord, axes_of(dim, x.ndim), keepdim)
@@ -159,7 +164,7 @@ def _dist_gradient(m, g, input, other, out, p):
 
 @opaque(
     vjp=(_dist_gradient, lambda m, g, input, other, out, p: -_dist_gradient(m, g, input, other, out, p)),
-    promote="float",
+    promote="common",
     samples=lambda s: [
         call(s.array(3, 4), s.array(3, 4)),
         call(s.array(3, 4), s.array(4), 3),
@@ -168,7 +173,12 @@ def _dist_gradient(m, g, input, other, out, p):
 )
 def dist(np, input: Array, other: Array, p=2):
     """The p-norm of input - other over all elements; shapes broadcast."""
-    return norm_of(np, input - other, p, None, False)
+    apart = input - other
+    if apart.dtype.kind in "iu":
+        name = dtypes.scalar_name(dtypes.of(apart.dtype))
+        raise DtypeError(f"norm(): input dtype should be either floating point or complex. Got {name} instead.")
+    _check_order(apart.shape, p, None)
+    return norm_of(np, apart, p, None, False)
 
 
 def renorm_rule(m, g, input, p, dim, maxnorm):
@@ -185,6 +195,7 @@ def renorm_rule(m, g, input, p, dim, maxnorm):
 @opaque(
     vjp=renorm_rule,
     inplace=True,
+    batch="loop",
     samples=lambda s: [
         call(s.distinct(3, 4), 2, 0, 1.0),
         call(s.distinct(2, 3, 2), 3, 1, 2.0),
@@ -203,6 +214,7 @@ def renorm(np, input: Array, p, dim: int, maxnorm):
     if input.ndim < 2:
         raise ShapeError(f"renorm: input needs at least 2 dimensions, got {input.ndim} dimensions")
     dim = wrap_dim(dim, input.ndim)
+    _refuse_integers(input)
     norms = norm_of(np, input, p, tuple(axis for axis in range(input.ndim) if axis != dim), True)
     kind = norms.dtype.type
     return input * np.where(norms > maxnorm, kind(maxnorm) / (norms + kind(1e-7)), kind(1))

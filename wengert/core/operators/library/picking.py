@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wengert.core.arrays.shape import wrap_dim
 from wengert.core.base.errors import DtypeError, IndexRangeError, ShapeError
+from wengert.core.operators.derived import VALUES
 from wengert.core.operators.kinds import composite, opaque, plain
 from wengert.core.operators.library.copying import moving
 from wengert.core.operators.library.indexing import add_at, add_rows, check_range, from_front, scalar_name
@@ -116,6 +117,7 @@ def _check_source(input, dim, index, source):
 @opaque(
     vjp=(
         lambda g: g,
+        None,
         lambda m, g, dim, index, alpha: _times(m.index_select(g, dim, index), alpha),
     ),
     inplace=True,
@@ -141,6 +143,8 @@ def index_add(np, input: Array, dim: int, index: Array, source: Array, *, alpha=
         )
     _check_source(input, dim, index, source)
     if not input.ndim:
+        if index.size and (index.min() < 0 or index.max() > 0):
+            raise IndexRangeError("index out of range in self: a tensor without dims has one element")
         return input + (source if alpha == 1 else (source * alpha).astype(input.dtype)).reshape(())
     check_range(index, input.shape[dim], dim, ShapeError, negative=False)
     if alpha != 1:
@@ -153,6 +157,7 @@ def index_add(np, input: Array, dim: int, index: Array, source: Array, *, alpha=
 @opaque(
     vjp=(
         lambda m, g, dim, index: m.index_fill_number(g, dim, index, 0),
+        None,
         lambda m, g, dim, index: m.index_select(g, dim, index),
     ),
     inplace=True,
@@ -177,8 +182,10 @@ def index_copy(np, input: Array, dim: int, index: Array, source: Array):
         )
     _check_copied(input, dim, index, source)
     index = index.reshape(-1)
-    out = input.copy()
+    out = np.array(input)
     if not out.ndim:
+        if index.size and (index[0] != 0):
+            raise IndexRangeError(f"index_copy_(): index {int(index[0])} is out of bounds for dimension 0 with size 1")
         out[...] = source.reshape(())
         return out
     check_range(index, input.shape[dim], dim, lambda words: IndexRangeError("index_copy_(): " + words), negative=False)
@@ -207,7 +214,7 @@ def _check_copied(input, dim, index, source):
         )
 
 
-def _filled(input, dim, index, value):
+def _filled(np, input, dim, index, value):
     dim = wrap_dim(dim, input.ndim)
     if index.dtype.kind != "i" or index.dtype.itemsize != 8:
         raise IndexRangeError(f"index_fill_(): Expected dtype int64 for index. Got {scalar_name(index)}")
@@ -215,7 +222,7 @@ def _filled(input, dim, index, value):
         raise ShapeError(f"Index has to be a vector/scalar, got {index.ndim} dims")
     index = index.reshape(-1)
     check_range(index, input.shape[dim] if input.ndim else 1, dim)
-    out = input.copy()
+    out = np.array(input)
     if input.ndim:
         out[(_ALL,) * dim + (index,)] = value
     elif index.size:
@@ -240,12 +247,13 @@ def fill_value(value, dtype, name="index_fill_"):
 )
 def index_fill_number(np, input: Array, dim: int, index: Array, value):
     """input with a number in the slices `index` along `dim`."""
-    return _filled(input, dim, index, fill_value(value, input.dtype))
+    return _filled(np, input, dim, index, fill_value(value, input.dtype))
 
 
 @opaque(
     vjp=(
         lambda m, g, dim, index: m.index_fill_number(g, dim, index, 0),
+        None,
         lambda m, g, dim, index: m.sum_to(m.index_select(g, dim, index), ()),
     ),
     space=None,
@@ -260,7 +268,7 @@ def index_fill_tensor(np, input: Array, dim: int, index: Array, value: Array):
         raise ShapeError(
             f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
         )
-    return _filled(input, dim, index, value.astype(input.dtype))
+    return _filled(np, input, dim, index, value.astype(input.dtype))
 
 
 @composite(inplace=True, samples=lambda s: [call(s.array(4, 3), 0, s.integers(2), 1.5)])
@@ -308,6 +316,7 @@ def take_backward(np, grad: Array, size, index: Array):
 @opaque(
     vjp=(
         lambda m, g, index, accumulate: g if accumulate else m.put_zero(g, index),
+        None,
         lambda m, g, index: m.take(g, index),
     ),
     space=None,
@@ -331,7 +340,7 @@ def put_values(np, input: Array, index: Array, source: Array, accumulate):
     if accumulate:
         sums = take_backward.body(np, source, input.shape, index)
         return input + sums
-    out = input.copy(order="C")
+    out = np.array(input, order="C")
     out.reshape(-1)[index.reshape(-1)] = source.reshape(-1)
     return out
 
@@ -344,7 +353,7 @@ def put_values(np, input: Array, index: Array, source: Array, accumulate):
 )
 def put_zero(np, input: Array, index: Array):
     """input with 0 at flat positions."""
-    out = input.copy(order="C")
+    out = np.array(input, order="C")
     out.reshape(-1)[index.reshape(-1)] = 0
     return out
 
@@ -370,7 +379,7 @@ def _count(shape):
     return count
 
 
-@plain(samples=lambda s: [call(s.integers(3, 4, high=2)), call(s.integers(high=2)), call(s.array(0, 2))])
+@plain(shape=VALUES, samples=lambda s: [call(s.integers(3, 4, high=2)), call(s.integers(high=2)), call(s.array(0, 2))])
 def argwhere(np, input: Array):
     """Positions of the elements that are not 0, one row each: int64 of shape (count, ndim)."""
     if not input.ndim:

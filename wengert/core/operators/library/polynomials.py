@@ -37,14 +37,20 @@ def chebyshev_polynomial_u(np, x: Array, n: Array):
 
 @plain(promote="float", space="special", method=False, samples=_samples)
 def chebyshev_polynomial_v(np, x: Array, n: Array):
-    """Chebyshev polynomial of the third kind: cos((n + 1/2) t) / cos(t / 2) for x = cos(t).  Source: Mason and Handscomb, Chebyshev Polynomials (2003), 1.2.3."""
+    """Chebyshev polynomial of the third kind: cos((n + 1/2) t) / cos(t / 2) for x = cos(t).
+
+    Source: J. C. Mason and D. C. Handscomb, Chebyshev Polynomials (2003), section 1.2.3.
+    """
     refuse("chebyshev_polynomial_v_cpu", "c", x, n)
     return polynomials.evaluate(np, polynomials.chebyshev_v, x, n)
 
 
 @plain(promote="float", space="special", method=False, samples=_samples)
 def chebyshev_polynomial_w(np, x: Array, n: Array):
-    """Chebyshev polynomial of the fourth kind: sin((n + 1/2) t) / sin(t / 2) for x = cos(t).  Source: Mason and Handscomb, Chebyshev Polynomials (2003), 1.2.3."""
+    """Chebyshev polynomial of the fourth kind: sin((n + 1/2) t) / sin(t / 2) for x = cos(t).
+
+    Source: J. C. Mason and D. C. Handscomb, Chebyshev Polynomials (2003), section 1.2.3.
+    """
     refuse("chebyshev_polynomial_w_cpu", "c", x, n)
     return polynomials.evaluate(np, polynomials.chebyshev_w, x, n)
 

@@ -13,7 +13,7 @@ from wengert.core.operators.library.overloads import is_complex
 from wengert.core.operators.record import Array, Ints
 from wengert.core.operators.samples import call
 
-BLOCK = 64
+BLOCK = 16
 """Rows added one after another before partial sums meet; bounds the rounding error of sums over outer dims."""
 
 
@@ -142,7 +142,7 @@ def sum(np, input: Array, dim: Ints | None = None, keepdim=False, *, dtype=None)
 
 
 @opaque(
-    vjp=lambda m, g, input, shape, dim, keepdim: m.where(m.isnan(input), 0, m.spread(g, shape, dim, keepdim)),
+    vjp=lambda m, g, input, shape, dim, keepdim: m.spread(g, shape, dim, keepdim) * m.logical_not(m.isnan(input)),
     samples=_reductions,
 )
 def nansum(np, input: Array, dim: Ints | None = None, keepdim=False, *, dtype=None):
@@ -184,7 +184,7 @@ def mean(np, input: Array, dim: Ints | None = None, keepdim=False, *, dtype=None
     return np.true_divide(total, total.dtype.type(count_of(input.shape, dim)))
 
 
-@composite()
+@composite(samples=lambda s: [call(s.array(3, 4)), call(s.array(3, 4), 1), call(s.array(2, 3), (0, -1), True)])
 def nanmean(m, input: Array, dim: Ints | None = None, keepdim=False, *, dtype=None):
     """Mean over `dim` of what is not nan; nan where nothing is left.  Raises DtypeError for integers."""
     kind = input.dtype
@@ -192,7 +192,7 @@ def nanmean(m, input: Array, dim: Ints | None = None, keepdim=False, *, dtype=No
         raise DtypeError(
             "nanmean(): expected input to have floating point or complex dtype but got " + dtypes.scalar_name(kind)
         )
-    counted = m.sum(m.logical_not(m.isnan(m.detach(input))), dim, keepdim)
+    counted = m.sum(m.logical_not(m.isnan(input)), dim, keepdim)
     return m.div(m.nansum(input, dim, keepdim, dtype=dtype), counted)
 
 

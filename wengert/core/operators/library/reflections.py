@@ -10,7 +10,6 @@ from wengert.core.operators.record import Array
 from wengert.core.operators.samples import call
 
 
-
 def _householder_pieces(m, input, tau):
     """V, W, N, M of the compact form Q = E - V D N^-1 M, N = I + W D, W = striu(V^H V), M = V^H E, D = diag(tau)."""
     rows, columns = input.shape[-2:]
@@ -47,7 +46,7 @@ def _householder_rule(m, g, input, tau):
         lambda m, g, input, tau: _householder_rule(m, g, input, tau)[0],
         lambda m, g, input, tau: _householder_rule(m, g, input, tau)[1],
     ),
-    aliases=("linalg.householder_product", "orgqr"),
+    aliases=("linalg.householder_product",),
     space=None,
     method=False,
     backward_name="LinalgHouseholderProductBackward0",
@@ -79,6 +78,12 @@ def householder_product(np, input: Array, tau: Array):
     return out
 
 
+@composite(samples=lambda s: [call(s.array(4, 3), s.array(3))])
+def orgqr(m, input: Array, tau: Array):
+    """First n columns of a product of Householder reflections, see `linalg.householder_product`."""
+    return m.householder_product(input, tau)
+
+
 def _no_geqrf(g):
     raise MissingError("the derivative for 'geqrf' is not implemented; use linalg.qr")
 
@@ -97,7 +102,12 @@ def geqrf(m, input: Array):
     return return_types.geqrf(m.geqrf_parts(input))
 
 
-@composite(samples=lambda s: [call(s.array(3, 3), s.array(3), s.array(3, 2)), call(s.array(4, 3), s.array(3), s.array(2, 4), False)])
+@composite(
+    samples=lambda s: [
+        call(s.array(3, 3), s.array(3), s.array(3, 2)),
+        call(s.array(4, 3), s.array(3), s.array(2, 4), False),
+    ]
+)
 def ormqr(m, input: Array, tau: Array, other: Array, left=True, transpose=False):
     """Q @ other (left) or other @ Q, Q the full product of the Householder reflections; transpose takes Q^H."""
     rows = input.shape[-2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wengert.core.arrays.shape import wrap_dim
-from wengert.core.base.errors import ArgumentError, DtypeError, IndexRangeError, ShapeError
+from wengert.core.base.errors import ArgumentError, DtypeError, IndexRangeError, MissingError, ShapeError
 from wengert.core.operators.kinds import composite, opaque, plain
 from wengert.core.operators.library.copying import moving
 from wengert.core.operators.library.indexing import add_at, check_range, element_of, scalar_name
@@ -147,7 +147,7 @@ def _scattered(np, size, dim, index, values):
 
 
 def _stored(np, input, dim, index, values):
-    out = input.copy(order="K")
+    out = np.array(input)
     if index.size:
         target = out if out.ndim else out.reshape(1)
         target[_grid(np, dim, index)] = values
@@ -289,11 +289,12 @@ def scatter_add(m, input: Array, dim: int, index: Array, src: Array):
 def _reduced(np, input, dim, index, src, reduce, include_self):
     dim, index = _checked("scatter", input.shape, dim, index, src.shape)
     _same_dtype(input, src)
+    _check_order(input, reduce)
     if not index.size:
         return input.copy()
     src = _corner(src, index.shape)
     size = input.shape
-    out = input.copy(order="C").reshape(size or (1,))
+    out = np.array(input, order="C").reshape(size or (1,))
     key = _grid(np, dim, index)
     if reduce in ("sum", "mean"):
         hits = None
@@ -315,6 +316,12 @@ def _reduced(np, input, dim, index, src, reduce, include_self):
     return out.reshape(size)
 
 
+def _check_order(input, reduce):
+    if reduce in ("amax", "amin") and input.dtype.kind == "c" or reduce == "mean" and input.dtype.kind == "b":
+        word = "div_floor_cpu" if reduce == "mean" else f"scatter_gather_tensor_cpu_reduce_{reduce}"
+        raise MissingError(f"\"{word}\" not implemented for '{scalar_name(input)}'")
+
+
 def _real(dtype):
     return dtype.type(0).real.dtype
 
@@ -328,7 +335,7 @@ def _start(np, dtype, reduce):
     return -float("inf") if reduce == "amax" else float("inf")
 
 
-@plain(space=None, method=False, samples=lambda s: [])
+@plain(space=None, method=False, samples=lambda s: [call(s.array(4, 3), 0, s.integers(5, 3), 1)])
 def scatter_hits(np, like: Array, dim: int, index: Array, start):
     """`start` plus how often each place is named, in the shape and dtype of `like`, at least 1."""
     dim = wrap_dim(dim, like.ndim)
@@ -336,7 +343,12 @@ def scatter_hits(np, like: Array, dim: int, index: Array, start):
     return np.maximum(hits, 1).astype(like.dtype)
 
 
-@plain(space=None, method=False, samples=lambda s: [])
+@plain(
+    space=None,
+    method=False,
+    outputs=3,
+    samples=lambda s: [call(s.array(4), s.array(4), 0, s.integers(5), s.array(5), True)],
+)
 def scatter_shares(np, out: Array, input: Array, dim: int, index: Array, src: Array, include_self):
     """How many elements reached the extremum at each place, and which they are: of input, of src (as 0 or 1)."""
     dim = wrap_dim(dim, input.ndim)
@@ -350,7 +362,7 @@ def scatter_shares(np, out: Array, input: Array, dim: int, index: Array, src: Ar
     return np.maximum(count, 1).astype(out.dtype), own.astype(out.dtype), theirs.astype(out.dtype)
 
 
-@plain(space=None, method=False, samples=lambda s: [])
+@plain(space=None, method=False, outputs=2, samples=lambda s: [call(s.array(4), 0, s.integers(5), s.array(5))])
 def scatter_zero_parts(np, input: Array, dim: int, index: Array, src: Array):
     """Masks of a product's zeros: those of src, and those that are the only zero src brings to its place."""
     zero = src == 0
@@ -463,6 +475,10 @@ def index_reduce(m, input: Array, dim: int, index: Array, source: Array, reduce,
     if index.ndim > 1:
         raise IndexRangeError(f"index_reduce_(): Index is supposed to be a vector, but got dim: {index.ndim}")
     dim = wrap_dim(dim, input.ndim)
+    if not input.ndim:
+        array = getattr(index, "_array", index)
+        if array.size and (array.min() < 0 or array.max() > 0):
+            raise IndexRangeError("index out of range in self: a tensor without dims has one element")
     shape = tuple(source.shape)
     if source.ndim and index.ndim and index.shape[0] != shape[dim]:
         raise ShapeError(

@@ -7,7 +7,7 @@ from itertools import combinations_with_replacement as _with_replacement
 from operator import index as as_index
 
 from wengert.core.arrays.shape import wrap_dim, wrap_dims
-from wengert.core.base.errors import DtypeError, ShapeError
+from wengert.core.base.errors import DimError, DtypeError, IndexRangeError, ShapeError
 from wengert.core.operators.kinds import composite, linear, plain
 from wengert.core.operators.library.copying import moving
 from wengert.core.operators.library.windows import placing
@@ -71,8 +71,8 @@ def tile(m, input: Array, dims: Ints):
     backward_name="IndexSelectBackward0",
     samples=lambda s: [call(s.array(3, 2), s.integers(4, high=3), 0), call(s.array(2, 3), s.integers(2, 2, high=3), 1)],
 )
-def taken(np, input: Array, index, dim: int):
-    """The slices at raw indices along `dim`, whose place the dims of `index` take."""
+def taken(np, input: Array, index: Array, dim: int):
+    """The slices at `index` along `dim`, whose place the dims of `index` take."""
     return np.take(input, index, axis=dim)
 
 
@@ -82,7 +82,7 @@ def taken(np, input: Array, index, dim: int):
     method=False,
     samples=lambda s: [call(s.array(4, 2), (3, 2), s.integers(4, high=3), 0)],
 )
-def taken_backward(np, input: Array, input_sizes, index, dim: int):
+def taken_backward(np, input: Array, input_sizes, index: Array, dim: int):
     """Transpose of `taken`: slices summed where they came from."""
     out = np.zeros(input_sizes, dtype=input.dtype)
     moved = input
@@ -92,7 +92,7 @@ def taken_backward(np, input: Array, input_sizes, index, dim: int):
     return out
 
 
-@plain(space=None, method=False)
+@plain(space=None, method=False, shape="values", samples=lambda s: [call(s.integers(3)), call(s.integers(0))])
 def spread_index(np, repeats: Array):
     """0 repeated repeats[0] times, then 1, ...: the indices of a repeat with counts of its own for each element."""
     if repeats.ndim != 1:
@@ -135,7 +135,7 @@ def repeat_interleave(m, input: Array, repeats=None, dim=None, *, output_size=No
             f"{counts.shape[0]} and input.size({dim}) = {n}"
         )
     index = m.spread_index(counts)
-    return m.taken(input, index._array if m.recorded else index, dim)
+    return m.taken(input, index, dim)
 
 
 def _interleaved(m, input, repeats, dim, n):
@@ -212,7 +212,7 @@ def roll(np, input: Array, shifts: Ints, dims: Ints | None = None):
     if not given:
         return np.roll(input, shifts[0])
     if not input.ndim:
-        return input.copy()
+        raise DimError(f"Dimension specified as {given[0]} but tensor has no dimensions")
     return np.roll(input, shifts, tuple([wrap_dim(d, input.ndim) for d in given]))
 
 
@@ -363,6 +363,8 @@ def narrow_copy(np, input: Array, dim: int, start: int, length: int):
     n = input.shape[d]
     if length < 0:
         raise ShapeError(f"narrow(): length must be non-negative. Given {length}")
+    if not -n <= start <= n:
+        raise IndexRangeError(f"start out of range (expected to be in range of [-{n}, {n}], but got {start})")
     if not 0 <= start <= n - length:
         raise ShapeError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
     return input[((_ALL,) * d + (slice(start, start + length),))].copy()

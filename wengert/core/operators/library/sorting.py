@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from math import prod as product
 from typing import Any
 
 from wengert.core.arrays import return_types
 from wengert.core.arrays.shape import wrap_dim
-from wengert.core.base.errors import DtypeError, ShapeError
+from wengert.core.base.errors import DimError, DtypeError, ShapeError
 from wengert.core.operators.kinds import composite, opaque, plain
 from wengert.core.operators.library.extrema import check_not_empty
-from wengert.core.operators.library.overloads import is_number, missing_derivative
+from wengert.core.operators.library.overloads import is_number, missing_derivative, refuse
 from wengert.core.operators.record import Array
 from wengert.core.operators.samples import call
 
@@ -20,6 +21,12 @@ def order_of(np: Any, x: Any, axis: int, descending: bool = False) -> Any:
         return np.argsort(x, axis=axis, kind="stable")
     backwards = np.argsort(np.flip(x, axis), axis=axis, kind="stable")
     return x.shape[axis] - 1 - np.flip(backwards, axis)
+
+
+def rank_index(np: Any, x: Any, k: int, axis: int) -> Any:
+    """Where the element of rank k (from 0) is along an axis; the whole order is found only if it is short."""
+    order = np.argpartition(x, k, axis=axis) if x.shape[axis] >= 64 else order_of(np, x, axis)
+    return np.take(order, k, axis=axis)
 
 
 def refuse_order(name: str, x: Any) -> None:
@@ -79,6 +86,8 @@ def msort(m, input: Array):
 def leading_indices(np, input: Array, k: int, dim: int, largest, sorted):
     """Where the `k` largest or smallest elements along `dim` are, in order."""
     refuse_order("topk", input)
+    if input.dtype.kind == "b":
+        raise DtypeError("topk does not support bool dtypes on CPU")
     dim = wrap_dim(dim, input.ndim)
     n = input.shape[dim] if input.ndim else 1
     if not 0 <= k <= n:
@@ -107,14 +116,14 @@ def topk(m, input: Array, k: int, dim=-1, largest=True, sorted=True):
 @plain(space=None, method=False, samples=lambda s: [call(s.distinct(3, 4), 2, 1, False)])
 def ranked_index(np, input: Array, k: int, dim: int, keepdim):
     """Where the k-th smallest element along `dim` is, k counted from 1."""
-    refuse_order("kthvalue", input)
+    refuse("kthvalue_cpu", "cb", input)
     dim = wrap_dim(dim, input.ndim)
     check_not_empty("kthvalue", input.shape, dim)
     if not 1 <= k <= (input.shape[dim] if input.ndim else 1):
         raise ShapeError(f"kthvalue(): selected number k out of range for dimension {dim}: k is {k}")
     if not input.ndim:
         return np.zeros((), dtype="int64")
-    found = np.take(order_of(np, input, dim), k - 1, axis=dim)
+    found = rank_index(np, input, k - 1, dim)
     return np.expand_dims(found, dim) if keepdim else found
 
 
@@ -145,7 +154,7 @@ def beginnings(np: Any, rows: Any) -> Any:
     """Which rows of a sequence differ from the row before; the first one does."""
     new = np.ones(rows.shape[0], dtype=bool)
     differs = np.not_equal(rows[1:], rows[:-1])
-    new[1:] = differs if rows.ndim == 1 else differs.reshape(differs.shape[0], -1).any(axis=1)
+    new[1:] = differs if rows.ndim == 1 else differs.any(axis=tuple(range(1, rows.ndim)))
     return new
 
 
@@ -155,7 +164,7 @@ def unique_of(np: Any, x: Any, dim: Any, ordered: bool) -> tuple[Any, Any, Any]:
         rows, shape = x.reshape(-1), x.shape
     else:
         dim = wrap_dim(dim, x.ndim)
-        rows = np.moveaxis(x, dim, 0) if x.ndim else x.reshape(1)
+        rows = np.moveaxis(x, dim, 0)
         shape = (rows.shape[0],)
     order = np.arange(rows.shape[0])
     if ordered:
@@ -164,7 +173,7 @@ def unique_of(np: Any, x: Any, dim: Any, ordered: bool) -> tuple[Any, Any, Any]:
     starts, inverse, counts = grouped(np, beginnings(np, placed), order)
     values = placed[starts]
     if dim is not None:
-        values = np.moveaxis(values, 0, dim) if x.ndim else values
+        values = np.moveaxis(values, 0, dim)
     return values, inverse.reshape(shape), counts
 
 
@@ -172,7 +181,7 @@ def row_order(np: Any, rows: Any) -> Any:
     """The order that sorts rows, first elements first."""
     if rows.ndim == 1:
         return np.argsort(rows, kind="stable")
-    columns = rows.reshape(rows.shape[0], -1).T
+    columns = np.moveaxis(rows, 0, -1).reshape(product(rows.shape[1:]), rows.shape[0])
     return np.lexsort(columns[::-1]) if columns.shape[0] else np.arange(rows.shape[0])
 
 
@@ -193,6 +202,9 @@ _UNIQUE_NAMES = {(True, False): "Unique2", (True, True): "UniqueDim", (False, Fa
 )
 def unique_parts(np, input: Array, dim, ordered):
     """Unique elements (of neighbours, unless ordered), every element's place among them, and their counts."""
+    refuse("unique" if dim is None else "unique_dim", "c", input)
+    if dim is not None and not input.ndim:
+        raise DimError(f"Dimension specified as {dim} but tensor has no dimensions")
     if dim is not None and 0 in input.shape and input.shape[wrap_dim(dim, input.ndim)]:
         raise ShapeError(
             "There are 0 sized dimensions, and they aren't selected, so unique cannot be applied; "

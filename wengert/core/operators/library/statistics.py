@@ -14,7 +14,7 @@ from wengert.core.operators.kinds import composite, opaque, plain
 from wengert.core.operators.library.extrema import check_not_empty, shared_with_nan
 from wengert.core.operators.library.overloads import is_number, refuse
 from wengert.core.operators.library.reduction import added, axes_of, count_of
-from wengert.core.operators.library.sorting import order_of
+from wengert.core.operators.library.sorting import order_of, rank_index
 from wengert.core.operators.record import Array, Ints
 from wengert.core.operators.samples import call
 
@@ -125,7 +125,8 @@ def deviation_and_mean(np, input: Array, dim: Ints | None, correction, keepdim):
 def _spread_arguments(name: str, input: Any, dim: Any, unbiased: Any, correction: Any) -> tuple[Any, float]:
     """The dims and the correction that the overloads of var and std name."""
     if not (input.dtype.is_floating_point or input.dtype.is_complex):
-        raise DtypeError("std and var only support floating point and complex dtypes")
+        names = name if "mean" in name else "std and var"
+        raise DtypeError(f"{names} only support floating point and complex dtypes, got {input.dtype}")
     if isinstance(dim, bool):
         dim, unbiased = None, dim
     if unbiased is not None and correction is not None:
@@ -223,19 +224,19 @@ def whole_median(np, input: Array, skip):
 )
 def median_index(np, input: Array, dim: int, keepdim, skip):
     """Where the lower median along `dim` is; the first nan if there is one, or past them if `skip`."""
-    refuse("median_cpu", "cb", input)
+    refuse("median_out", "cb", input)
     dim = wrap_dim(dim, input.ndim)
     check_not_empty("median", input.shape, dim)
     if not input.ndim:
         return np.zeros((), dtype="int64")
     n = input.shape[dim]
-    order = order_of(np, input, dim)
-    if input.dtype.kind == "f":
+    if input.dtype.kind == "f" and np.isnan(input).any():
+        order = order_of(np, input, dim)
         valid = n - np.isnan(input).sum(axis=dim, keepdims=True)
         middle = np.maximum(valid - 1, 0) // 2 if skip else np.where(valid < n, np.minimum(valid, n - 1), (n - 1) // 2)
         found = np.take_along_axis(order, middle, axis=dim)
         return found if keepdim else found.reshape(found.shape[:dim] + found.shape[dim + 1 :])
-    found = np.take(order, (n - 1) // 2, axis=dim)
+    found = rank_index(np, input, (n - 1) // 2, dim)
     return np.expand_dims(found, dim) if keepdim else found
 
 
@@ -324,6 +325,14 @@ def quantile_places(np, input: Array, q: Array | None, number, interpolation, sk
     return low.astype("int64"), high.astype("int64"), np.where(high == low, kind(0), weight)
 
 
+@plain(space=None, method=False, samples=lambda s: [call(s.array(3, 4), False)])
+def quantile_scale(np, input: Array, skip):
+    """How far a row's positions move with q: by its last index, of what is not nan if `skip`; not if it has a nan."""
+    broken = np.isnan(input).sum(axis=-1, keepdims=True)
+    last = input.shape[-1] - 1
+    return (np.maximum(last - broken, 0) if skip else np.where(broken > 0, 0, last)).astype(input.dtype)
+
+
 def _check_quantile(input: Any, q: Any, interpolation: str) -> None:
     if interpolation not in _INTERPOLATIONS:
         raise ShapeError(
@@ -346,18 +355,21 @@ def _check_quantile(input: Any, q: Any, interpolation: str) -> None:
 
 def _quantile(m: Any, input: Any, q: Any, dim: Any, keepdim: bool, interpolation: str, skip: bool) -> Any:
     _check_quantile(input, q, interpolation)
+    if not is_number(q) and not bool(m.all((q >= 0) & (q <= 1))):
+        raise ShapeError("quantile() q values must be in the range [0, 1]")
     ndim = input.ndim
     rows = m.reshape(input, (-1,)) if dim is None else input if not ndim else m.movedim(input, dim, -1)
     if rows.ndim == 0:
         rows = m.reshape(rows, (1,))
     number = is_number(q)
     placed = m.sort(rows, -1)[0]
-    low, high, weight = m.quantile_places(
-        m.detach(rows), None if number else m.detach(q), q if number else None, interpolation, skip
-    )
+    low, high, weight = m.quantile_places(rows, None if number else q, q if number else None, interpolation, skip)
     below = m.picked(placed, low, -1, True, "GatherBackward0")
-    above = m.picked(placed, high, -1, True, "GatherBackward0")
-    found = m.lerp(below, above, weight)
+    found = below
+    if not number and interpolation == "linear":
+        weight = q * m.quantile_scale(rows, skip) - low
+    if interpolation in ("linear", "midpoint"):
+        found = m.lerp(below, m.picked(placed, high, -1, True, "GatherBackward0"), weight)
     if keepdim:
         shape = [1] * ndim if dim is None else [*rows.shape[:-1]]
         if dim is not None and ndim:
@@ -387,14 +399,10 @@ def quantile(m, input: Array, q, dim: int | None = None, keepdim=False, *, inter
     q: a number, or a vector that makes a new first dim.  Between two elements `interpolation` says what to take.
     Raises: DtypeError unless input is float32 or float64; ShapeError for no elements or q out of range.
     """
-    if not is_number(q) and not bool(m.all((q >= 0) & (q <= 1))):
-        raise ShapeError("quantile() q values must be in the range [0, 1]")
     return _quantile(m, input, q, dim, keepdim, interpolation, False)
 
 
 @composite(samples=_quantile_samples)
 def nanquantile(m, input: Array, q, dim: int | None = None, keepdim=False, *, interpolation="linear"):
     """The q-th quantile of what is not nan, see `quantile`; nan where nothing is left."""
-    if not is_number(q) and not bool(m.all((q >= 0) & (q <= 1))):
-        raise ShapeError("quantile() q values must be in the range [0, 1]")
     return _quantile(m, input, q, dim, keepdim, interpolation, True)

@@ -30,29 +30,31 @@ def _contracted(input, other, dims):
 @composite(
     method=False,
     samples=lambda s: [
-        call(s.array(2, 3), s.array(3, 4), 1), call(s.array(2, 3), s.array(2, 3)), call(s.array(2, 3), s.array(4), 0),
+        call(s.array(2, 3), s.array(3, 4), 1),
+        call(s.array(2, 3), s.array(2, 3)),
+        call(s.array(2, 3), s.array(4), 0),
         call(s.array(2, 3, 4), s.array(4, 2), ([0, 2], [1, 0])),
     ],
-)  # fmt: skip
-def tensordot(m, input: Array, other: Array, dims=2):
-    """Sum over pairs of dims: the last `dims` of input with the first of other, or the two lists given.
+)
+def tensordot(m, a: Array, b: Array, dims=2):
+    """Sum over pairs of dims: the last `dims` of a with the first of b, or the two lists given.
 
-    Shapes: the remaining dims of input, then those of other.  One dtype.  Raises: ShapeError, DtypeError.
+    Shapes: the remaining dims of a, then those of b.  One dtype.  Raises: ShapeError, DtypeError.
     """
-    first, second, given, given_other = _contracted(input, other, dims)
-    if input.dtype != other.dtype:
-        raise DtypeError(f"both inputs should have same dtype, got {input.dtype} and {other.dtype}")
-    a, b = tuple(input.shape), tuple(other.shape)
+    first, second, given, given_other = _contracted(a, b, dims)
+    if a.dtype != b.dtype:
+        raise DtypeError(f"both inputs should have same dtype, got {a.dtype} and {b.dtype}")
+    sizes, others = tuple(a.shape), tuple(b.shape)
     for d, e, one, two in zip(first, second, given, given_other, strict=True):
-        if a[d] != b[e] and a[d] != 1 and b[e] != 1:
+        if sizes[d] != others[e] and sizes[d] != 1 and others[e] != 1:
             raise ShapeError(
-                f"contracted dimensions need to match, but first has size {a[d]} in dim {one} "
-                f"and second has size {b[e]} in dim {two}"
+                f"contracted dimensions need to match, but first has size {sizes[d]} in dim {one} "
+                f"and second has size {others[e]} in dim {two}"
             )
     for d, e in zip(first, second, strict=True):
-        if a[d] != b[e]:
-            input, other = (m.sum(input, d, True), other) if b[e] == 1 else (input, m.sum(other, e, True))
-    return _flat_product(m, input, other, first, second)
+        if sizes[d] != others[e]:
+            a, b = (m.sum(a, d, True), b) if others[e] == 1 else (a, m.sum(b, e, True))
+    return _flat_product(m, a, b, first, second)
 
 
 def _flat_product(m, input, other, first, second):
@@ -75,7 +77,9 @@ def _flat_product(m, input, other, first, second):
     return m.reshape(m.mm(m.reshape(x, (rows, summed)), m.reshape(y, (summed, columns))), shape)
 
 
-@composite(samples=lambda s: [call(s.array(2, 2), s.array(3, 2)), call(s.array(2), s.array(2, 3)), call(s.array(), s.array(2))])
+@composite(
+    samples=lambda s: [call(s.array(2, 2), s.array(3, 2)), call(s.array(2), s.array(2, 3)), call(s.array(), s.array(2))]
+)
 def kron(m, input: Array, other: Array):
     """Kronecker product: every element of input times all of other, laid out in blocks.
 
@@ -100,8 +104,12 @@ def kron(m, input: Array, other: Array):
     method=False,
     aliases=("linalg.cross",),
     promote="common",
-    samples=lambda s: [call(s.array(3), s.array(3)), call(s.array(2, 3), s.array(1, 3)), call(s.array(3, 2), s.array(3, 2), dim=0)],
-)  # fmt: skip
+    samples=lambda s: [
+        call(s.array(3), s.array(3)),
+        call(s.array(2, 3), s.array(1, 3)),
+        call(s.array(3, 2), s.array(3, 2), dim=0),
+    ],
+)
 def linalg_cross(np, input: Array, other: Array, *, dim=-1):
     """Cross product of vectors of length 3 along `dim`; the other dims broadcast.
 
@@ -125,7 +133,13 @@ def linalg_cross(np, input: Array, other: Array, *, dim=-1):
     return out
 
 
-@composite(samples=lambda s: [call(s.array(3), s.array(3)), call(s.array(3, 2), s.array(3, 2)), call(s.array(2, 3), s.array(2, 3), 1)])
+@composite(
+    samples=lambda s: [
+        call(s.array(3), s.array(3)),
+        call(s.array(3, 2), s.array(3, 2)),
+        call(s.array(2, 3), s.array(2, 3), 1),
+    ]
+)
 def cross(m, input: Array, other: Array, dim=None):
     """Cross product along `dim`, by default the first dim of size 3.  Raises: ShapeError, DimError."""
     if dim is None:
@@ -146,9 +160,7 @@ def _best_order(sizes):
     for length in range(1, n):
         for i in range(n - length):
             j = i + length
-            options = [
-                (cost[i][k] + cost[k + 1][j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j)
-            ]
+            options = [(cost[i][k] + cost[k + 1][j] + sizes[i] * sizes[k + 1] * sizes[j + 1], k) for k in range(i, j)]
             cost[i][j], split[i][j] = min(options)
     return split
 
@@ -165,10 +177,11 @@ def _chained(m, matrices, split, i, j):
     method=False,
     aliases=("linalg.multi_dot",),
     samples=lambda s: [
-        call([s.array(2, 3), s.array(3, 4), s.array(4, 2)]), call([s.array(3), s.array(3, 4), s.array(4)]),
+        call([s.array(2, 3), s.array(3, 4), s.array(4, 2)]),
+        call([s.array(3), s.array(3, 4), s.array(4)]),
         call([s.array(2, 3), s.array(3)]),
     ],
-)  # fmt: skip
+)
 def linalg_multi_dot(m, tensors: list[Array]):
     """Product of a chain of matrices in the order of least work; first and last may be vectors.
 
@@ -196,7 +209,8 @@ def linalg_multi_dot(m, tensors: list[Array]):
         a, b = tensors[i], tensors[i + 1]
         if a.shape[1] != b.shape[0]:
             raise ShapeError(
-                f"multi_dot(): tensors {i} and {i + 1} with shapes {list(a.shape)} and {list(b.shape)} cannot be multiplied"
+                f"multi_dot(): tensors {i} and {i + 1} with shapes {list(a.shape)} and {list(b.shape)} "
+                "cannot be multiplied"
             )
     split = _best_order([tensors[0].shape[0], *(x.shape[1] for x in tensors)])
     return m.view_shape(_chained(m, tensors, split, 0, n - 1), tuple(shape))

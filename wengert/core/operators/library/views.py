@@ -295,7 +295,7 @@ def _slice_of(n, start, end, step):
 def narrowed(np, input: Array, dim: int = 0, start=None, end=None, step: int = 1):
     """input[start:end:step] along `dim`."""
     if not input.ndim:
-        raise ShapeError("slice() cannot be applied to a 0-dim tensor.")
+        raise IndexRangeError("slice() cannot be applied to a 0-dim tensor.")
     dim = wrap_dim(dim, input.ndim)
     return input[(_ALL,) * dim + (_slice_of(input.shape[dim], start, end, step),)]
 
@@ -359,7 +359,13 @@ def _retyped(np, input: Array, dtype):
     return input.view(dtype)
 
 
-view_dtype = register(Window(), _retyped, {"name": "view_dtype", "space": None, "method": False})
+def _retyped_samples(s):
+    return [call(s.array(3, 4), dtypes.int64), call(s.array(2, 4), dtypes.float32), call(s.array(), dtypes.int64)]
+
+
+view_dtype = register(
+    Window(), _retyped, {"name": "view_dtype", "space": None, "method": False, "samples": _retyped_samples}
+)
 
 
 @composite(

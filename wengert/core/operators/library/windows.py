@@ -5,7 +5,7 @@ from __future__ import annotations
 from wengert.core.arrays.shape import wrap_dim
 from wengert.core.arrays.strided import storage_of, window
 from wengert.core.arrays.strided import storage_offset as offset_of
-from wengert.core.base.errors import MissingError, ShapeError
+from wengert.core.base.errors import IndexRangeError, MissingError, ShapeError
 from wengert.core.operators.kinds import Opaque, composite, linear, view
 from wengert.core.operators.library.copying import moving
 from wengert.core.operators.library.views import narrowed
@@ -331,7 +331,7 @@ def select_scatter(np, input: Array, src: Array, dim: int, index: int):
     """A copy of the input with `src` at `index` along `dim`."""
     dim = wrap_dim(dim, input.ndim)
     if not -input.shape[dim] <= index < input.shape[dim]:
-        raise ShapeError(
+        raise IndexRangeError(
             f"select(): index {index} out of range for tensor of size {list(input.shape)} at dimension {dim}"
         )
     out = input.copy()

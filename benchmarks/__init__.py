@@ -1,0 +1,1 @@
+"""Timings of Wengert beside torch, in one run: `python -m benchmarks`."""
