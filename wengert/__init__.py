@@ -15,7 +15,6 @@ from wengert.core.arrays.dtype import dtype, finfo, get_default_dtype, iinfo, se
 from wengert.core.arrays.shape import Size
 from wengert.core.arrays.shape import common_shape as broadcast_shapes
 from wengert.core.base.errors import OutOfMemoryError
-from wengert.core.tensor import legacy as _legacy
 from wengert.core.tensor.methods import SPACES as _SPACES
 from wengert.core.tensor.methods import install_methods as _install_methods
 from wengert.core.tensor.printing import set_printoptions
@@ -29,7 +28,6 @@ globals().update(_dtypes.ALL)
 globals().update(_dtypes.ALIASES)
 globals().update(_devices.LAYOUTS)
 globals().update(_devices.MEMORY_FORMATS)
-globals().update(_legacy.tensor_types())
 
 try:
     from wengert import autograd

@@ -373,7 +373,7 @@ def attempt(make: Callable[[], Any]) -> tuple[Any, BaseException | None]:
     """What a call gives or raises."""
     try:
         return make(), None
-    except Exception as error:
+    except (RuntimeError, TypeError, ValueError, IndexError, ArithmeticError) as error:
         return None, error
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 import numpy as np
@@ -58,7 +59,7 @@ def to_real(array: np.ndarray) -> Any:
     if not array.size:
         return real.zeros(array.shape, dtype=to_real(np.ones(1, array.dtype)).dtype)
     if array.dtype.kind == "V" or str(array.dtype) == "bfloat16":
-        return real.from_numpy(array.astype(np.float32)).to(real.bfloat16)
+        return real.from_numpy(np.array(array, order="C").view(np.int16)).view(real.bfloat16)
     return real.from_numpy(np.array(array, order="K" if array.size else "C", copy=True))
 
 
@@ -81,7 +82,7 @@ def to_numpy(x: Any) -> Any:
         return x
     x = real.zeros(x.shape, dtype=x.dtype) if x._is_zerotensor() else x.detach().resolve_conj().resolve_neg()
     if x.dtype == real.bfloat16:
-        return x.float().numpy().astype(dtypes.bfloat16.numpy)
+        return x.contiguous().view(real.int16).numpy().view(dtypes.bfloat16.numpy)
     return x.numpy()
 
 
@@ -109,7 +110,8 @@ class RealRun:
         args = [attribute(x) for x in args]
         kwargs = {key: attribute(value) for key, value in kwargs.items()}
         self.inputs = [x for x in self.tensors if x.requires_grad]
-        out = function(*args, **kwargs)
+        with warnings.catch_warnings(action="ignore"):
+            out = function(*args, **kwargs)
         self.results = list(out) if isinstance(out, (tuple, list)) else [out]
         self.moving = [y for y in self.results if isinstance(y, real.Tensor) and y.requires_grad]
 
@@ -121,7 +123,8 @@ class RealRun:
         """Gradients of the inputs, None where nothing arrives."""
         if not self.moving:
             return [None] * len(self.inputs)
-        return list(real.autograd.grad(self.moving, self.inputs, gs, create_graph=create, allow_unused=True))
+        with warnings.catch_warnings(action="ignore"):
+            return list(real.autograd.grad(self.moving, self.inputs, gs, create_graph=create, allow_unused=True))
 
 
 def same_error(ours: BaseException, theirs: BaseException) -> bool:

@@ -24,6 +24,10 @@ GAPS = {
 }
 
 
+UNDETERMINED = {"blank_like": "its values are what the memory held before"}
+"""Operators whose result no check of values can judge."""
+
+
 def judge(check: str, op: Op) -> list[str]:
     """What one check finds wrong with one operator, a line per sample."""
     if check == "refusal":
@@ -46,7 +50,7 @@ def where(error: Exception) -> str:
     return f"[{Path(last.filename).name}:{last.lineno}] "
 
 
-@pytest.mark.parametrize("name", sorted(REGISTRY))
+@pytest.mark.parametrize("name", sorted(REGISTRY.keys() - UNDETERMINED.keys()))
 @pytest.mark.parametrize("check", [*CHECKS, "refusal"])
 def test_operator(check: str, name: str) -> None:
     op = REGISTRY[name]

@@ -29,10 +29,10 @@ PARAMETERS: dict[str, str] = {
     "chain_matmul": "takes its matrices spread out",
     "split": "torch takes split_size as a keyword too",
 }
-RESHAPING = "writes shape and strides, not memory"
+UNSAMPLED = {"sampled": "its values come from a distribution: tested with the distributions"}
 # Methods and in-place forms that torch has and we have not, or the other way round, and why.
-METHODS: dict[str, str] = {}
-IN_PLACE: dict[str, str] = dict.fromkeys(("as_strided", "squeeze", "t", "transpose", "unsqueeze"), RESHAPING)
+METHODS: dict[str, str] = {"where": "not there yet: x.where(condition, other)"}
+IN_PLACE: dict[str, str] = {"float_power": "not there yet"}
 
 
 def public() -> list[str]:
@@ -50,7 +50,7 @@ def test_record_is_complete(name: str) -> None:
     first = op.doc.strip().splitlines()[0]
     assert 5 <= len(first) <= 116, first
     calls = samples(op)
-    assert calls or not (op.arrays or op.many >= 0), "no sample call"
+    assert calls or name in UNSAMPLED or not (op.arrays or op.many >= 0), "no sample call"
     if not isinstance(op.kind, Composite):
         for sample in calls:
             full_arguments(op, sample)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wengert.autograd import anomaly_mode, function, grad_mode, graph, variable
+from wengert.autograd import anomaly_mode, function, functional, grad_mode, graph, variable
 from wengert.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly
 from wengert.autograd.function import Function, NestedIOFunction
 from wengert.autograd.grad_mode import (
@@ -14,6 +14,7 @@ from wengert.autograd.grad_mode import (
     set_grad_enabled,
     set_multithreading_enabled,
 )
+from wengert.autograd.gradcheck import gradcheck, gradgradcheck
 from wengert.autograd.variable import Variable
 from wengert.core.tape.backward import backward, grad
 from wengert.core.tape.packing import SavedTensor
@@ -29,8 +30,11 @@ __all__ = [
     "enable_grad",
     "enforce_grad_layout_policy",
     "function",
+    "functional",
     "grad",
     "grad_mode",
+    "gradcheck",
+    "gradgradcheck",
     "graph",
     "inference_mode",
     "is_multithreading_enabled",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, NamedTuple
@@ -202,16 +203,16 @@ class AnyHook:
     """Calls `fn` on the first gradient of each sweep."""
 
     def __init__(self, fn: Callable[[Any], None]) -> None:
-        self.fn, self.seen = fn, None
+        self.fn, self.seen = fn, 0
         self.lock = threading.Lock()
 
     def hook(self, index: int) -> Callable[[Any], None]:
         """The hook of one tensor."""
 
         def hook(grad: Any) -> None:
-            roots, _ = SWEEP.get()
+            number = SWEEP.get()[0]
             with self.lock:
-                first, self.seen = self.seen is not roots, roots
+                first, self.seen = self.seen != number, number
             if first:
                 self.fn(grad)
 
@@ -223,7 +224,8 @@ class AllHook:
 
     def __init__(self, tensors: Sequence[Any], fn: Callable[[Any], None]) -> None:
         self.fn = fn
-        self.nodes = [x._node for x in tensors if x.requires_grad]
+        # Weakly: the nodes hold this hook.
+        self.nodes = [weakref.ref(x._node) for x in tensors]
         self.sweeps: dict[int, tuple[list[Any], int]] = {}
         self.lock = threading.Lock()
 
@@ -231,16 +233,18 @@ class AllHook:
         """The hook of one tensor."""
 
         def hook(grad: Any) -> None:
-            roots, plan = SWEEP.get()
+            number, roots, plan = SWEEP.get()
             with self.lock:
-                grads, missing = self.sweeps.pop(id(roots), None) or (
-                    [None] * len(self.nodes),
-                    executed(self.nodes, roots, plan),
-                )
+                if number not in self.sweeps:
+                    self.sweeps[number] = (
+                        [None] * len(self.nodes),
+                        executed([ref() for ref in self.nodes], roots, plan),
+                    )
+                grads, missing = self.sweeps.pop(number)
                 grads[index] = grad
                 missing -= 1
                 if missing:
-                    self.sweeps[id(roots)] = (grads, missing)
+                    self.sweeps[number] = (grads, missing)
             if not missing:
                 self.fn(grads)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-Region = tuple[Any, Callable[[Any], Any]]
+Region = tuple[Any, Callable[..., Any]]
 
 
 def polynomial(x: Any, coefficients: Sequence[float]) -> Any:
@@ -37,7 +37,7 @@ def chebyshev(x: Any, coefficients: Sequence[float], low: float, high: float) ->
     return 0.5 * twice * current - after + coefficients[0]
 
 
-def regions(np: Any, x: Any, *parts: Region, otherwise: Callable[[Any], Any], extra: tuple[Any, ...] = ()) -> Any:
+def regions(np: Any, x: Any, *parts: Region, otherwise: Callable[..., Any], extra: tuple[Any, ...] = ()) -> Any:
     """A function put together from formulas: the first mask that holds says which one an element takes.
 
     Each formula sees only its own elements, as a vector, and may overwrite it; `extra` are arrays of the shape of x

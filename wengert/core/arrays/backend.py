@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.arrays import device as devices
-from wengert.core.base.errors import DeviceError
+from wengert.core.base.errors import MissingError
 
 
 class Backend:
@@ -45,17 +45,24 @@ class Backend:
         """The device object of an array."""
         return devices.cpu
 
+    def item(self, array: Any) -> Any:
+        """The only element of an array as a Python number."""
+        return self.to_numpy(array).item()
+
 
 CPU = Backend()
 _BACKENDS: dict[str, Backend] = {"cpu": CPU}
 _BY_CLASS: dict[type, Backend] = {np.ndarray: CPU}
 _LATE: dict[str, Callable[[], Backend]] = {}
+DEVICE_OF: dict[type, Callable[[Any], devices.device]] = {np.ndarray: CPU.device_of}
+"""Array class -> function that tells an array's device."""
 
 
 def use_backend(backend: Backend) -> Backend:
     """Announce a backend for its device type."""
     _BACKENDS[backend.name] = backend
     _BY_CLASS[backend.array_class] = backend
+    DEVICE_OF[backend.array_class] = backend.device_of
     return backend
 
 
@@ -67,15 +74,16 @@ def use_late(name: str, make: Callable[[], Backend]) -> None:
 def backend_for(device: devices.device) -> Backend:
     """The backend of a device.
 
-    Raises: whatever the late maker raises where the device does not exist; DeviceError for device types we lack.
+    Raises: whatever the late maker raises where the device does not exist; MissingError for device types we lack.
     """
     found = _BACKENDS.get(device.type)
     if found is not None:
         return found
     make = _LATE.get(device.type)
     if make is None:
-        raise DeviceError(
-            f"Could not run on the '{device.type}' backend: wengert computes on cpu, cuda (CuPy) and meta tensors"
+        raise MissingError(
+            f"Could not run 'aten::empty.memory_format' with arguments from the '{device.type.upper()}' backend: "
+            "wengert computes on cpu, cuda (by CuPy) and meta tensors"
         )
     return use_backend(make())
 

@@ -27,6 +27,14 @@ NO_ITEM = "Tensor.item() cannot be called on meta tensors"
 # ---------------------------------------------------------------- stand-ins
 
 
+# Private read-only pages are charged to nobody; shared ones, the default, are.
+_PRIVATE: dict[str, int] = (
+    {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS, "prot": mmap.PROT_READ}
+    if hasattr(mmap, "MAP_PRIVATE")
+    else {"access": mmap.ACCESS_READ}
+)
+
+
 class _Reserve:
     """Read-only zero pages, grown by doubling; nothing is committed until it is read."""
 
@@ -39,7 +47,7 @@ class _Reserve:
         """At least `size` bytes."""
         if size > self.size:
             self.size = max(1 << 16, 1 << (size - 1).bit_length())
-            self.bytes = numpy.frombuffer(mmap.mmap(-1, self.size, access=mmap.ACCESS_READ), numpy.uint8)
+            self.bytes = numpy.frombuffer(mmap.mmap(-1, self.size, **_PRIVATE), numpy.uint8)
         return self.bytes
 
 
@@ -245,6 +253,11 @@ class MetaArray:
         """There is nothing to list."""
         raise MissingError(NO_DATA)
 
+    def __dlpack__(self, **options: Any) -> Any:
+        raise BufferError("Cannot pack tensors on meta")
+
+    __dlpack_device__ = __dlpack__
+
 
 def resolved(wanted: Any, shape: tuple[int, ...]) -> tuple[int, ...]:
     """A shape asked of `reshape`, its -1 worked out; NumPy's complaint if sizes differ."""
@@ -292,6 +305,18 @@ def _binary(ufunc: Any) -> tuple[Any, Any, Any]:
     return plain, reflected, inplace
 
 
+def _reduction(name: str) -> Any:
+    def method(self: Any, axis: Any = None, dtype: Any = None, out: Any = None, keepdims: bool = False) -> Any:
+        axes = range(self.ndim) if axis is None else axis if isinstance(axis, tuple) else (axis,)
+        gone = {a + self.ndim if a < 0 else a for a in axes}
+        options = {} if dtype is None else {"dtype": dtype}
+        found = getattr(numpy.ones((1,) * self.ndim, self.dtype), name)(axis=axis, **options).dtype
+        shape = [1 if i in gone else n for i, n in enumerate(self.shape) if keepdims or i not in gone]
+        return MetaArray(shape, found)
+
+    return method
+
+
 def _method(name: str) -> Any:
     def method(self: Any, *args: Any, **kwargs: Any) -> Any:
         return through(getattr(_ndarray, name), (self, *args), kwargs)
@@ -311,10 +336,10 @@ _COMPARE = {
 }  # fmt: skip
 _UNARY = {"neg": numpy.negative, "abs": numpy.absolute, "invert": numpy.invert}
 _METHODS = (
-    "all", "any", "argmax", "argmin", "argsort", "clip", "conj", "cumprod", "cumsum", "diagonal", "dot", "flatten",
-    "max", "mean", "min", "nonzero", "prod", "ravel", "repeat", "round", "searchsorted", "squeeze", "std", "sum",
-    "swapaxes", "take", "trace", "transpose", "var", "view",
+    "argmax", "argmin", "argsort", "clip", "conj", "cumprod", "cumsum", "diagonal", "dot", "flatten", "ravel", "repeat",
+    "round", "squeeze", "std", "swapaxes", "take", "trace", "transpose", "var", "view",
 )  # fmt: skip
+_REDUCTIONS = ("sum", "mean", "prod", "max", "min", "any", "all")
 
 
 def _fill_in() -> None:
@@ -327,6 +352,8 @@ def _fill_in() -> None:
         setattr(MetaArray, f"__{name}__", _binary(ufunc)[0])
     for name, ufunc in _UNARY.items():
         setattr(MetaArray, f"__{name}__", lambda a, ufunc=ufunc: elementwise(ufunc, a))
+    for name in _REDUCTIONS:
+        setattr(MetaArray, name, _reduction(name))
     for name in _METHODS:
         setattr(MetaArray, name, _method(name))
 
@@ -388,6 +415,10 @@ class MetaBackend(Backend):
     def to_numpy(self, array: Any) -> Any:
         """Raises: MissingError, for there is nothing to copy."""
         raise MissingError(NO_DATA)
+
+    def item(self, array: Any) -> Any:
+        """Raises: DeviceError, for there is no element."""
+        raise DeviceError(NO_ITEM)
 
     def device_of(self, array: Any) -> devices.device:
         """The one meta device."""

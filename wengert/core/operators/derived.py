@@ -11,6 +11,7 @@ knows better states `jvp=`, `batch=` or `shape=`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 from wengert.core.arrays import dtype as dtypes
@@ -58,7 +59,7 @@ def jvp(op: Op, m: Any, args: Sequence[Any], tangents: Sequence[Any], out: Any) 
     if isinstance(kind, Plain) or all(t is None for t in tangents):
         return None
     if isinstance(kind, Elementwise):
-        return elementwise_jvp(op, kind, m, args, tangents, out)
+        return elementwise_jvp(op, m, args, tangents, out)
     if isinstance(kind, Bilinear):
         return bilinear_jvp(op, m, args, tangents)
     if isinstance(kind, Linear):
@@ -83,36 +84,45 @@ def stated_jvp(op: Op, m: Any, args: Sequence[Any], tangents: Sequence[Any], out
     return op.jvp(*[known[name] for name in code.co_varnames[: code.co_argcount]])
 
 
-def elementwise_jvp(op: Op, kind: Elementwise, m: Any, args: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
-    """sum_i partial_i * tangent_i, brought to the result's shape and dtype.
+@cache
+def partial_of(op: Op, i: int) -> tuple[Any, bool]:
+    """The i-th partial of an elementwise record: a number or a rule, and whether it is the product with g already."""
+    d = op.kind.d[i]
+    if not callable(d):
+        return d, False
+    return op.rule(d), "g" in d.__code__.co_varnames[: d.__code__.co_argcount]
+
+
+def is_complex(x: Any) -> bool:
+    """Whether an array or a tensor holds complex numbers."""
+    dtype = getattr(x, "dtype", None)
+    return getattr(dtype, "kind", "") == "c" or getattr(dtype, "is_complex", False)
+
+
+def elementwise_jvp(op: Op, m: Any, args: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
+    """sum_i partial_i * tangent_i, brought to the result's shape.
 
     A partial that mentions g is the gradient already; for real numbers it is the tangent rule
     too, for complex ones it is conjugated in a way that only the record knows: NotImplemented.
     """
-    environment = [m, None, out, None, *args]
-    complex_ = any(getattr(getattr(x, "dtype", None), "kind", "") == "c" for x in (*op.values(tuple(args)), out))
-    complex_ = complex_ or any(
-        getattr(getattr(x, "dtype", None), "is_complex", False) for x in (*op.values(tuple(args)), out)
-    )
+    values = list(op.values(tuple(args)))
+    first = next((x.shape for x in values if hasattr(x, "shape")), None)
+    shape = tuple(out.shape)
     total = None
-    for d, t in zip(kind.d, tangents, strict=False):
+    for i, t in enumerate(tangents[: len(op.kind.d)]):
+        d, whole = partial_of(op, i)
         if t is None or d is None:
             continue
-        if callable(d):
-            names = d.__code__.co_varnames[: d.__code__.co_argcount]
-            if "g" in names:
-                if complex_:
-                    return NotImplemented
-                environment[1] = m.expand(t, tuple(out.shape)) if tuple(t.shape) != tuple(out.shape) else t
-                part = op.rule(d)(environment)
-            else:
-                part = t * op.rule(d)(environment)
+        if whole:
+            if any(map(is_complex, (*values, out))):
+                return NotImplemented
+            part = d([m, m.expand(t, shape) if tuple(t.shape) != shape else t, out, first, *args])
+        elif callable(d):
+            part = t * d([m, None, out, first, *args])
         else:
             part = t if d == 1 else t * d
         total = part if total is None else total + part
-    if total is not None and tuple(total.shape) != tuple(out.shape):
-        total = m.expand(total, tuple(out.shape))
-    return total
+    return m.expand(total, shape) if total is not None and tuple(total.shape) != shape else total
 
 
 def bilinear_jvp(op: Op, m: Any, args: Sequence[Any], tangents: Sequence[Any]) -> Any:

@@ -18,6 +18,8 @@ class RawNamespace:
     """All operators on the raw arrays of one library (`np`: NumPy or CuPy)."""
 
     recorded = False
+    run: Any = None
+    """Computes an operator on its full argument tuple in a way of its own; None: the body does."""
 
     def __init__(self, np: Any) -> None:
         self.np = np
@@ -43,9 +45,19 @@ NUMPY = RawNamespace(numpy)
 _NAMESPACES: dict[type, RawNamespace] = {numpy.ndarray: NUMPY}
 
 
+FOREIGN: set[type] = set()
+"""Array classes in use besides NumPy's; while it is empty every array is on the CPU."""
+
+
 def use_library(array_class: type, np: Any) -> None:
     """Announce an array class and the module that computes on it."""
-    _NAMESPACES[array_class] = RawNamespace(np)
+    use_namespace(array_class, RawNamespace(np))
+
+
+def use_namespace(array_class: type, namespace: RawNamespace) -> None:
+    """Announce an array class and its operators."""
+    _NAMESPACES[array_class] = namespace
+    FOREIGN.add(array_class)
 
 
 def namespace_of(array: Any) -> RawNamespace:

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from wengert.core.arrays import dtype as dtypes
-from wengert.core.base.errors import ArgumentError, GraphError, ShapeError
+from wengert.core.base.errors import ArgumentError, GraphError, ShapeError, ValueRangeError
+from wengert.core.operators.raw import namespace_of
 from wengert.core.tape import core
 from wengert.core.tape.core import NR_SHIFT, RECORDED, Node, Plan, TensorBase, sweep, to_array, wrap
 from wengert.core.tape.views import STALE, refresh
@@ -41,7 +42,7 @@ def root_of(x: Any, i: int, g: Any, create: bool, batched: bool = False) -> tupl
             raise GraphError(
                 f"grad can be implicitly created only for real scalar outputs but got {dtypes.of(a.dtype)}"
             )
-        ones = np.ones(a.shape, a.dtype) if a.__class__ is np.ndarray else a * 0 + 1
+        ones = namespace_of(a).np.ones(a.shape, a.dtype)
         return node, nr, (wrap(ones) if create else ones)
     check_gradient(i, a, g._array)
     if create:
@@ -242,6 +243,10 @@ def batched(
 ) -> tuple[Any, ...]:
     """One sweep per entry of the gradients' leading dim; the results stacked."""
     given = [g for g in gradients if g is not None]
+    if len(given) < len(gradients) or any(g._array.ndim == 0 for g in given):
+        raise ValueRangeError(
+            "is_grads_batched=True needs a grad_outputs tensor for every output, with the batch as its first dimension"
+        )
     size = given[0]._array.shape[0]
     rows = []
     for k in range(size):
@@ -260,8 +265,7 @@ def batched(
     for i, x in enumerate(ins):
         parts = [row[i] for row in rows]
         if not parts or parts[0] is None:
-            g = checked(i, x, None, allow_unused, materialize)
-            stacked.append(g if g is None else RECORDED.expand(g, (size, *x._array.shape)))
+            stacked.append(checked(i, x, None, allow_unused, materialize))
         else:
             stacked.append(RECORDED.stack(parts, 0))
     return tuple(stacked)

@@ -25,12 +25,12 @@ import weakref
 from contextvars import ContextVar
 from heapq import heappop, heappush
 from itertools import count
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 import numpy as np
 
-from wengert.core.arrays.dtype import FROM_NUMPY, tensor_type_name
+from wengert.core.arrays.dtype import FROM_NUMPY, bfloat16, float16, tensor_type_name
 from wengert.core.arrays.quiet import hush, restore
 from wengert.core.base.errors import ArgumentError, FreedGraphError, GraphError, InplaceError
 from wengert.core.operators.raw import namespace_of, sum_to
@@ -45,6 +45,7 @@ _ndarray = np.ndarray
 _asarray = np.asarray
 _generic = np.generic
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
+HALF = {float16.numpy, bfloat16.numpy}
 _mode_get = MODE.get
 _getframe = sys._getframe
 next_seq = count(1).__next__
@@ -195,7 +196,10 @@ class Node:
 
     def vjp(self, g: Any) -> Any:
         """Gradients of the inputs as raw arrays, from the raw gradient of the output."""
-        return self.gradients(namespace_of(g if self.outputs == 1 else _some(g)), g, raw_value)
+        dtype = g.dtype
+        if dtype is not F32 and dtype is not F64 and dtype in HALF and self.op.kind.half == "upcast":
+            return half_gradients(self, namespace_of(g), g.astype(F32), dtype)
+        return self.gradients(namespace_of(g), g, raw_value)
 
     def vjp_recorded(self, g: Any) -> Any:
         """The same on tensors, recorded."""
@@ -232,6 +236,25 @@ for _slot in Node.__slots__[:-1]:
 del _slot
 
 
+def half_gradients(node: Any, m: Any, g: Any, dtype: Any) -> list[Any]:
+    """A rule of half-precision values, computed in float32 and rounded once."""
+    grads = node.gradients(m, g, wide_value)
+    return [x.astype(dtype) if getattr(x, "dtype", None) is F32 else x for x in grads]
+
+
+def wide_value(node: Any, k: int) -> Any:
+    """Saved value k as a raw array, half precision as float32."""
+    value = raw_value(node, k)
+    if value.__class__ is tuple or value.__class__ is list:
+        return value.__class__(widened(x) for x in value)
+    return widened(value)
+
+
+def widened(array: Any) -> Any:
+    """Half precision as float32, everything else as it is."""
+    return array.astype(F32) if array is not None and array.dtype in HALF else array
+
+
 def _some(gradients: Any) -> Any:
     return next((g for g in gradients if g is not None), None)
 
@@ -252,6 +275,9 @@ class ManyNode(OpNode):
             g = (g,)
         m = namespace_of(_some(g))
         gs = tuple(m.np.zeros(*meta) if x is None and meta else x for x, meta in zip(g, self.metas, strict=True))
+        dtype = _some(g).dtype
+        if dtype in HALF and self.op.kind.half == "upcast":
+            return half_gradients(self, m, tuple(x if x is None else x.astype(F32) for x in gs), dtype)
         return self.gradients(m, gs, raw_value)
 
     def vjp_recorded(self, g: Any) -> Any:
@@ -485,17 +511,20 @@ class AccumulateGrad(Node):
 
     def vjp(self, g: Any) -> Any:
         """Deposit a raw gradient."""
-        with _depositing:
+        have = self.grad
+        if have is None:
+            # An array that someone else holds or sees through a view is not ours to keep.
+            if g.__class__ is not _ndarray:
+                g = own_copy(g)
+            elif g.base is not None or _references(g) > OWNED:
+                g = g.copy()
+            first = wrap(like_leaf(g, self.array) if self.strided else g)
+            # Another thread may have been first; nothing can come between this question and the answer.
             have = self.grad
             if have is None:
-                # An array that someone else holds or sees through a view is not ours to keep.
-                if g.__class__ is not _ndarray:
-                    g = own_copy(g)
-                elif g.base is not None or _references(g) > OWNED:
-                    g = g.copy()
-                self.grad = wrap(like_leaf(g, self.array) if self.strided else g)
-            else:
-                add_into(have, g)
+                self.grad = first
+        if have is not None:
+            add_into(have, g)
         if self.post is not None:
             leaf_post_hooks(self)
         return ()
@@ -529,12 +558,15 @@ def like_leaf(g: Any, array: Any) -> Any:
         step *= array.shape[i]
     if tuple(strides) != array.strides or array.strides == g.strides:
         return g
-    out = np.empty(tuple([array.shape[i] for i in order]), g.dtype).transpose(np.argsort(order))
+    empty = namespace_of(g).np.empty
+    out = empty(tuple([array.shape[i] for i in order]), g.dtype).transpose([order.index(i) for i in range(g.ndim)])
     out[...] = g
     return out
 
 
-_depositing = Lock()
+_depositing = RLock()
+ATOMIC = 256
+"""Up to this size NumPy keeps the interpreter's lock while it adds: threads cannot meet in one gradient."""
 _references = sys.getrefcount
 OWNED = 0
 
@@ -548,8 +580,11 @@ def leaf_post_hooks(acc: Any) -> None:
     """Run what waits for the gradient to be in place."""
     leaf = acc.variable
     for hook in tuple(acc.post.values()):
-        if hook(leaf) is not None:
-            raise GraphError("Tensor post accumulate grad hooks should return None.")
+        result = hook(leaf)
+        if result is not None:
+            if isinstance(result, TensorBase):
+                raise GraphError("Tensor post accumulate grad hooks should return None.")
+            raise ArgumentError(f"expected Variable, but hook returned '{type(result).__name__}': return None")
 
 
 def checked_replacement(result: Any, g: Any, hook: Any) -> Any:
@@ -560,7 +595,8 @@ def checked_replacement(result: Any, g: Any, hook: Any) -> Any:
     if g is not None:
         if result._array.dtype != g._array.dtype:
             raise GraphError(
-                f"hook '{name}' has changed the type of value (was {type_name(g._array)} got {type_name(result._array)})"
+                f"hook '{name}' has changed the type of value (was {type_name(g._array)} got "
+                f"{type_name(result._array)})"
             )
         if result._array.shape != g._array.shape:
             raise GraphError(
@@ -574,7 +610,12 @@ def add_into(have: Any, g: Any) -> None:
     """have += g on raw arrays: `.grad` keeps its identity while it accumulates."""
     if have._flags:
         raise_if_damaging(have)
-    np.add(have._array, g, out=have._array, casting="same_kind")
+    a = have._array
+    if a.size > ATOMIC:
+        with _depositing:
+            np.add(a, g, out=a, casting="same_kind")
+    else:
+        np.add(a, g, out=a, casting="same_kind")
     vc = have._vc
     if vc is None:
         vc = have._vc = VersionCounter()
@@ -638,7 +679,7 @@ def sweep(roots: list[Any], retain: bool, create: bool, plan: Any = None) -> Non
     pending: dict[int, Any] = {}
     nodes: dict[int, Any] = {}
     heap: list[int] = []
-    watch = mode.anomaly
+    watch, number = mode.anomaly, next_seq()
     quiet = hush()
     try:
         for node, nr, g in roots:
@@ -651,7 +692,7 @@ def sweep(roots: list[Any], retain: bool, create: bool, plan: Any = None) -> Non
                 continue
             extra = node._extra
             if extra is not None:
-                g = before_node(node, g, create, roots, plan)
+                g = before_node(node, g, create, (number, roots, plan))
             if plan is not None and node in plan.captured and not plan.goes_on(node, g):
                 continue
             if extra is not None or watch:
@@ -705,16 +746,16 @@ def deliver(pending: Any, nodes: Any, heap: Any, target: Any, nr: int, gi: Any, 
 
 
 SWEEP: ContextVar[Any] = ContextVar("wengert_sweep", default=None)
-"""(roots, plan) of the sweep that the hook now running belongs to."""
+"""(number, roots, plan) of the sweep that the hook now running belongs to."""
 
 
-def before_node(node: Any, g: Any, create: bool, roots: Any, plan: Any) -> Any:
+def before_node(node: Any, g: Any, create: bool, running: Any) -> Any:
     """Tensor hooks of a node's results, then their retained gradients."""
     extra = node._extra
     if not (extra.tensor_hooks or extra.retained):
         return g
     gs = packed_gradients(node, g, create)
-    token = SWEEP.set((roots, plan))
+    token = SWEEP.set(running)
     try:
         for nr, hook in tuple(extra.tensor_hooks.values()):
             if gs[nr] is not None:
@@ -879,6 +920,20 @@ def _calibrate() -> int:
 
 
 OWNED = _calibrate()
+
+
+def _alone(deposit: Any) -> Any:
+    """A deposit that waits for those of other threads, for interpreters without a global lock."""
+
+    def vjp(self: Any, g: Any) -> Any:
+        with _depositing:
+            return deposit(self, g)
+
+    return vjp
+
+
+if not getattr(sys, "_is_gil_enabled", lambda: True)():
+    AccumulateGrad.vjp = _alone(AccumulateGrad.vjp)  # type: ignore[method-assign]
 
 
 # ---------------------------------------------------------------- the hottest operators
@@ -1134,6 +1189,18 @@ def number_kind(c: Any) -> bool:
     return cls is float or cls is int
 
 
+_OPERANDS = (TensorBase, bool, int, float, complex, _generic)
+
+
+def foreign(general: Any, a: Any, b: Any) -> Any:
+    """A tensor and whatever stands right of it: NotImplemented, as Python's operators want it, for what is no number."""
+    if b.__class__ is _ndarray:
+        b = wrap(b)
+    elif not isinstance(b, _OPERANDS):
+        return NotImplemented
+    return general(a, b)
+
+
 def mul(a: Any, b: Any) -> Any:
     """a * b (methods `*` and `mul` of tensors)."""
     if b.__class__ is not Tensor and not isinstance(b, TensorBase):
@@ -1184,7 +1251,7 @@ def mul_number(a: Any, c: Any) -> Any:
         or flags > 1
         or (flags and (mode := _mode_get()) is not PLAIN and mode.grad)
     ):
-        return GENERAL.mul(a, c)
+        return foreign(GENERAL.mul, a, c)
     try:
         r = _multiply(x, c)
     except Exception:
@@ -1256,7 +1323,7 @@ def add_number(a: Any, c: Any, subtract: bool) -> Any:
         or flags > 1
         or (flags and (mode := _mode_get()) is not PLAIN and mode.grad)
     ):
-        return GENERAL.sub(a, c) if subtract else GENERAL.add(a, c)
+        return foreign(GENERAL.sub if subtract else GENERAL.add, a, c)
     try:
         r = _subtract(x, c) if subtract else _add(x, c)
     except Exception:
@@ -1308,7 +1375,7 @@ def div(a: Any, b: Any) -> Any:
     """a / b."""
     number = b.__class__ is float or b.__class__ is int
     if not number and not isinstance(b, TensorBase):
-        return GENERAL.div(a, b)
+        return foreign(GENERAL.div, a, b)
     x = a._array
     y = b if number else b._array
     dtype = x.dtype
@@ -1375,7 +1442,7 @@ def matmul(a: Any, b: Any) -> Any:
     """a @ b: matrices here, every other case in the general operator."""
     if isinstance(b, TensorBase) and a._array.ndim == 2 and b._array.ndim == 2:
         return mm(a, b)
-    return GENERAL.matmul(a, b)
+    return foreign(GENERAL.matmul, a, b) if isinstance(b, (TensorBase, _ndarray)) else NotImplemented
 
 
 def unary(a: Any, function: Any, node_class: Any) -> Any:
@@ -1495,7 +1562,7 @@ class PowBackward0(OpNode):
 def pow(a: Any, c: Any) -> Any:
     """a ** number."""
     if c.__class__ is not int and c.__class__ is not float or not isinstance(a, TensorBase):
-        return GENERAL.pow(a, c)
+        return foreign(GENERAL.pow, a, c)
     x = a._array
     dtype = x.dtype
     flags = a._flags

@@ -17,9 +17,9 @@ import numpy as np
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.quiet import hush, restore
 from wengert.core.arrays.shape import broadcast_shapes
-from wengert.core.base.errors import ArgumentError, DeviceError, InferenceError, WengertError
+from wengert.core.base.errors import ArgumentError, InferenceError, WengertError
 from wengert.core.operators.kinds import Elementwise
-from wengert.core.operators.raw import namespace_of
+from wengert.core.operators.raw import FOREIGN, namespace_of
 from wengert.core.operators.record import FIRST, RESULT, Op
 from wengert.core.tape import core
 from wengert.core.tape.core import (
@@ -32,6 +32,7 @@ from wengert.core.tape.core import (
     to_array,
     wrap,
 )
+from wengert.core.tape.devices import together
 from wengert.core.tape.inspection import saved_attributes
 from wengert.core.tape.modes import PLAIN, current
 from wengert.core.tape.packing import pack_saved
@@ -237,6 +238,8 @@ def apply(op: Op, args: tuple[Any, ...]) -> Any:
         return overridden(op, args)
     if flags & STALE:
         flags = refresh_all(op, args)
+    if FOREIGN:
+        args = together(op, args)
     raw, half = raw_arguments(op, args)
     results = compute(op, raw, args)
     mode = current()
@@ -265,6 +268,8 @@ def compute(op: Op, raw: list[Any], args: tuple[Any, ...]) -> Any:
     where: Any = namespace if op.recorded_body else namespace.np
     token = hush()
     try:
+        if namespace.run is not None:
+            return namespace.run(op, raw)
         if op.positional == len(raw):
             return body(where, *raw)
         return body(where, *raw[: op.positional], **dict(zip(op.params[op.positional :], raw[op.positional :], strict=True)))
@@ -280,11 +285,6 @@ def explained(op: Op, args: tuple[Any, ...], error: Exception) -> Exception:
     """torch's error for what the array library refused."""
     if isinstance(op.kind, Elementwise):
         broadcast_shapes(*[x._array.shape for x in op.values(args) if isinstance(x, TensorBase)])
-    classes = {x._array.__class__ for x in op.values(args) if isinstance(x, TensorBase)}
-    if len(classes) > 1:
-        return DeviceError(
-            f"Expected all tensors to be on the same device, but found at least two devices in {op.name}()"
-        )
     if isinstance(error, TypeError):
         kinds = ", ".join(str(dtypes.of(x._array.dtype)) for x in op.values(args) if isinstance(x, TensorBase))
         return core_dtype_error(op, kinds, error)
@@ -340,7 +340,7 @@ def node_class_of(op: Op, many: bool, args: tuple[Any, ...] = ()) -> Any:
 
 def new_node_class(op: Op, many: bool, name: str) -> Any:
     """A node class that knows its record."""
-    space = {"__slots__": (), "op": op, "__doc__": f"Recorded {op.name}.", **saved_attributes(op)}
+    space = {"__slots__": (), "op": op, "__doc__": f"Recorded {op.name}.", **saved_attributes(op, name)}
     return type(name, (ManyNode if many else OpNode,), space)
 
 

@@ -12,13 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.base.errors import ArgumentError, GraphError, InferenceError, InplaceError, MissingError
-from wengert.core.tape import core
+from wengert.core.base.errors import ArgumentError, GraphError, MissingError
 from wengert.core.tape.core import (
     NR_SHIFT,
-    RECORDED,
     Node,
-    Result,
     TensorBase,
     attach,
     fit_raw,
@@ -29,10 +26,10 @@ from wengert.core.tape.core import (
     where_text,
     wrap,
 )
-from wengert.core.tape.dispatch import INFERENCE_SAVED, dressed
 from wengert.core.tape.modes import MODE, OFF, PLAIN, current
+from wengert.core.tape.outputs import detached, plain_call, recorded_call
 from wengert.core.tape.packing import SavedTensor
-from wengert.core.tape.views import CUSTOM, INFERENCE, MULTIPLE, STALE, rebase, refresh, view_info
+from wengert.core.tape.views import INFERENCE, STALE, refresh
 
 _new = object.__new__
 _ndarray = np.ndarray
@@ -157,7 +154,7 @@ class FunctionNode(Node, FunctionCtx):
         fits = self._fits
         if self._places is not None or len(result) != len(fits):
             result = self.at_tensors(result)
-        grads = []
+        grads: list[Any] = []
         for i, x in enumerate(result):
             if x is None:
                 grads.append(None)
@@ -179,7 +176,7 @@ class FunctionNode(Node, FunctionCtx):
             self.materialize(given)
         result = self.rule()(self, *given)
         result = self.at_tensors(result if result.__class__ is tuple else (result,))
-        grads = []
+        grads: list[Any] = []
         for i, x in enumerate(result):
             if x is not None and not isinstance(x, TensorBase):
                 raise self.type_error(x)
@@ -246,8 +243,9 @@ class FunctionNode(Node, FunctionCtx):
             )
         if a.dtype.kind == "c" and dtype.kind != "c":
             raise GraphError(
-                "Expected isFloatingType(grad.scalar_type()) || (input_is_complex == grad_is_complex) to be true, but got "
-                f"false: {type(self).__name__} returned a complex gradient for a real input at index {i}" + self.lines()
+                "Expected isFloatingType(grad.scalar_type()) || (input_is_complex == grad_is_complex) to be true, but "
+                f"got false: {type(self).__name__} returned a complex gradient for a real input at index {i}"
+                + self.lines()
             )
 
     def type_error(self, x: Any) -> Exception:
@@ -260,7 +258,8 @@ class FunctionNode(Node, FunctionCtx):
     def lines(self) -> str:
         """Where the call stood and where its rule is defined."""
         text = f"\n{self._forward_cls.__name__} was applied at:\n  {where_text(self._code, self._lasti)}"
-        code = getattr(self.rule(), "__code__", None)
+        rule = self.rule()
+        code = None if rule is no_backward else getattr(rule, "__code__", None)
         if code is not None:
             place = f'File "{code.co_filename}", line {code.co_firstlineno}, in {code.co_name}'
             text += f"\nIts gradient is defined at:\n  {place}"
@@ -448,174 +447,6 @@ def bound(forward: Any, args: tuple[Any, ...], kwargs: dict[str, Any], with_ctx:
         else:
             raise ArgumentError(f"missing a required argument: '{names[i]}' of {forward.__qualname__}")
     return tuple(values), rest
-
-
-# ---------------------------------------------------------------- results
-
-
-def recorded_call(node: Any, args: tuple[Any, ...], tensors: list[Any], out: Any, mode: Any) -> Any:
-    """Hang the outputs of a call on its node."""
-    edges, fits, plain = [], [], True
-    for x in tensors:
-        edges.append(x._node if x._flags & 1 else None)
-        fits.append((x._array.shape, x._array.dtype))
-        if x._flags >> NR_SHIFT:
-            plain = False
-    node._inputs = tuple(edges)
-    node._fit = None if plain else tuple([(x._flags >> NR_SHIFT, None, None) for x in tensors])
-    node._fits = fits
-    node._places = (
-        None if len(tensors) == len(args) else tuple([i for i, x in enumerate(args) if isinstance(x, TensorBase)])
-    )
-    node._outputs = 1
-    if (
-        isinstance(out, TensorBase)
-        and out._extra is None
-        and node.dirty_tensors is None
-        and node.non_differentiable is None
-        and out._array.dtype.kind in "fcV"
-        and not any([x is out for x in tensors])
-    ):
-        attach(node, out, 3)
-        keep_saved(node, mode)
-        return out
-    if out.__class__ is not tuple:
-        return record_outputs(node, tensors, (out,), mode)[0]
-    node._outputs = len(out)
-    return record_outputs(node, tensors, out, mode)
-
-
-def record_outputs(node: Any, tensors: list[Any], outs: tuple[Any, ...], mode: Any) -> tuple[Any, ...]:
-    """The general case: several outputs, inputs handed back, views, marks."""
-    attach(node, wrap(None), 4)
-    dirty, constant = node.dirty_tensors or (), node.non_differentiable or ()
-    check_dirty(node, dirty, tensors, outs)
-    metas: list[Any] = []
-    results: list[Any] = []
-    for nr, x in enumerate(outs):
-        if not isinstance(x, TensorBase):
-            metas.append(None)
-            results.append(x)
-            continue
-        metas.append((x._array.shape, x._array.dtype))
-        is_input = any(x is t for t in tensors)
-        if x._array.dtype.kind not in "fcV" or any(x is c for c in constant):
-            if is_input or x._flags & 1:
-                x = alias(x)
-        elif any(x is d for d in dirty):
-            rewrite(node, x, nr, len(outs))
-        else:
-            x = alias(x, tensors) if is_input else x
-            hang(node, x, nr, len(outs))
-        results.append(x)
-    node._metas = metas
-    keep_saved(node, mode)
-    return tuple(results)
-
-
-def check_dirty(node: Any, dirty: tuple[Any, ...], tensors: list[Any], outs: tuple[Any, ...]) -> None:
-    """What was changed in place must be an input, no leaf, and among the outputs."""
-    for x in dirty:
-        if not any(x is y for y in outs):
-            raise GraphError(
-                "Some elements marked as dirty during the forward method were not returned as output. The inputs that "
-                "are modified inplace must all be outputs of the Function." + node.lines()
-            )
-        if x._flags & 1 and x._node.__class__ is core.AccumulateGrad:
-            raise InplaceError(
-                "a leaf Variable that requires grad has been used in an in-place operation." + node.lines()
-            )
-        if not any(x is t for t in tensors):
-            warnings.warn(
-                "Only input Tensors should be given to ctx.mark_dirty(). If a Tensor is not an input, there is no need "
-                "to pass it to mark_dirty().",
-                stacklevel=5,
-            )
-
-
-def alias(x: Any, tensors: Any = None) -> Any:
-    """Another tensor on the same memory, without history; a view of x where x is an input with history."""
-    token = MODE.set(OFF)
-    try:
-        return RECORDED.view_shape(x, x._array.shape) if tensors is not None else detached(x)
-    finally:
-        MODE.reset(token)
-
-
-def detached(x: Any) -> Any:
-    """x without its history, sharing memory and version count."""
-    out = wrap(x._array)
-    out._vc = x._vc = x._vc or core.VersionCounter()
-    return out
-
-
-def hang(node: Any, x: Any, nr: int, count: int) -> None:
-    """Make x the output `nr` of the node."""
-    x._node = node
-    x._flags = x._flags & 0xFE | 1 | nr << NR_SHIFT
-    info = view_info(x)
-    if info is not None:
-        info.creation = CUSTOM if count == 1 else MULTIPLE
-
-
-def rewrite(node: Any, x: Any, nr: int, count: int) -> None:
-    """x was changed in place by the call: the node becomes its history."""
-    if view_info(x) is not None and count > 1:
-        raise GraphError(
-            "If your Function modifies inplace an input that is a view of another Tensor, your Function cannot return "
-            "more than one Tensor. This is not supported by the current autograd engine. Clone the view first, or "
-            "return only one Tensor." + node.lines()
-        )
-    core.count_write(x, 5)
-    rebase(x, node)
-    if view_info(x) is None:
-        x._flags |= nr << NR_SHIFT
-
-
-def plain_call(node: Any, tensors: list[Any], out: Any) -> Any:
-    """The outputs of a call that is not recorded: no history, inputs handed back as aliases."""
-    outs = out if out.__class__ is tuple else (out,)
-    dirty = node.dirty_tensors or ()
-    results = []
-    for x in outs:
-        if isinstance(x, TensorBase) and not any(x is d for d in dirty):
-            if any(x is t for t in tensors):
-                x = alias(x, tensors if not x._flags & 1 else None)
-            elif x._flags & 1:
-                x = detached(x)
-        results.append(x)
-    return tuple(results) if out.__class__ is tuple else results[0]
-
-
-def keep_saved(node: Any, mode: Any) -> None:
-    """Turn `to_save` into saved values of the node."""
-    kept = node.to_save
-    if kept is not None:
-        node.to_save = None
-        saved, versions, dirty = [], [], False
-        for i, x in enumerate(kept):
-            version = 0
-            if x is None:
-                saved.append(None)
-            elif not isinstance(x, TensorBase):
-                raise ArgumentError(
-                    f"save_for_backward can only save variables, but argument {i} is of type {type(x).__name__}"
-                    + node.lines()
-                )
-            elif x._flags & 1 and x._node is node:
-                saved.append(Result(x, x._flags >> NR_SHIFT))
-            else:
-                if x._flags & INFERENCE:
-                    raise InferenceError(INFERENCE_SAVED)
-                saved.append(x)
-                if x._vc is not None:
-                    version = x._vc.n
-                    dirty = dirty or version != 0
-            versions.append(version)
-        node._saved = tuple(saved)
-        node._versions = versions if dirty else None
-    if mode is not PLAIN:
-        dressed(node, mode)
 
 
 # ---------------------------------------------------------------- rules that are not recorded

@@ -12,9 +12,11 @@ import numpy as np
 
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.base.errors import AliasError, DtypeError, GraphError, InferenceError, ShapeError
+from wengert.core.operators.raw import FOREIGN, namespace_of
 from wengert.core.operators.record import FIRST, Op
 from wengert.core.tape import core
 from wengert.core.tape.core import NR_SHIFT, ManyNode, OpNode, TensorBase, attach, to_array, wrap
+from wengert.core.tape.devices import together
 from wengert.core.tape.dispatch import (
     INFERENCE,
     OVERRIDE,
@@ -51,7 +53,9 @@ def apply_inplace(op: Op, args: tuple[Any, ...], depth: int = 3) -> Any:
             "normal tensor before doing inplace update."
         )
     if mode.grad:
-        check_inplace(x, mode)
+        check_inplace(x, mode, flags & 1)
+    if FOREIGN:
+        args = together(op, args)
     raw, _ = raw_arguments(op, args)
     result = to_array(compute(op, raw, args))
     check_storable(op, x._array, result)
@@ -159,7 +163,7 @@ def apply_out(op: Op, args: tuple[Any, ...], call: Any, out: Any) -> Any:
         check_out(op, target, value)
     for target, value in zip(outs, values, strict=True):
         if target._array.shape != value._array.shape:
-            target._array = np.empty(value._array.shape, target._array.dtype)
+            target._array = namespace_of(value._array).np.empty(value._array.shape, target._array.dtype)
         store(target._array, value._array)
         written(target, 3)
     return type(results)(outs) if isinstance(results, (tuple, list)) else out

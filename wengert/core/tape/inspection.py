@@ -153,8 +153,12 @@ del _name, _member
 # ---------------------------------------------------------------- what an operator's node saved
 
 
-def saved_attributes(op: Op) -> dict[str, Any]:
-    """The properties `_saved_*` and `_raw_saved_*` of the nodes of an operator."""
+BASE_ONLY = {"PowBackward0"}
+"""Nodes whose second operand was a number: only what the first one's gradient needs was saved."""
+
+
+def saved_attributes(op: Op, name: str) -> dict[str, Any]:
+    """The properties `_saved_*` and `_raw_saved_*` of the nodes called `name` of an operator."""
     space: dict[str, Any] = {}
     for place, position in enumerate(op.saves):
         if position == RESULT:
@@ -162,6 +166,10 @@ def saved_attributes(op: Op) -> dict[str, Any]:
         else:
             label = op.params[position - FIRST]
             label = "self" if label == "input" else label
+        if name in BASE_ONLY and position != op.arrays[0] + FIRST:
+            if position in op.saves_for[0]:
+                space[f"_saved_{label}"] = property(attribute(position - FIRST, False))
+            continue
         space[f"_saved_{label}"] = property(saved_value(place, position))
         space[f"_raw_saved_{label}"] = property(raw_saved_value(place))
     tensors = {op.params[i] for i in op.arrays} | ({op.params[op.many]} if op.many >= 0 else set())
@@ -218,7 +226,7 @@ def attribute(index: int, many: bool) -> Callable[[Any], Any]:
 def describe(node_class: Any, op: Op) -> None:
     """Give a node class that was written by hand its record, and what follows from it."""
     node_class.op = op
-    for label, member in saved_attributes(op).items():
+    for label, member in saved_attributes(op, node_class.__name__).items():
         setattr(node_class, label, member)
 
 

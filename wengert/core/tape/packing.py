@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wengert.core.base.errors import GraphError
-from wengert.core.tape.core import NR_SHIFT, Node, Packed, Result, freed_error, recorded_value, wrap
+from wengert.core.tape.core import NR_SHIFT, Node, Packed, Result, recorded_value, wrap
 from wengert.core.tape.modes import current, enter, leave
 
 Hooks = tuple[Callable[[Any], Any], Callable[[Any], Any]]
@@ -80,10 +80,10 @@ class SavedTensor:
 
     @property
     def data(self) -> Any:
-        """What is stored: the value itself, or what the pack hook made of it."""
+        """What is stored: the value itself, or what the pack hook made of it; None once freed."""
         saved = self.node._saved
         if saved is None:
-            raise freed_error(self.node)
+            return None
         value = saved[self.place]
         return value.packed if value.__class__ is Packed else recorded_value(self.node, self.place)
 

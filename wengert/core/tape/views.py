@@ -237,8 +237,8 @@ class CopySlices(Node):
         self.inner.release()
 
 
-def check_inplace(x: Any, mode: Any) -> None:
-    """Refuse writes that would falsify gradients, in torch's words."""
+def check_inplace(x: Any, mode: Any, wanted: Any = False) -> None:
+    """Refuse writes that would falsify gradients, in torch's words (`wanted`: what is written requires grad)."""
     if not mode.grad:
         return
     info = view_info(x)
@@ -248,7 +248,7 @@ def check_inplace(x: Any, mode: Any) -> None:
             raise InplaceError("a leaf Variable that requires grad is being used in an in-place operation.")
         return
     if info.creation != DEFAULT:
-        check_creation(x, info)
+        check_creation(x, info, wanted)
     base = info.base
     if base._flags & 1 and base._node.__class__ is AccumulateGrad:
         raise InplaceError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
@@ -268,9 +268,9 @@ _WHY = {
 }
 
 
-def check_creation(x: Any, info: ViewInfo) -> None:
+def check_creation(x: Any, info: ViewInfo, wanted: Any) -> None:
     """In-place writes through views that autograd cannot follow."""
-    if not (x._flags & 1 or info.base._flags & 1):
+    if not (wanted or x._flags & 1 or info.base._flags & 1):
         return
     if info.creation == NO_GRAD:
         raise InplaceError(_WHY[NO_GRAD])

@@ -1,4 +1,4 @@
-"""Leaving and entering the tensor world: NumPy, Python numbers, dtypes, devices, DLPack."""
+"""Leaving the tensor world, and moving in it: Python numbers, dtypes, devices, memory."""
 
 from __future__ import annotations
 
@@ -11,52 +11,10 @@ from wengert.core.arrays import device as devices
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.backend import backend_for, backend_of
 from wengert.core.arrays.device import memory_format as MemoryFormat
-from wengert.core.base.errors import ArgumentError, DtypeError, GraphError, ShapeError
-from wengert.core.tape.core import RECORDED, TensorBase, wrap
-from wengert.core.tape.modes import current
-
-_FOREIGN = "V"
-
-
-def host(x: Any) -> Any:
-    """The tensor's elements as a NumPy array."""
-    a = x._array
-    return a if a.__class__ is np.ndarray else backend_of(a).to_numpy(a)
-
-
-def plain(a: Any) -> Any:
-    """An array in a dtype that Python and NumPy know (bf16 and fp8 as float32)."""
-    return a.astype(np.float32) if a.dtype.kind == _FOREIGN or a.dtype.itemsize == 1 and a.dtype.kind == "f" else a
-
-
-def numpy(self: Any, *, force: bool = False) -> Any:
-    """The elements as a NumPy array over the same memory.
-
-    Raises: GraphError for a tensor that requires grad; ArgumentError for a device or dtype that NumPy lacks.
-    """
-    if force:
-        return plain(host(self))
-    if self._flags & 1 and current().grad:
-        raise GraphError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
-    if self._array.__class__ is not np.ndarray:
-        raise ArgumentError(
-            f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host "
-            "memory first."
-        )
-    a = self._array
-    if a.dtype not in _NATIVE:
-        raise ArgumentError(f"Got unsupported ScalarType {dtypes.scalar_name(dtypes.of(a.dtype))}")
-    return a.view() if type(a) is np.ndarray else a
-
-
-_NATIVE = {
-    np.dtype(t)
-    for t in (
-        bool, np.uint8, np.uint16, np.uint32, np.uint64, np.int8, np.int16, np.int32, np.int64, np.float16, np.float32,
-        np.float64, np.complex64, np.complex128,
-    )  # fmt: skip
-}
-
+from wengert.core.base.errors import ArgumentError, GraphError, ShapeError, ValueRangeError
+from wengert.core.tape.core import RECORDED, TensorBase
+from wengert.core.tensor.interchange import host, plain
+from wengert.core.tensor.storage import bounds
 
 def item(self: Any) -> Any:
     """The only element as a Python number."""
@@ -80,24 +38,33 @@ def to_bool(self: Any) -> bool:
     return bool(plain(host(self)).item())
 
 
+def only(self: Any, kind: str) -> Any:
+    """The only element as a Python number; a real one where `kind` asks for it."""
+    if self._array.size != 1:
+        raise ValueRangeError(
+            f"only one element tensors can be converted to Python scalars; this one has {self._array.size}"
+        )
+    value = item(self)
+    if isinstance(value, complex) and kind != "complex":
+        if value.imag:
+            raise RuntimeError(f"value cannot be converted to type {kind} without overflow")
+        return value.real
+    return value
+
+
 def to_int(self: Any) -> int:
     """The only element as an int."""
-    return int(item(self))
+    return int(only(self, "int64_t"))
 
 
 def to_float(self: Any) -> float:
     """The only element as a float."""
-    value = item(self)
-    if isinstance(value, complex):
-        if value.imag:
-            raise RuntimeError("value cannot be converted to type double without overflow")
-        value = value.real
-    return float(value)
+    return float(only(self, "double"))
 
 
 def to_complex(self: Any) -> complex:
     """The only element as a complex number."""
-    return complex(item(self))
+    return complex(only(self, "complex"))
 
 
 def to_index(self: Any) -> int:
@@ -105,23 +72,6 @@ def to_index(self: Any) -> int:
     if self._array.size != 1 or self._array.dtype.kind not in "iub":
         raise ArgumentError("only integer tensors of a single element can be converted to an index")
     return operator.index(item(self))
-
-
-def array(self: Any, dtype: Any = None, copy: bool | None = None) -> Any:
-    """np.asarray(tensor)."""
-    out = numpy(self)
-    if dtype is not None:
-        out = out.astype(dtype, copy=bool(copy))
-    elif copy:
-        out = out.copy()
-    return out
-
-
-def array_wrap(self: Any, result: Any, context: Any = None, return_scalar: bool = False) -> Any:
-    """What NumPy functions return on tensors: a tensor."""
-    if result.dtype == np.bool_:
-        result = result.astype(np.uint8)
-    return wrap(np.asarray(result))
 
 
 def length(self: Any) -> int:
@@ -149,11 +99,12 @@ def contains(self: Any, element: Any) -> bool:
 
 
 def to(self: Any, *args: Any, **kwargs: Any) -> Any:
-    """The tensor in another dtype and / or on another device; itself when nothing changes.
+    """The tensor in another dtype, on another device or in another memory format; itself when nothing changes.
 
-    Forms: to(dtype), to(device), to(device, dtype), to(other); copy=True always copies.
+    Forms: to(dtype), to(device), to(device, dtype), to(other), each with non_blocking, copy and memory_format;
+    copy=True always copies.
     """
-    device, dtype, copy = to_arguments(args, kwargs)
+    device, dtype, copy, order = to_arguments(args, kwargs)
     out = self
     if device is not None and device != self.device:
         out = move(out, device)
@@ -161,39 +112,67 @@ def to(self: Any, *args: Any, **kwargs: Any) -> Any:
         out = RECORDED.to_dtype(out, dtype.numpy)
     if copy and out is self:
         out = RECORDED.clone(self)
-    return out
+    return out if order is None else formatted(out, order)
 
 
-def to_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, bool]:
-    """Device, dtype and copy flag of any of the forms of `to`."""
-    device, dtype = kwargs.pop("device", None), kwargs.pop("dtype", None)
-    copy, other = kwargs.pop("copy", False), kwargs.pop("other", None)
-    kwargs.pop("non_blocking", None)
-    kwargs.pop("memory_format", None)
-    if kwargs:
-        raise ArgumentError(f"to() received an invalid combination of arguments: unexpected {sorted(kwargs)}")
-    rest = list(args)
-    if rest and isinstance(rest[0], TensorBase):
-        other = rest.pop(0)
-    if other is not None:
-        device, dtype = other.device, other.dtype
-    elif rest and isinstance(rest[0], (dtypes.dtype, type)):
-        dtype = rest.pop(0)
-    elif rest and (rest[0] is None or isinstance(rest[0], (str, int, devices.device)) and rest[0] is not True):
-        device = rest.pop(0) if rest[0] is not False else device
-        if rest and (rest[0] is None or isinstance(rest[0], (dtypes.dtype, type))):
-            dtype = rest.pop(0) or dtype
-    flags = [x for x in rest if isinstance(x, bool)]
-    if len(flags) != len([x for x in rest if not isinstance(x, MemoryFormat)]):
-        raise ArgumentError(
-            f"to() received an invalid combination of arguments - got ({', '.join(type(a).__name__ for a in args)})"
-        )
-    if len(flags) > 1:
-        copy = flags[1]
+def formatted(x: Any, order: MemoryFormat) -> Any:
+    """The tensor with its dims in the order that a memory format asks for."""
+    name = str(order)
+    if name in ("torch.preserve_format",):
+        return x
+    ndim = {"torch.channels_last": 4, "torch.channels_last_3d": 5}.get(name)
+    if ndim is None:
+        return RECORDED.contiguous(x)
+    if x._array.ndim != ndim:
+        raise ShapeError(f"required rank {ndim} tensor to use {name.removeprefix('torch.')} format")
+    last = (0, *range(2, ndim), 1)
+    if np.transpose(x._array, last).flags.c_contiguous:
+        return x
+    return RECORDED.permute(RECORDED.contiguous(RECORDED.permute(x, last)), (0, ndim - 1, *range(1, ndim - 1)))
+
+
+_TO = ("device", "dtype", "non_blocking", "copy")
+
+
+def to_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, bool, Any]:
+    """Device, dtype, copy flag and memory format of any of the forms of `to`."""
+    given = dict(kwargs)
+    order = given.pop("memory_format", None)
+    first = given.pop("other", args[0] if args else None)
+    if isinstance(first, TensorBase):
+        names: tuple[str, ...] = _TO[2:]
+        rest = args[1:] if args and args[0] is first else args
+        given |= {"device": first.device, "dtype": first.dtype}
+    elif is_dtype_like(first) and args:
+        names, rest = _TO[1:], args
+    else:
+        names, rest = _TO, args
+    if len(rest) > len(names) or given.keys() - set(_TO) or names[: len(rest)] and set(names[: len(rest)]) & kwargs.keys():
+        raise ArgumentError(refusal(args, kwargs))
+    given |= dict(zip(names, rest))
+    device, dtype = given.get("device"), given.get("dtype")
+    if dtype is not None and not is_dtype_like(dtype) or not isinstance(device, (str, int, devices.device, type(None))):
+        raise ArgumentError(refusal(args, kwargs))
     return (
         None if device is None else devices.as_device(device),
         None if dtype is None else dtypes.as_dtype(dtype),
-        bool(copy),
+        bool(given.get("copy", False)),
+        order,
+    )
+
+
+def is_dtype_like(x: Any) -> bool:
+    """A dtype, or a Python number type that stands for one."""
+    return isinstance(x, dtypes.dtype) or x in (float, int, bool, complex)
+
+
+def refusal(args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """torch's complaint about the arguments of `to`."""
+    words = [type(x).__name__ for x in args] + [f"{name}={type(x).__name__}" for name, x in kwargs.items()]
+    return (
+        f"to() received an invalid combination of arguments - got ({', '.join(words)}), but expected one of: "
+        "(device=None, dtype=None, non_blocking=False, copy=False, *, memory_format=None), (dtype, non_blocking=False, "
+        "copy=False, *, memory_format=None), (other, non_blocking=False, copy=False, *, memory_format=None)"
     )
 
 
@@ -205,6 +184,17 @@ def move(x: Any, device: devices.device) -> Any:
 def cpu(self: Any, memory_format: Any = None) -> Any:
     """The tensor on the CPU."""
     return to(self, devices.cpu)
+
+
+def elsewhere(kind: str) -> Any:
+    """The method that moves a tensor to a kind of device which this library has not."""
+
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        backend_for(devices.device(kind))
+
+    method.__name__ = method.__qualname__ = kind
+    method.__doc__ = f"Raises: there is no {kind} here."
+    return method
 
 
 def cuda(self: Any, device: Any = None, non_blocking: bool = False, memory_format: Any = None) -> Any:
@@ -219,10 +209,15 @@ def type_(self: Any, dtype: Any = None, non_blocking: bool = False, **kwargs: An
     if dtype is None:
         return dtypes.tensor_type_name(self.dtype, self.device.type)
     if isinstance(dtype, str):
-        dtype, kind = dtypes.tensor_type(dtype)
+        try:
+            dtype, kind = dtypes.tensor_type(dtype)
+        except (KeyError, ValueError, RuntimeError, TypeError):
+            raise ValueRangeError(f"invalid type: {dtype!r}") from None
         return to(self, devices.device(kind), dtype)
-    legacy = getattr(dtype, "legacy_dtype", None)
-    return to(self, legacy if legacy is not None else dtype)
+    legacy = getattr(dtype, "legacy_dtype", dtype)
+    if not isinstance(legacy, dtypes.dtype):
+        raise ValueRangeError(f"invalid type: {getattr(dtype, '__name__', dtype)!r}")
+    return to(self, legacy)
 
 
 def is_dtype(kind: str) -> Any:
@@ -252,21 +247,12 @@ def stride(self: Any, dim: int | None = None) -> Any:
     return a.strides[from_end] // a.itemsize
 
 
-def root_array(a: Any) -> Any:
-    """The array that owns the memory an array looks at."""
-    while isinstance(a.base, np.ndarray):
-        a = a.base
-    return a
-
-
 def storage_offset(self: Any) -> int:
     """Elements between the start of the storage and the first element."""
     a = self._array
     if a.__class__ is not np.ndarray:
         return 0
-    root = root_array(a)
-    start = np.lib.array_utils.byte_bounds(root)[0] if root.size else address(root)
-    return (address(a) - start) // a.itemsize if a.size else 0
+    return (address(a) - bounds(a)[0]) // a.itemsize if a.size else 0
 
 
 def address(a: Any) -> int:
@@ -298,77 +284,13 @@ def size(self: Any, dim: int | None = None) -> Any:
     return a.shape[at]
 
 
-def set_shape_check(a: Any, shape: Any) -> None:
-    """`resize_` never changes how memory is shared."""
-    if any(n < 0 for n in shape):
-        raise ShapeError(f"requested resize to a shape with a negative length: {list(shape)}")
-
-
-def resize_(self: Any, *sizes: Any, memory_format: Any = None) -> Any:
-    """Change the shape in place; elements beyond the old ones are uninitialised."""
-    shape = tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else tuple(sizes)
-    if self._flags & 1:
-        raise GraphError("cannot resize variables that require grad")
-    set_shape_check(self._array, shape)
-    old = self._array
-    wanted = int(np.prod(shape, dtype=np.int64))
-    root = root_array(old)
-    if wanted <= root.size and root.flags.c_contiguous and root.dtype == old.dtype:
-        flat = root.reshape(-1)
-        start = storage_offset(self)
-        if start + wanted <= flat.size:
-            self._array = flat[start : start + wanted].reshape(shape)
-            return self
-    new = np.empty(wanted, old.dtype)
-    kept = min(wanted, old.size)
-    new[:kept] = old.reshape(-1)[:kept]
-    self._array = new.reshape(shape)
-    return self
-
-
-def resize_as_(self: Any, the_template: Any, *, memory_format: Any = None) -> Any:
-    """Resize to another tensor's shape."""
-    return resize_(self, the_template._array.shape)
-
-
-def set_(self: Any, source: Any = None, storage_offset: int = 0, size: Any = None, stride: Any = None) -> Any:
-    """Look at another tensor's memory."""
-    if source is None:
-        self._array = np.empty((0,), self._array.dtype)
-        return self
-    if source._array.dtype != self._array.dtype:
-        raise DtypeError(f"Could not set tensor of type {source.dtype} to a tensor of type {self.dtype}")
-    self._array = source._array
-    self._vc = source._vc
-    return self
-
-
-def dlpack(self: Any, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any:
-    """Offer the memory to another library by DLPack.
-
-    Raises: GraphError (BufferError in spirit) for tensors that require grad.
-    """
-    if self._flags & 1:
-        raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
-    a = self._array
-    if a.__class__ is np.ndarray and any(s < 0 for s in a.strides):
-        a = a.copy()
-    options = {k: v for k, v in (("max_version", max_version), ("dl_device", dl_device), ("copy", copy)) if v is not None}
-    return a.__dlpack__(**options)
-
-
-def dlpack_device(self: Any) -> Any:
-    """Device code of DLPack."""
-    return self._array.__dlpack_device__()
-
-
 METHODS = {
-    "numpy": numpy, "item": item, "tolist": tolist, "__bool__": to_bool, "__int__": to_int, "__float__": to_float,
-    "__complex__": to_complex, "__index__": to_index, "__array__": array, "__array_wrap__": array_wrap,
-    "__len__": length, "__iter__": iterate, "__contains__": contains, "to": to, "cpu": cpu, "cuda": cuda,
-    "type": type_, "stride": stride, "storage_offset": storage_offset, "data_ptr": data_ptr,
-    "is_contiguous": is_contiguous, "size": size, "resize_": resize_, "resize_as_": resize_as_, "set_": set_,
-    "__dlpack__": dlpack, "__dlpack_device__": dlpack_device, "is_floating_point": is_dtype("is_floating_point"),
-    "is_complex": is_dtype("is_complex"), "is_signed": is_dtype("is_signed"),
+    "item": item, "tolist": tolist, "__bool__": to_bool, "__nonzero__": to_bool, "__int__": to_int, "__long__": to_int,
+    "__float__": to_float, "__complex__": to_complex, "__index__": to_index, "__len__": length, "__iter__": iterate,
+    "__contains__": contains, "to": to, "cpu": cpu, "cuda": cuda, "type": type_, "stride": stride,
+    "storage_offset": storage_offset, "data_ptr": data_ptr, "const_data_ptr": data_ptr, "is_contiguous": is_contiguous,
+    "size": size, "is_floating_point": is_dtype("is_floating_point"), "is_complex": is_dtype("is_complex"),
+    "is_signed": is_dtype("is_signed"),
+    **{name: elsewhere(name) for name in ("xpu", "ipu", "mtia", "hpu")},
 }  # fmt: skip
 """Name of a Tensor method -> function."""

@@ -13,13 +13,25 @@ from wengert.core.tape import calls, core, inplace
 from wengert.core.tape.core import GENERAL, TensorBase
 from wengert.core.tape.calls import gathered
 from wengert.core.tape.dispatch import bind, integers
-from wengert.core.tensor import conversion, creation, legacy, overrides, protocols, queries, randomness
+from wengert.core.tensor import (
+    conversion,
+    copying,
+    creation,
+    data,
+    indexing,
+    interchange,
+    legacy,
+    metadata,
+    overrides,
+    properties,
+    protocols,
+    queries,
+    randomness,
+    storage,
+    tapers,
+)
+from wengert.core.tensor.overrides import aware
 from wengert.core.tensor.tensor import Tensor
-
-try:
-    from wengert.core.tensor import indexing
-except ImportError:
-    indexing = None
 
 calls.OUT["apply"] = inplace.apply_out
 
@@ -109,19 +121,43 @@ def install_methods() -> None:
                 SPACES[space][name] = function
             else:
                 publish(op, name, function)
-    for name, function in conversion.METHODS.items():
-        setattr(Tensor, name, function)
+    install_rest()
+
+
+def install_rest() -> None:
+    """Everything that is no operator: conversions, creation, storage, indexing, Python's protocols."""
+    for module in (conversion, interchange, copying, metadata, storage):
+        for name, function in module.METHODS.items():
+            setattr(Tensor, name, aware(function) if name in _AWARE else function)
     for module in (creation, randomness):
         for name in module.METHODS:
-            setattr(Tensor, name, getattr(module, name))
-        SPACES[""].update((name, getattr(module, name)) for name in module.FUNCTIONS)
-    SPACES[""].update((name, getattr(queries, name)) for name in queries.FUNCTIONS)
+            setattr(Tensor, name, aware(getattr(module, name)))
+    for module in (data, creation, randomness, queries, tapers):
+        for name in module.FUNCTIONS:
+            function = getattr(module, name)
+            SPACES[""][name] = aware(function) if name.endswith("_like") else function
+    for module in (interchange, metadata, storage, properties, legacy):
+        SPACES[""].update(module.FUNCTIONS)
     protocols.install_protocols(Tensor)
+    properties.install_properties(Tensor)
     overrides.install_overrides()
+    Tensor.detach = aware(Tensor.detach)  # type: ignore[method-assign]
+    Tensor.new = legacy.new  # type: ignore[attr-defined]
     Tensor.__new__ = legacy.construct  # type: ignore[assignment,method-assign]
-    if indexing is not None:
-        Tensor.__getitem__ = indexing.getitem  # type: ignore[attr-defined]
-        Tensor.__setitem__ = indexing.setitem  # type: ignore[attr-defined]
+    Tensor.__getitem__ = indexing.getitem  # type: ignore[attr-defined]
+    Tensor.__setitem__ = indexing.setitem  # type: ignore[attr-defined]
+    Tensor.__delitem__ = undeletable  # type: ignore[attr-defined]
+    SPACES[""]["detach"] = Tensor.detach
+    properties.refuse_writes(Tensor)
+
+
+_AWARE = {"to", "cpu", "cuda", "type", "numpy", "item", "tolist", "size", "stride", *metadata.METHODS}
+"""Methods that are no operators and yet ask a subclass's `__torch_function__`."""
+
+
+def undeletable(self: Any, index: Any) -> None:
+    """Tensors keep their elements."""
+    raise TypeError("Tensor does not support deleting items")
 
 
 def publish(op: Op, name: str, function: Any) -> None:
@@ -186,7 +222,8 @@ def hot_binary(hot: Any, general: Any) -> Callable[..., Any]:
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) != 2 or not isinstance(args[0], TensorBase):
             return general(*args, **kwargs)
-        return hot(*args)
+        result = hot(*args)
+        return general(*args) if result is NotImplemented else result
 
     call.__name__ = call.__qualname__ = general.__name__
     call.__doc__ = general.__doc__

@@ -8,6 +8,7 @@ plain tensors pay nothing.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
@@ -96,6 +97,22 @@ def overridden(op: Op, args: tuple[Any, ...]) -> Any:
             return result
     names = ", ".join(k.__name__ for k in kinds)
     raise TypeError(f"no implementation found for 'torch.{op.name}' on types that implement __torch_function__: [{names}]")
+
+
+def aware(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A function that is no operator, made to ask the `__torch_function__` of its first argument."""
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(self, TensorBase) and self._flags & OVERRIDE and _enabled.get():
+            kind = self.__class__
+            result = kind.__torch_function__(call, (kind,), (self, *args), kwargs)  # type: ignore[attr-defined]
+            if result is not NotImplemented:
+                return result
+        return function(self, *args, **kwargs)
+
+    call.__name__ = call.__qualname__ = function.__name__
+    call.__doc__ = function.__doc__
+    return call
 
 
 def without_flag(op: Op, args: tuple[Any, ...]) -> Any:

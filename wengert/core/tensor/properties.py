@@ -11,6 +11,7 @@ import numpy as np
 from wengert.core.arrays import device as devices
 from wengert.core.base.errors import ArgumentError, DeviceError, GraphError
 from wengert.core.tape.core import RECORDED, TensorBase, wrap
+from wengert.core.tensor.overrides import mark
 
 _told: set[str] = set()
 
@@ -273,6 +274,28 @@ def stored(self: Any, values: list[Any]) -> Any:
     return self
 
 
+def as_subclass(self: Any, cls: type) -> Any:
+    """The same memory and history as an instance of a Tensor subclass."""
+    if not issubclass(cls, TensorBase):
+        raise ArgumentError(f"as_subclass() needs a subclass of Tensor, not {cls.__name__}")
+    out = RECORDED.alias(self)
+    made = object.__new__(cls)
+    for slot in ("_array", "_flags", "_node", "_vc", "_extra"):
+        setattr(made, slot, getattr(out, slot))
+    mark(made)
+    return made
+
+
+def make_subclass(cls: type, data: Any, require_grad: bool = False, **options: Any) -> Any:
+    """A leaf of class `cls` over the memory of `data`."""
+    made = object.__new__(cls)
+    made._array, made._flags, made._node, made._vc, made._extra = data._array, 0, None, None, None
+    if require_grad:
+        made.requires_grad_()
+    mark(made)
+    return made
+
+
 def directory(self: Any) -> list[str]:
     """Names for tab completion."""
     names = set(dir(type(self))) | set(vars(self))
@@ -288,7 +311,7 @@ METHODS: dict[str, Any] = {
     "is_neg": false, "is_distributed": false, "_is_zerotensor": false, "to_dense": itself, "dequantize": itself,
     "sparse_dim": zero, "dense_dim": dim, "record_stream": record_stream, "reinforce": reinforce,
     "module_load": module_load, "apply_": applied, "map_": mapped, "map2_": mapped2, "__reversed__": reversed_,
-    "__dir__": directory, **{name: f for name, f in REMOVED.items() if name != "matrix_rank"},
+    "__dir__": directory, "as_subclass": as_subclass, **{name: f for name, f in REMOVED.items() if name != "matrix_rank"},
     **{name: sparse_only(name) for name in ("coalesce", "is_coalesced", "indices")},
     "values": sparse_only("values", "sparse tensor layout"),
 }  # fmt: skip
@@ -303,6 +326,7 @@ def install_properties(cls: type) -> None:
         setattr(cls, name, function)
     for name, made in PROPERTIES.items():
         setattr(cls, name, made)
+    cls._make_subclass = staticmethod(make_subclass)  # type: ignore[attr-defined]
 
 
 def refuse_writes(cls: type) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.arrays import dtype as dtypes
+from wengert.core.base.errors import ArgumentError
 from wengert.core.tape import core
 from wengert.core.tape.core import GENERAL, RECORDED, TensorBase, wrap
 from wengert.core.tensor import printing
@@ -35,21 +36,38 @@ def binary(name: str) -> Callable[[Any, Any], Any]:
     return titled(method, name)
 
 
+def product(self: Any, other: Any) -> Any:
+    """other @ self, for an array on the left."""
+    return RECORDED.matmul(wrap(other), self) if isinstance(other, np.ndarray) else NotImplemented
+
+
+def reversed_power(self: Any, other: Any) -> Any:
+    """other ** self."""
+    if not isinstance(other, _TAKES):
+        return NotImplemented
+    return GENERAL.pow(operand(other), self)
+
+
+def inverted(self: Any) -> Any:
+    """~self, of integers and booleans."""
+    if self._array.dtype.kind not in "iub":
+        raise ArgumentError(
+            "~ (operator.invert) is only implemented on integer and Boolean-type tensors; "
+            f"this one has dtype {dtypes.of(self._array.dtype)}"
+        )
+    return RECORDED.bitwise_not(self)
+
+
 def reflected(name: str) -> Callable[[Any, Any], Any]:
     """`other op tensor`."""
     call = getattr(RECORDED, name)
 
     def method(self: Any, other: Any) -> Any:
         if isinstance(other, _TAKES):
-            return call(as_operand(self, other), self)
+            return call(operand(other), self)
         return NotImplemented
 
     return titled(method, name)
-
-
-def as_operand(self: Any, other: Any) -> Any:
-    """The left operand of a reflected operator."""
-    return operand(other)
 
 
 def inplace_operator(name: str) -> Callable[[Any, Any], Any]:
@@ -88,23 +106,14 @@ def titled(method: Any, name: str) -> Any:
     return method
 
 
-def hot(function: Callable[[Any, Any], Any], general: Any) -> Callable[[Any, Any], Any]:
-    """A hot operator that declines foreign operands."""
-
-    def method(self: Any, other: Any) -> Any:
-        return function(self, other) if isinstance(other, _TAKES) else NotImplemented
-
-    return method
-
-
 def multiplied(self: Any, other: Any) -> Any:
     """other * self."""
-    return core.mul(self, other) if isinstance(other, _TAKES) else NotImplemented
+    return core.mul(self, other)
 
 
 def added(self: Any, other: Any) -> Any:
     """other + self."""
-    return core.add(self, other) if isinstance(other, _TAKES) else NotImplemented
+    return core.add(self, other)
 
 
 def subtracted(self: Any, other: Any) -> Any:
@@ -130,12 +139,12 @@ BINARY = {
     "__eq__": "eq", "__ne__": "ne",
 }  # fmt: skip
 REFLECTED = {
-    "__rpow__": "pow", "__rfloordiv__": "floor_divide", "__rmod__": "remainder", "__rmatmul__": "matmul",
+    "__rfloordiv__": "floor_divide", "__rmod__": "remainder",
     "__rand__": "bitwise_and", "__ror__": "bitwise_or", "__rxor__": "bitwise_xor",
     "__rlshift__": "bitwise_left_shift", "__rrshift__": "bitwise_right_shift",
 }  # fmt: skip
 INPLACE = {
-    "__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "div_", "__ipow__": "pow_",
+    "__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "div_", "__idiv__": "div_", "__ipow__": "pow_",
     "__ifloordiv__": "floor_divide_", "__imod__": "remainder_", "__iand__": "bitwise_and_",
     "__ior__": "bitwise_or_", "__ixor__": "bitwise_xor_", "__ilshift__": "bitwise_left_shift_",
     "__irshift__": "bitwise_right_shift_",
@@ -145,24 +154,20 @@ INPLACE = {
 def install_operators(cls: type) -> None:
     """Give the tensor class Python's operators."""
     for method, name in BINARY.items():
-        if hasattr(RECORDED, name):
-            setattr(cls, method, binary(name))
+        setattr(cls, method, binary(name))
     for method, name in REFLECTED.items():
-        if hasattr(RECORDED, name):
-            setattr(cls, method, reflected(name))
+        setattr(cls, method, reflected(name))
     for method, name in INPLACE.items():
-        if hasattr(cls, name):
-            setattr(cls, method, inplace_operator(name))
+        setattr(cls, method, inplace_operator(name))
     special = {
         "__mul__": core.mul, "__add__": core.add, "__sub__": core.sub, "__truediv__": core.div,
         "__matmul__": core.matmul, "__neg__": core.neg, "__rmul__": multiplied, "__radd__": added,
         "__pow__": core.pow, "__rsub__": subtracted, "__rtruediv__": divided, "__hash__": identity_hash, "__pos__": positive,
+        "__div__": core.div, "__rdiv__": divided, "__rmatmul__": product, "__rpow__": reversed_power,
+        "__invert__": inverted, "__abs__": RECORDED.abs,
     }  # fmt: skip
     for method, function in special.items():
         setattr(cls, method, function)
-    for method, name in (("__abs__", "abs"), ("__invert__", "bitwise_not")):
-        if hasattr(RECORDED, name):
-            setattr(cls, method, getattr(RECORDED, name))
 
 
 def identity_hash(self: Any) -> int:

@@ -8,19 +8,18 @@ from typing import Any
 import numpy as np
 
 from wengert.core.arrays import device as devices
-from wengert.core.arrays import distributions, generator, sampling
+from wengert.core.arrays import distributions, sampling
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.backend import backend_for, backend_of
 from wengert.core.base.errors import ArgumentError, GraphError
-from wengert.core.tape.core import TensorBase, wrap
+from wengert.core.tape.core import GENERAL, RECORDED, TensorBase, _new, attach, wrap
+from wengert.core.tape.dispatch import fill, node_class_of
 from wengert.core.tape.inplace import check_writable
 from wengert.core.tape.modes import current
 from wengert.core.tape.views import check_inplace, counter_of, mark_views_stale, rebase, written
-from wengert.core.tensor.creation import finish, size_of, store_out, target_device
-
-Generator = generator.Generator
-default_generator = generator.default_generator
-
+from wengert.core.tensor.creation import size_of, store_out
+from wengert.core.tensor.data import finish, target_device
+from wengert.core.tensor.generators import Generator, default_generator
 
 # ---------------------------------------------------------------- state
 
@@ -42,12 +41,12 @@ def initial_seed() -> int:
 
 def get_rng_state() -> Any:
     """State of the default generator as a uint8 tensor, in torch's layout."""
-    return wrap(default_generator.get_state())
+    return default_generator.get_state()
 
 
 def set_rng_state(new_state: Any) -> None:
     """Restore a state that `get_rng_state` gave."""
-    default_generator.set_state(new_state._array if isinstance(new_state, TensorBase) else new_state)
+    default_generator.set_state(new_state)
 
 
 # ---------------------------------------------------------------- creation
@@ -164,8 +163,6 @@ def zero_gradient(a: Any, *sources: Any) -> Any:
     """A sample: its gradient with respect to what it was drawn from is zero, as torch has it."""
     out = wrap(np.asarray(a))
     if current().grad and any(x._flags & 1 for x in sources) and out._array.dtype.kind in "fV":
-        from wengert.core.tape.core import RECORDED
-
         return RECORDED.sampled(sources[0], out._array)
     return out
 
@@ -217,15 +214,10 @@ def overwrite(x: Any, sample: Callable[[Any, Any], Any], name: str) -> Any:
 
 def zero_node(x: Any) -> Any:
     """A node through which no gradient passes."""
-    from wengert.core.tape.core import GENERAL, _new
-    from wengert.core.tape.dispatch import fill, node_class_of
-
     op = GENERAL.zero.op
     node = _new(node_class_of(op, False))
     fill(node, op, (x,), x)
     node.saved, node.versions = (), None
-    from wengert.core.tape.core import attach
-
     attach(node, wrap(x._array), 4)
     return node
 

@@ -207,7 +207,7 @@ class UntypedStorage(StorageBase):
         return UntypedStorage, (self.tolist(),)
 
     def __repr__(self) -> str:
-        lines = "".join(f" {x}\n" for x in self.tolist())
+        lines = "".join(f" {x}\n" for x in self.tolist()) if self._bytes.size <= 1000 else " ...\n"
         return f"{lines}[torch.storage.UntypedStorage(device=cpu) of size {self.size()}]"
 
 

@@ -10,10 +10,9 @@ import weakref
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from wengert.core.arrays import device as devices
 from wengert.core.arrays import dtype as dtypes
+from wengert.core.arrays.backend import DEVICE_OF
 from wengert.core.arrays.shape import Size
 from wengert.core.base.errors import ArgumentError, GraphError, InferenceError
 from wengert.core.tape import core
@@ -27,7 +26,14 @@ _of = dtypes.FROM_NUMPY
 _size = Size._of if hasattr(Size, "_of") else Size
 
 
-class Tensor(TensorBase):
+class TensorMeta(type):
+    """The class of tensor classes: `Tensor` prints as torch's own."""
+
+    def __repr__(cls) -> str:
+        return "<class 'torch.Tensor'>" if cls is core.Tensor else super().__repr__()
+
+
+class Tensor(TensorBase, metaclass=TensorMeta):
     """A multi-dimensional array of one dtype on one device that can record its history.
 
     Made by `tensor(data)`, by operators, or in the legacy form `Tensor(2, 3)` (uninitialised
@@ -54,7 +60,7 @@ class Tensor(TensorBase):
     @property
     def device(self) -> devices.device:
         """Where the elements are."""
-        return DEVICE_OF.get(self._array.__class__, cpu_device)(self._array)
+        return DEVICE_OF[self._array.__class__](self._array)
 
     # ------------------------------------------------------------ history
 
@@ -203,19 +209,6 @@ class Tensor(TensorBase):
         out._vc = counter_of(self)
         return out if self.__class__ is core.Tensor else as_class(out, self.__class__)
 
-    def detach_(self) -> Any:
-        """Forget the history of this tensor; it becomes a leaf that requires no gradient."""
-        if self._is_view():
-            raise GraphError(
-                "Can't detach views in-place. Use detach() instead. If you are using DistributedDataParallel (DDP) for "
-                "training, and gradient_as_bucket_view is set as True, gradients are views of DDP buckets, and hence "
-                "detach_() cannot be called on these gradients. To fix this error, please refer to the "
-                "Optimizer.zero_grad() function in torch/optim/optimizer.py as a solution."
-            )
-        self._node = None
-        self._flags &= 0xFE
-        return self
-
     @property
     def data(self) -> Any:
         """The same memory with no history and its own version count: writes are not noticed."""
@@ -227,9 +220,18 @@ class Tensor(TensorBase):
     def data(self, value: Any) -> None:
         if not isinstance(value, TensorBase):
             raise ArgumentError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        if self._flags & 1 and value._array.dtype.kind not in "fcV":
+            raise GraphError(
+                "data set to a tensor that requires gradients must be floating point or complex dtype; "
+                f"this one has dtype {dtypes.of(value._array.dtype)}"
+            )
         self._array = value._array
         if self._node.__class__ is AccumulateGrad:
             self._node.array = value._array
+
+    @data.deleter
+    def data(self) -> None:
+        raise GraphError("Deleting tensor data is not allowed. Delete tensor instead!")
 
     # ------------------------------------------------------------ hooks
 
@@ -288,14 +290,6 @@ def as_class(x: Any, cls: type) -> Any:
         setattr(out, name, getattr(x, name))
     return out
 
-
-def cpu_device(array: Any) -> devices.device:
-    """Device of a NumPy array."""
-    return devices.cpu
-
-
-DEVICE_OF: dict[type, Callable[[Any], devices.device]] = {np.ndarray: cpu_device}
-"""Array class -> function that tells an array's device."""
 
 core.install_tensor(Tensor)
 

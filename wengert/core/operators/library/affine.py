@@ -6,7 +6,7 @@ from wengert.core.arrays.shape import wrap_dim
 from wengert.core.base.errors import DtypeError, ShapeError
 from wengert.core.operators.kinds import composite, opaque
 from wengert.core.operators.library.contraction import check_batches, mm_error, row_count, shapes_error
-from wengert.core.operators.library.matrices import array_of, check_not_bool, product, scalar_of
+from wengert.core.operators.library.matrices import array_of, check_has_dims, check_not_bool, product, scalar_of
 from wengert.core.operators.record import Array
 from wengert.core.operators.samples import call
 
@@ -110,6 +110,7 @@ def addmv(np, input: Array, mat: Array, vec: Array, *, beta=1, alpha=1):
     if not input.dtype == mat.dtype == vec.dtype:
         kinds = f"{scalar_of(input)}, {scalar_of(mat)}, and {scalar_of(vec)}"
         raise DtypeError(f"addmv input tensors must have the same dtype, but got {kinds}")
+    check_not_bool(mat, "addmv_impl_cpu")
     return _combined(np, input, product(np, mat, vec), beta, alpha)
 
 
@@ -127,6 +128,7 @@ def addmv(np, input: Array, mat: Array, vec: Array, *, beta=1, alpha=1):
 )
 def baddbmm(np, input: Array, batch1: Array, batch2: Array, *, beta=1, alpha=1):
     """beta * input + alpha * bmm(batch1, batch2), input broadcast.  With beta 0 nan in input is ignored."""
+    check_has_dims(batch1, 0)
     check_batches(batch1, batch2, "baddbmm")
     if input.dtype != batch1.dtype:
         raise DtypeError(f"Input dtypes must be the same, got: input {scalar_of(input)}, batch1 {scalar_of(batch1)}")
@@ -152,6 +154,7 @@ def _over_batch(m, g, count):
 )
 def addbmm(np, input: Array, batch1: Array, batch2: Array, *, beta=1, alpha=1):
     """beta * input + alpha * sum over b of batch1[b] @ batch2[b], input broadcast."""
+    check_has_dims(batch1, 1)
     check_batches(batch1, batch2, "addbmm")
     _same_dtype(input, batch1)
     _check_expands(input, (batch1.shape[1], batch2.shape[2]))
@@ -178,10 +181,21 @@ def addr(np, input: Array, vec1: Array, vec2: Array, *, beta=1, alpha=1):
         if x.ndim != 1:
             raise ShapeError(f"addr: Expected 1-D argument {argument}, but got {x.ndim}-D")
     _check_expands(input, (vec1.shape[0], vec2.shape[0]))
+    if input.dtype.kind in "biu":
+        for factor, argument in ((beta, "beta"), (alpha, "alpha")):
+            if isinstance(factor, float):
+                raise DtypeError(
+                    f"For integral input tensors, argument {argument} must not be a floating point number."
+                )
     return _combined(np, input, np.multiply(vec1[:, None], vec2), beta, alpha)
 
 
 # --- Layers --------------------------------------------------------------------------------------------------------
+
+
+def _batched_linear(op, m, args, values, batched):
+    """A batch of inputs for one layer is one larger input."""
+    return NotImplemented if any(batched[1:]) else m.linear(*values)
 
 
 @opaque(
@@ -193,14 +207,19 @@ def addr(np, input: Array, vec1: Array, vec2: Array, *, beta=1, alpha=1):
     space=None,
     method=False,
     backward_name="AddmmBackward0",
+    batch=_batched_linear,
     samples=lambda s: [call(s.array(2, 3), s.array(4, 3), s.array(4))],
 )
 def linear_bias(np, input: Array, weight: Array, bias: Array):
     """input @ weight.T + bias for a matrix and a bias vector, as one node."""
+    kind = weight.dtype
     if weight.ndim != 2 or input.shape[-1] != weight.shape[1] or bias.shape != weight.shape[:1]:
         raise _linear_error(input, weight, bias)
-    _same_dtype(bias, weight, input)
-    out = product(np, input, weight.T)
+    if input.dtype != kind or bias.dtype != kind:
+        _same_dtype(bias, weight, input)
+    if kind.kind == "b":
+        check_not_bool(weight, "addmm_impl_cpu_")
+    out = np.matmul(input, weight.T)
     out += bias
     return out
 
@@ -227,13 +246,15 @@ def _linear_error(input, weight, bias):
     space=None,
     method=False,
     backward_name="MmBackward0",
+    batch=_batched_linear,
     samples=lambda s: [call(s.array(2, 3), s.array(4, 3))],
 )
 def linear_plain(np, input: Array, weight: Array):
     """input @ weight.T for two matrices, as one node."""
     if input.shape[1] != weight.shape[1] or input.dtype != weight.dtype:
         raise mm_error(input, weight.T)
-    return product(np, input, weight.T)
+    check_not_bool(weight, "addmm_impl_cpu_")
+    return np.matmul(input, weight.T)
 
 
 @composite(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from wengert.core.base.errors import DimError, DtypeError, IndexRangeError, ShapeError, ValueRangeError
 from wengert.core.operators.kinds import composite, linear
 from wengert.core.operators.library.overloads import refuse, scalar_name
@@ -138,7 +140,8 @@ def _of_probabilities(m, scores, target, weight, reduction, label_smoothing, dim
     total = -m.sum(values)
     if reduction == "sum":
         return total
-    return total / (max(scores.numel() // max(classes, 1), 1) if scores.numel() else 0)
+    count = math.prod(scores.shape)
+    return total / (count // classes if count else 0)
 
 
 def _smoothed(m, scores, target, weight, ignore_index, reduction, label_smoothing, dim):

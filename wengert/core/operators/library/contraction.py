@@ -6,11 +6,13 @@ from math import prod
 
 from wengert.core.arrays.shape import broadcast_shapes
 from wengert.core.base.errors import DtypeError, ShapeError
-from wengert.core.operators.kinds import bilinear, composite, linear
+from wengert.core.operators.kinds import composite, linear
 from wengert.core.operators.library.matrices import (
     array_of,
+    check_has_dims,
     check_not_bool,
     cplusplus_of,
+    matrix_product,
     product,
     scalar_of,
 )
@@ -18,6 +20,21 @@ from wengert.core.operators.record import Array
 from wengert.core.operators.samples import call
 
 # --- Records -------------------------------------------------------------------------------------------------------
+
+
+def _batched_product(op, m, args, values, batched):
+    """Batches of mm and bmm are what matmul broadcasts."""
+    return m.matmul(values[0], values[1])
+
+
+def _batched_mv(op, m, args, values, batched):
+    if batched[1]:
+        return m.squeeze(m.matmul(values[0], m.unsqueeze(values[1], -1)), -1)
+    return m.matmul(values[0], values[1])
+
+
+def _batched_dot(op, m, args, values, batched):
+    return m.sum(m.mul(values[0], values[1]), -1)
 
 
 def mm_error(a, b):
@@ -38,9 +55,10 @@ def shapes_error(a, b):
     )
 
 
-@bilinear(
+@matrix_product(
     lambda m, g, mat2: m.mm(g, m.conj_transpose(mat2)),
     lambda m, g, input: m.mm(m.conj_transpose(input), g),
+    batch=_batched_product,
     samples=lambda s: [
         call(s.array(2, 3), s.array(3, 4)),
         call(s.array(0, 3), s.array(3, 2)),
@@ -74,9 +92,10 @@ def check_batches(a, b, name="bmm"):
     check_not_bool(a, name)
 
 
-@bilinear(
+@matrix_product(
     lambda m, g, mat2: m.bmm(g, m.conj_transpose(mat2)),
     lambda m, g, input: m.bmm(m.conj_transpose(input), g),
+    batch=_batched_product,
     samples=lambda s: [call(s.array(2, 3, 4), s.array(2, 4, 2)), call(s.array(0, 3, 4), s.array(0, 4, 2))],
 )
 def bmm(np, input: Array, mat2: Array):
@@ -90,6 +109,7 @@ def bmm(np, input: Array, mat2: Array):
 
 
 def _mv_check(mat, vec):
+    check_has_dims(mat, 0)
     if mat.ndim != 2 or vec.ndim != 1:
         raise ShapeError(f"vector + matrix @ vector expected, got 1, {mat.ndim}, {vec.ndim}")
     if mat.shape[1] != vec.shape[0]:
@@ -102,9 +122,10 @@ def _mv_check(mat, vec):
     check_not_bool(mat, "addmv_impl_cpu")
 
 
-@bilinear(
+@matrix_product(
     lambda m, g, vec: m.mul(m.unsqueeze(g, 1), m.conjugated(vec)),
     lambda m, g, input: m.mv(m.conj_transpose(input), g),
+    batch=_batched_mv,
     samples=lambda s: [call(s.array(2, 3), s.array(3)), call(s.array(0, 3), s.array(3))],
 )
 def mv(np, input: Array, vec: Array):
@@ -129,9 +150,10 @@ def _dot_check(a, b, name):
     check_not_bool(a, name)
 
 
-@bilinear(
+@matrix_product(
     lambda m, g, tensor: m.mul(g, m.conjugated(tensor)),
     lambda m, g, input: m.mul(g, m.conjugated(input)),
+    batch=_batched_dot,
     samples=lambda s: [call(s.array(3), s.array(3)), call(s.array(0), s.array(0)), call(s.complex(2), s.complex(2))],
 )
 def dot(np, input: Array, tensor: Array):
@@ -140,7 +162,7 @@ def dot(np, input: Array, tensor: Array):
     return product(np, input, tensor)
 
 
-@bilinear(
+@matrix_product(
     lambda m, g, other: m.mul(m.conjugated(g), other),
     lambda m, g, input: m.mul(g, input),
     samples=lambda s: [call(s.array(3), s.array(3)), call(s.complex(2), s.complex(2))],

@@ -16,7 +16,7 @@ from wengert.core.operators.samples import call
 # ---------------------------------------------------------------- bins
 
 
-@plain(samples=lambda s: [call(s.integers(6)), call(s.integers(6), s.array(6), 5)])
+@plain(shape="values", samples=lambda s: [call(s.integers(6)), call(s.integers(6), s.array(6), 5)])
 def bincount(np, input: Array, weights: Array | None = None, minlength=0):
     """How often each of 0, 1, 2, ... occurs in a vector of integers, or the sum of the weights where it does.
 

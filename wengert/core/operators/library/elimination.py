@@ -18,6 +18,12 @@ from wengert.core.operators.library.matrices import check_matrix, check_square, 
 from wengert.core.operators.record import Array
 from wengert.core.operators.samples import call
 
+
+def _packed_samples(s, *more):
+    """A packed factor with valid row exchanges, and what else the call takes."""
+    return [call(s.invertible(3), s.integers(3, low=3, high=4).astype("int32"), *more)]
+
+
 # --- Triangular systems --------------------------------------------------------------------------------------------
 
 
@@ -93,7 +99,7 @@ def linalg_solve_triangular(np, input: Array, B: Array, *, upper, left=True, uni
     Raises: ShapeError, DtypeError.
     """
     name = "linalg.solve_triangular"
-    check_square(input, name)
+    check_square(input, name, "triangular_solve_cpu")
     check_matrix(B, name, "B")
     _fits(input, B, left, name)
     if left:
@@ -125,12 +131,13 @@ def _older_a(m, g, input, A, out, upper, transpose, unitriangular):
     outputs=2,
     space=None,
     method=False,
+    batch="loop",
     backward_name="TriangularSolveBackward0",
     samples=lambda s: [call(s.array(3, 2), s.invertible(3)), call(s.array(3, 2), s.invertible(3), False, True)],
 )
 def triangular_solve_parts(np, input: Array, A: Array, upper=True, transpose=False, unitriangular=False):
     """The solution and a copy of the coefficients."""
-    check_square(A, "triangular_solve")
+    check_square(A, "triangular_solve", "triangular_solve_cpu")
     _fits(A, input, True, "triangular_solve")
     a = A.swapaxes(-1, -2) if transpose else A
     return triangular(np, a, input, upper != transpose, unitriangular), A.copy()
@@ -256,7 +263,7 @@ def _check_lu(a, pivot, name):
         raise ShapeError(
             f"torch.lu_factor: Expected tensor with 2 or more dimensions. Got size: {list(a.shape)} instead"
         )
-    check_matrix(a, name)
+    check_matrix(a, name, "A", "lu_cpu")
     if not pivot:
         raise ShapeError(f"{name}: LU without pivoting is not implemented on the CPU")
 
@@ -308,7 +315,7 @@ def _packed_gradient(m, g, shape):
     return m.strictly_lower(m.take_block(g, (0, rows), (0, k))), m.upper(m.take_block(g, (0, k), (0, columns)))
 
 
-@plain(space=None, method=False)
+@plain(space=None, method=False, samples=lambda s: _packed_samples(s))
 def pivots_matrix(np, input: Array, pivots: Array):
     """P with A = P L U in the dtype of `input`; constant."""
     return permutation_matrix(np, pivots, input.shape[-2], input.dtype)
@@ -385,10 +392,16 @@ def _unpack_rule(m, g, shape):
     outputs=3,
     space=None,
     method=False,
+    batch="loop",
     backward_name="LuUnpackBackward0",
+    samples=lambda s: _packed_samples(s),
 )
 def unpacked(np, LU_data: Array, LU_pivots: Array, data=True, pivots=True):
     """P, L and U from the packed form; empty where not wanted."""
+    if LU_data.ndim < 2:
+        raise ShapeError(
+            f"torch.lu_unpack: Expected tensor with 2 or more dimensions. Got size: {list(LU_data.shape)} instead"
+        )
     if str(LU_pivots.dtype) != "int32":
         raise DtypeError(
             "torch.lu_unpack: LU_pivots is expected to be a contiguous tensor of torch.int32 dtype.\n"
@@ -399,7 +412,7 @@ def unpacked(np, LU_data: Array, LU_pivots: Array, data=True, pivots=True):
     return (p, *(split_factors(np, LU_data) if data else (empty, empty)))
 
 
-@composite(method=False)
+@composite(method=False, samples=lambda s: _packed_samples(s))
 def lu_unpack(m, LU_data: Array, LU_pivots: Array, unpack_data=True, unpack_pivots=True):
     """(P, L, U) from what `linalg.lu_factor` returns; parts not wanted come empty."""
     p, low, up = m.unpacked(LU_data, LU_pivots, unpack_data, unpack_pivots)
@@ -431,7 +444,9 @@ def _lu_solve_lu(m, g, LU, pivots, out, shape, adjoint):
     vjp=(_lu_solve_lu, None, lambda m, g, LU, pivots, adjoint: m.lu_solve_parts(LU, pivots, g, not adjoint)),
     space=None,
     method=False,
+    batch="loop",
     backward_name="LinalgLuSolveBackward0",
+    samples=lambda s: _packed_samples(s, s.array(3, 2)),
 )
 def lu_solve_parts(np, LU: Array, pivots: Array, B: Array, adjoint=False):
     """X with A X = B (adjoint: A^H X = B) from the packed factors of A."""
@@ -446,7 +461,7 @@ def lu_solve_parts(np, LU: Array, pivots: Array, B: Array, adjoint=False):
     return _lu_solved(np, LU, pivots, B, adjoint)
 
 
-@composite(space=None, method=False, aliases=("linalg.lu_solve",))
+@composite(space=None, method=False, aliases=("linalg.lu_solve",), samples=lambda s: _packed_samples(s, s.array(3, 2)))
 def linalg_lu_solve(m, LU: Array, pivots: Array, B: Array, *, left=True, adjoint=False):
     """X with A X = B, or X A = B (left=False), or with A^H for A (adjoint), from `linalg.lu_factor(A)`."""
     if left:
@@ -454,7 +469,7 @@ def linalg_lu_solve(m, LU: Array, pivots: Array, B: Array, *, left=True, adjoint
     return m.conj_transpose(m.lu_solve_parts(LU, pivots, m.conj_transpose(B), not adjoint))
 
 
-@composite()
+@composite(samples=lambda s: [call(s.array(3, 2), *args) for args, _ in _packed_samples(s)])
 def lu_solve(m, input: Array, LU_data: Array, LU_pivots: Array):
     """X with A X = input from the factors of A (older form of `linalg.lu_solve`)."""
     return m.lu_solve_parts(LU_data, LU_pivots, input, False)

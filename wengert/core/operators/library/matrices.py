@@ -7,8 +7,8 @@ them holds in every order.
 from __future__ import annotations
 
 from wengert.core.arrays import dtype as dtypes
-from wengert.core.base.errors import DtypeError, MissingError, ShapeError
-from wengert.core.operators.kinds import Opaque, linear, plain
+from wengert.core.base.errors import DimError, DtypeError, MissingError, ShapeError
+from wengert.core.operators.kinds import Bilinear, Opaque, linear, plain
 from wengert.core.operators.record import Array, register
 from wengert.core.operators.samples import call
 
@@ -53,27 +53,29 @@ def is_complex(x) -> bool:
     return array_of(x).dtype.kind == "c"
 
 
-def check_inexact(x, name: str) -> None:
-    """Raise unless `x` holds float32, float64 or complex numbers."""
+def check_inexact(x, name: str, kernel: str | None = None) -> None:
+    """Raise unless `x` holds float32, float64 or complex numbers; `kernel` is whom the message blames."""
     kind = array_of(x).dtype
+    if kernel is not None and (kind.kind not in "fc" or kind.char == "e"):
+        raise MissingError(f"\"{kernel}\" not implemented for '{scalar_of(x)}'")
     if kind.kind not in "fc" or kind.char == "e":
         if kind.kind in "Vf":
             raise DtypeError(f"{name}: Low precision dtypes not supported. Got {scalar_of(x)}; use float32")
         raise DtypeError(f"{name}: Expected a floating point or complex tensor as input. Got {scalar_of(x)}")
 
 
-def check_matrix(x, name: str, argument: str = "A") -> None:
+def check_matrix(x, name: str, argument: str = "A", kernel: str | None = None) -> None:
     """Raise unless `x` has at least two dims and an inexact dtype."""
     if x.ndim < 2:
         raise ShapeError(
             f"{name}: The input tensor {argument} must have at least 2 dimensions. Got shape {list(x.shape)}"
         )
-    check_inexact(x, name)
+    check_inexact(x, name, kernel)
 
 
-def check_square(x, name: str) -> None:
+def check_square(x, name: str, kernel: str | None = None) -> None:
     """Raise unless `x` is a batch of square matrices of an inexact dtype."""
-    check_matrix(x, name)
+    check_matrix(x, name, "A", kernel)
     rows, columns = x.shape[-2:]
     if rows != columns:
         prefix = f"{name}: " if name else ""
@@ -81,6 +83,12 @@ def check_square(x, name: str) -> None:
             f"{prefix}A must be batches of square matrices, but they are {rows} by {columns} matrices; "
             f"got shape {list(x.shape)}"
         )
+
+
+def check_has_dims(x, dim: int) -> None:
+    """Raise for a 0-d operand where a product looks at a dim."""
+    if not x.ndim:
+        raise DimError(f"Dimension specified as {dim} but tensor has no dimensions")
 
 
 def check_not_bool(x, name: str) -> None:
@@ -103,8 +111,20 @@ class FullPrecision(Opaque):
     half = "keep"
 
 
+class MatrixProduct(Bilinear):
+    """A bilinear operator that sees half precision as it is: two dtypes must not look like one."""
+
+    half = "keep"
+
+
+def matrix_product(*vjp, **options):
+    """State a product of matrices or vectors by its two adjoints."""
+    return lambda body: register(MatrixProduct(vjp), body, options)
+
+
 def full_precision(vjp, **options):
-    """State an operator of linear algebra by one gradient rule per tensor."""
+    """State an operator of linear algebra by one gradient rule per tensor; dims in front are batches."""
+    options.setdefault("batch", "leading")
     return lambda body: register(FullPrecision(vjp), body, options)
 
 
@@ -126,6 +146,7 @@ def real_diagonal(m, x):
     transpose=lambda m, g: m.conj_transpose(g),
     space=None,
     method=False,
+    batch="leading",
     samples=lambda s: [call(s.array(2, 3)), call(s.array(4, 2, 3)), call(s.complex(2, 3))],
 )
 def conj_transpose(np, input: Array):
@@ -134,7 +155,13 @@ def conj_transpose(np, input: Array):
     return turned.conj() if turned.dtype.kind == "c" else turned
 
 
-@linear(transpose=lambda m, g: m.conjugated(g), space=None, method=False, samples=lambda s: [call(s.complex(3))])
+@linear(
+    transpose=lambda m, g: m.conjugated(g),
+    space=None,
+    method=False,
+    batch="leading",
+    samples=lambda s: [call(s.complex(3))],
+)
 def conjugated(np, input: Array):
     """Complex conjugate, computed; a real input is handed on."""
     return input.conj() if input.dtype.kind == "c" else input
@@ -144,6 +171,7 @@ def conjugated(np, input: Array):
     transpose=lambda m, g: m.diagonal_vector(g),
     space=None,
     method=False,
+    batch="leading",
     samples=lambda s: [call(s.array(3)), call(s.array(2, 3))],
 )
 def diagonal_matrix(np, input: Array):
@@ -159,6 +187,7 @@ def diagonal_matrix(np, input: Array):
     transpose=lambda m, g: m.diagonal_matrix(g),
     space=None,
     method=False,
+    batch="leading",
     samples=lambda s: [call(s.array(3, 3)), call(s.array(2, 3, 3))],
 )
 def diagonal_vector(np, input: Array):
@@ -170,6 +199,7 @@ def diagonal_vector(np, input: Array):
     transpose=lambda m, g, shape, rows, columns: m.put_block(g, shape[-2:], rows, columns),
     space=None,
     method=False,
+    batch="leading",
     samples=lambda s: [call(s.array(4, 5), (1, 3), (0, 2))],
 )
 def take_block(np, input: Array, rows, columns):
@@ -181,6 +211,7 @@ def take_block(np, input: Array, rows, columns):
     transpose=lambda m, g, rows, columns: m.take_block(g, rows, columns),
     space=None,
     method=False,
+    batch="leading",
     samples=lambda s: [call(s.array(2, 2), (4, 5), (1, 3), (0, 2))],
 )
 def put_block(np, input: Array, size, rows, columns):
@@ -190,25 +221,49 @@ def put_block(np, input: Array, size, rows, columns):
     return out
 
 
-@linear(transpose=lambda m, g: m.lower(g), space=None, method=False, samples=lambda s: [call(s.array(3, 3))])
+@linear(
+    transpose=lambda m, g: m.lower(g),
+    space=None,
+    method=False,
+    batch="leading",
+    samples=lambda s: [call(s.array(3, 3))],
+)
 def lower(np, input: Array):
     """Lower triangle, diagonal included."""
     return np.tril(input)
 
 
-@linear(transpose=lambda m, g: m.upper(g), space=None, method=False, samples=lambda s: [call(s.array(3, 3))])
+@linear(
+    transpose=lambda m, g: m.upper(g),
+    space=None,
+    method=False,
+    batch="leading",
+    samples=lambda s: [call(s.array(3, 3))],
+)
 def upper(np, input: Array):
     """Upper triangle, diagonal included."""
     return np.triu(input)
 
 
-@linear(transpose=lambda m, g: m.strictly_lower(g), space=None, method=False, samples=lambda s: [call(s.array(3, 3))])
+@linear(
+    transpose=lambda m, g: m.strictly_lower(g),
+    space=None,
+    method=False,
+    batch="leading",
+    samples=lambda s: [call(s.array(3, 3))],
+)
 def strictly_lower(np, input: Array):
     """Lower triangle without the diagonal."""
     return np.tril(input, -1)
 
 
-@linear(transpose=lambda m, g: m.strictly_upper(g), space=None, method=False, samples=lambda s: [call(s.array(3, 3))])
+@linear(
+    transpose=lambda m, g: m.strictly_upper(g),
+    space=None,
+    method=False,
+    batch="leading",
+    samples=lambda s: [call(s.array(3, 3))],
+)
 def strictly_upper(np, input: Array):
     """Upper triangle without the diagonal."""
     return np.triu(input, 1)

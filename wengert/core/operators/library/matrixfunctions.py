@@ -6,9 +6,9 @@ from math import inf
 
 from wengert.core.arrays.shape import wrap_dim
 from wengert.core.base.errors import ArgumentError, DtypeError, ShapeError
-from wengert.core.operators.kinds import composite, plain
+from wengert.core.operators.kinds import composite, opaque
 from wengert.core.operators.library.decomposition import check_matrix_like, singular
-from wengert.core.operators.library.matrices import array_of, check_matrix, check_square, full_precision
+from wengert.core.operators.library.matrices import array_of, check_matrix, check_square, full_precision, scalar_of
 from wengert.core.operators.library.solving import tolerance
 from wengert.core.operators.record import Array, Ints
 from wengert.core.operators.samples import call
@@ -63,10 +63,11 @@ def _exponential_rule(m, g, input):
     return m.take_block(m.linalg_matrix_exp(block + m.put_block(g, size, first, second)), first, second)
 
 
-@full_precision(
+@opaque(
     vjp=_exponential_rule,
     space=None,
     method=False,
+    batch="leading",
     aliases=("linalg.matrix_exp",),
     samples=lambda s: [call(s.array(3, 3)), call(s.array(2, 2, 2)), call(s.array(0, 0))],
 )
@@ -131,7 +132,8 @@ def _spectral(m, input, ord, first, second, keepdim):
     """Norms that are functions of the singular values."""
     rest = [d for d in range(input.ndim) if d not in (first, second)]
     values = m.singular_values(m.permute(input, (*rest, first, second)))
-    reduce = m.sum if ord == "nuc" else m.amax if ord > 0 else m.amin
+    empty = not values.shape[-1] and (ord == "nuc" or ord > 0)
+    reduce = m.sum if ord == "nuc" or empty else m.amax if ord > 0 else m.amin
     out = reduce(values, -1)
     if keepdim:
         for d in sorted((first, second)):
@@ -155,7 +157,8 @@ def linalg_matrix_norm(m, input: Array, ord="fro", dim=(-2, -1), keepdim=False, 
     inf, -inf - largest, smallest sum of |row|, 1, -1 - the same of columns.
     """
     name = "linalg.matrix_norm"
-    check_matrix(input, name)
+    if input.ndim < 2 or array_of(input).dtype.kind in "biu":
+        check_matrix(input, name)
     if dtype is not None:
         input = m.to_dtype(input, dtype.numpy)
     first, second = _two_dims(dim, input.ndim)
@@ -216,14 +219,16 @@ def linalg_cond(m, input: Array, p=None):
         check_matrix(input, "linalg.svd")
         values = m.singular_values(input)
         k = values.shape[-1]
+        if not k:
+            return m.sum(values, -1)
         largest, smallest = m.select(values, -1, 0), m.select(values, -1, k - 1)
         return m.div(smallest, largest) if p == -2 else m.div(largest, smallest)
     if p not in ("fro", "nuc", 1, -1, inf, -inf):
         raise ShapeError(f"linalg.cond got an invalid norm type: {p}")
     check_square(input, f"linalg.cond(ord={p})")
     inverse = m.inverse_parts(input)[0]
-    if p == "nuc" and not bool(array_of(inverse).size):
-        return m.linalg_matrix_norm(input, p)
+    if not input.shape[-1]:
+        return m.sum(input, (-2, -1))
     made = m.mul(m.linalg_matrix_norm(input, p), m.linalg_matrix_norm(inverse, p))
     return m.nan_to_num(made, inf, inf, -inf)
 
@@ -231,10 +236,10 @@ def linalg_cond(m, input: Array, p=None):
 # --- Rank, Vandermonde, diagonals ----------------------------------------------------------------------------------
 
 
-@plain(space=None, method=False, samples=lambda s: [call(s.array(3, 4)), call(s.array(2, 3, 3))])
+@full_precision(None, space=None, method=False, samples=lambda s: [call(s.array(3, 4)), call(s.array(2, 3, 3))])
 def ranks(np, input: Array, atol=None, rtol=None, hermitian=False):
     """Number of singular values above the tolerance."""
-    if input.dtype.kind not in "fc":
+    if input.dtype.kind not in "fc" or input.dtype.char == "e":
         raise DtypeError("This function doesn't handle types other than float and double")
     check_matrix(input, "torch.linalg.matrix_rank", "input")
     values = abs(np.linalg.eigvalsh(input)) if hermitian else singular(np, input, False)
@@ -275,6 +280,11 @@ def linalg_vander(m, x: Array, *, N=None):
     count = (x.shape[-1] if x.ndim else 0) if N is None else N
     if count <= 1:
         raise ShapeError("N must be greater than 1.")
+    kind = array_of(x).dtype
+    if kind.kind in "bV" or kind.char == "e":
+        raise DtypeError(f"linalg.vander supports floating point, complex, and integer tensors, but got {scalar_of(x)}")
+    if not x.ndim:
+        x = m.unsqueeze(x, 0)
     return _powers(m, x, count)
 
 

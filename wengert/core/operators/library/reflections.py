@@ -5,7 +5,7 @@ from __future__ import annotations
 from wengert.core.arrays import return_types
 from wengert.core.base.errors import DtypeError, MissingError, ShapeError
 from wengert.core.operators.kinds import composite
-from wengert.core.operators.library.matrices import check_matrix, full_precision, scalar_of
+from wengert.core.operators.library.matrices import check_inexact, check_matrix, full_precision, scalar_of
 from wengert.core.operators.record import Array
 from wengert.core.operators.samples import call
 
@@ -49,6 +49,7 @@ def _householder_rule(m, g, input, tau):
     aliases=("linalg.householder_product",),
     space=None,
     method=False,
+    batch="loop",
     backward_name="LinalgHouseholderProductBackward0",
     samples=lambda s: [call(s.array(4, 3), s.array(3)), call(s.array(2, 4, 3), s.array(2, 2))],
 )
@@ -61,6 +62,7 @@ def householder_product(np, input: Array, tau: Array):
     name = "torch.linalg.householder_product"
     if input.ndim < 2:
         raise ShapeError(f"{name}: input must have at least 2 dimensions.")
+    check_inexact(input, name, "orgqr_cpu")
     rows, columns = input.shape[-2:]
     if rows < columns:
         raise ShapeError(f"{name}: input.shape[-2] must be greater than or equal to input.shape[-1]")
@@ -88,15 +90,21 @@ def _no_geqrf(g):
     raise MissingError("the derivative for 'geqrf' is not implemented; use linalg.qr")
 
 
-@full_precision(vjp=_no_geqrf, outputs=2, space=None, method=False, backward_name="GeqrfBackward0")
+def _tall_and_wide(s):
+    return [call(s.array(4, 3)), call(s.array(2, 3, 4))]
+
+
+@full_precision(
+    vjp=_no_geqrf, outputs=2, space=None, method=False, backward_name="GeqrfBackward0", samples=_tall_and_wide
+)
 def geqrf_parts(np, input: Array):
     """R above the diagonal with the Householder vectors below it, and their factors tau."""
-    check_matrix(input, "torch.geqrf")
+    check_matrix(input, "torch.geqrf", "input", "geqrf_cpu")
     a, tau = np.linalg.qr(input, "raw")
     return a.swapaxes(-1, -2), tau
 
 
-@composite()
+@composite(samples=_tall_and_wide)
 def geqrf(m, input: Array):
     """(a, tau): the raw QR factorisation, R in the upper triangle and Householder vectors below; no derivative."""
     return return_types.geqrf(m.geqrf_parts(input))
@@ -110,8 +118,17 @@ def geqrf(m, input: Array):
 )
 def ormqr(m, input: Array, tau: Array, other: Array, left=True, transpose=False):
     """Q @ other (left) or other @ Q, Q the full product of the Householder reflections; transpose takes Q^H."""
+    check_inexact(input, "ormqr", "ormqr_cpu")
     rows = input.shape[-2]
-    q = m.householder_product(m.put_block(input, (rows, rows), (0, rows), (0, input.shape[-1])), tau)
+    side, count = (-2 if left else -1), tau.shape[-1]
+    if other.shape[side] != rows:
+        raise ShapeError(f"torch.ormqr: other.shape[{side}] must be equal to input.shape[-2]")
+    if count != min(other.shape[side], input.shape[-1]):
+        raise ShapeError(
+            f"torch.ormqr: tau.shape[-1] must be equal to min(other.shape[{side}], input.shape[-1]), got {count}"
+        )
+    first = m.take_block(input, (0, rows), (0, count))
+    q = m.householder_product(m.put_block(first, (rows, rows), (0, rows), (0, count)), tau)
     if transpose:
         q = m.conj_transpose(q)
     return m.matmul(q, other) if left else m.matmul(other, q)

@@ -359,6 +359,8 @@ def constant_pad_nd(np, input: Array, pad: Ints, value=0):
 )
 def narrow_copy(np, input: Array, dim: int, start: int, length: int):
     """`narrow` with memory of its own."""
+    if not input.ndim:
+        raise ShapeError("narrow() cannot be applied to a 0-dim tensor.")
     d = wrap_dim(dim, input.ndim)
     n = input.shape[d]
     if length < 0:

@@ -343,6 +343,7 @@ def _solve_check(a, b, left, name):
     outputs=2,
     space=None,
     method=False,
+    batch="loop",
     backward_name="LinalgSolveExBackward0",
     samples=lambda s: [
         call(s.invertible(3), s.array(3)),
@@ -414,7 +415,7 @@ def cholesky_solve(np, input: Array, input2: Array, upper=False):
         raise ShapeError(f"b should have at least 2 dimensions, but has {input.ndim} dimensions instead")
     if input2.ndim < 2:
         raise ShapeError(f"u should have at least 2 dimensions, but has {input2.ndim} dimensions instead")
-    check_square(input2, "")
+    check_square(input2, "", "cholesky_solve_cpu")
     if input2.shape[-1] != input.shape[-2]:
         raise ShapeError(
             f"Incompatible matrix sizes for cholesky_solve: each A matrix is {input2.shape[-1]} by {input2.shape[-1]} "
@@ -434,7 +435,7 @@ def _cholesky_inverse_rule(m, g, input, out, upper):
 )
 def cholesky_inverse(np, input: Array, upper=False):
     """Inverse of A = L L^H given by its Cholesky factor (upper: A = U^H U), batched."""
-    check_square(input, "cholesky_inverse")
+    check_square(input, "cholesky_inverse", "cholesky_inverse_out_cpu")
     return _cholesky_system(np, np.eye(input.shape[-1], dtype=input.dtype), input, upper)
 
 
@@ -474,7 +475,7 @@ def _lstsq_pieces(m, g, input, b, out):
 def _lstsq_a(m, g, input, b, out):
     g_x, right, vector = _lstsq_pieces(m, g, input, b, out)
     made = _pinv_rule(m, g_x @ m.conj_transpose(right), input, m.pinv_parts(input))
-    if not absent(g[1]):
+    if not absent(g[1]) and 0 not in g[1].shape:
         miss = input @ out[0] - right
         made = made + (miss * m.unsqueeze(g[1], -2)) @ m.conj_transpose(out[0]) * 2
     return made
@@ -483,7 +484,7 @@ def _lstsq_a(m, g, input, b, out):
 def _lstsq_b(m, g, input, b, out):
     g_x, right, vector = _lstsq_pieces(m, g, input, b, out)
     made = m.conj_transpose(m.pinv_parts(input)) @ g_x
-    if not absent(g[1]):
+    if not absent(g[1]) and 0 not in g[1].shape:
         made = made + (right - input @ out[0]) * m.unsqueeze(g[1], -2) * 2
     return m.squeeze(made, -1) if vector else made
 
@@ -493,6 +494,7 @@ def _lstsq_b(m, g, input, b, out):
     outputs=4,
     space=None,
     method=False,
+    batch="loop",
     backward_name="LinalgLstsqBackward0",
     samples=lambda s: [
         call(s.array(4, 3), s.array(4, 2)),
@@ -544,6 +546,8 @@ def linalg_tensorinv(m, input: Array, ind=2):
     """The inverse with respect to tensordot over `ind` dims: the tensor as a matrix of its first `ind` dims."""
     if ind <= 0:
         raise ShapeError(f"Expected a strictly positive integer for 'ind', but got {ind}")
+    if ind > input.ndim:
+        raise ShapeError(f"ArrayRef: invalid slice, N = {ind}; size = {input.ndim}")
     first, rest = tuple(input.shape[:ind]), tuple(input.shape[ind:])
     rows, columns = prod(first), prod(rest)
     if rows != columns:

@@ -190,6 +190,8 @@ _UNIQUE_NAMES = {(True, False): "Unique2", (True, True): "UniqueDim", (False, Fa
 
 @opaque(
     vjp=missing_derivative("_unique2"),
+    shape="values",
+    batch="loop",
     space=None,
     method=False,
     outputs=3,
@@ -327,7 +329,7 @@ def bucketize(m, input, boundaries: Array, *, out_int32=False, right=False):
 # ---------------------------------------------------------------- nonzero
 
 
-@plain(space=None, method=False, samples=lambda s: [call(s.integers(3, 4)), call(s.integers())])
+@plain(space=None, method=False, shape="values", samples=lambda s: [call(s.integers(3, 4)), call(s.integers())])
 def nonzero_rows(np, input: Array):
     """The indices of all elements that are not 0, one row each."""
     if not input.ndim:
@@ -335,7 +337,7 @@ def nonzero_rows(np, input: Array):
     return np.stack(np.nonzero(input), axis=1)
 
 
-@plain(space=None, method=False, outputs=0, samples=lambda s: [call(s.integers(3, 4))])
+@plain(space=None, method=False, outputs=0, shape="values", samples=lambda s: [call(s.integers(3, 4))])
 def nonzero_columns(np, input: Array):
     """The indices of all elements that are not 0, one vector for each dim."""
     return tuple(np.nonzero(input if input.ndim else input.reshape(1)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from wengert.core.arrays.shape import broadcast_shapes, wrap_dim
 from wengert.core.base.errors import DtypeError, MissingError, ShapeError
 from wengert.core.operators.kinds import bilinear, composite, linear
-from wengert.core.operators.library.matrices import array_of, scalar_of
+from wengert.core.operators.library.matrices import array_of, check_has_dims, check_inexact, scalar_of
 from wengert.core.operators.record import Array
 from wengert.core.operators.samples import call
 
@@ -120,10 +120,12 @@ def linalg_cross(np, input: Array, other: Array, *, dim=-1):
             "linalg.cross: inputs must have the same number of dimensions. "
             f"Got shapes {list(input.shape)} and {list(other.shape)}"
         )
+    if not input.ndim:
+        check_has_dims(input, dim)
     d = wrap_dim(dim, input.ndim)
-    if input.ndim == 0 or input.shape[d] != 3 or other.shape[d] != 3:
-        sizes = (input.shape[d], other.shape[d]) if input.ndim else (1, 1)
-        raise ShapeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got {sizes[0]} and {sizes[1]}")
+    if input.shape[d] != 3 or other.shape[d] != 3:
+        sizes = f"{input.shape[d]} and {other.shape[d]}"
+        raise ShapeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got {sizes}")
     shape = broadcast_shapes(input.shape, other.shape)
     a0, a1, a2 = np.moveaxis(input, d, 0)
     b0, b1, b2 = np.moveaxis(other, d, 0)
@@ -235,6 +237,8 @@ def chain_matmul(m, *matrices):
 )
 def linalg_vecdot(m, x: Array, y: Array, *, dim=-1):
     """Sum over `dim` of conj(x) * y; the other dims broadcast.  One dtype."""
+    if array_of(x).dtype.kind in "biu":
+        check_inexact(x, "linalg.vecdot")
     if x.dtype != y.dtype:
         raise DtypeError(
             f"linalg.vecdot: Expected x and y to have the same dtype, but found x of type {scalar_of(x)} "

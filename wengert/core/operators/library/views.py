@@ -233,7 +233,9 @@ def squeeze(np, input: Array, dim: Ints | None = None):
     if dim.__class__ is int:
         dim = wrap_dim(dim, n)
         return input.squeeze(dim) if n and input.shape[dim] == 1 else input.view()
-    dims = wrap_dims(dim, n) if n else ()
+    dims = wrap_dims(dim, n)
+    if not n:
+        return input.view()
     return input.squeeze(tuple([d for d in dims if input.shape[d] == 1]))
 
 

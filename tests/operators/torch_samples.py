@@ -1,0 +1,539 @@
+"""torch's own table of operators and sample inputs, run on torch and on the library under test.
+
+`entries()` lists what is compared, `judge(entry, samples)` compares one entry and says per kind what is wrong.
+
+    python -m tests.operators.torch_samples             counts and failures of the whole table
+    python -m tests.operators.torch_samples --update    the same, written to the ratchet file
+    python -m tests.operators.torch_samples add sum     the failures of some entries in full
+
+Kinds: forward (float64, or the first dtype the operator has), method, dtypes (the other dtypes), gradient, complex
+(gradient of complex128), second (second gradient), inplace, out, errors (class and leading words).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import json
+import random
+import sys
+import types
+import warnings
+from pathlib import Path
+
+import ml_dtypes
+import numpy as np
+import torch
+from torch.testing._internal.common_methods_invocations import op_db
+
+import wengert
+
+for _space in ("linalg", "special", "fft", "nn", "nn.functional"):
+    with contextlib.suppress(ImportError):
+        importlib.import_module(f"wengert.{_space}")
+
+RATCHET = Path(__file__).with_name("torch_samples_ratchet.json")
+KINDS = ("forward", "method", "dtypes", "gradient", "complex", "second", "inplace", "out", "errors")
+COUNT = 3
+"""How many samples of an entry are compared unless more are asked for."""
+WORDS = 25
+"""How many leading characters of an error message are compared."""
+
+# What is not compared: entries for torch's own machinery, and layouts that only torch has.
+FOREIGN = ("sparse", "jiterator", "torch.", "masked.", "jagged", "nested", "hash_tensor", "linear_cross_entropy")
+# Values are drawn from a stream that no seed of the sample fixes, or are not set at all.
+UNSET = {
+    "empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided", "resize_", "resize_as_",
+    "bernoulli", "cauchy", "exponential", "geometric", "log_normal", "multinomial", "normal", "rand_like", "randint",
+    "randint_like", "randn", "randn_like", "uniform",
+}  # fmt: skip
+OTHER_DTYPES = (torch.float32, torch.int64, torch.bool, torch.complex128, torch.bfloat16)
+TOLERANCE = {"float64": 1e-7, "complex128": 1e-7, "float32": 1e-4, "complex64": 1e-4, "float16": 4e-3, "bfloat16": 2e-2}
+
+
+# ---------------------------------------------------------------- entries
+
+
+class Entry:
+    """One row of torch's table and the callables on both sides."""
+
+    def __init__(self, info, ours):
+        self.info, self.ours, self.theirs = info, ours, info.op
+        self.name = key_of(info)
+        self.unset = info.name in UNSET
+
+    def __repr__(self):
+        return self.name
+
+
+def key_of(info):
+    """Name and variant of a row."""
+    return f"{info.name}.{info.variant_test_name}" if info.variant_test_name else info.name
+
+
+def foreign(info):
+    """Whether a row is about machinery that only torch has."""
+    last = info.name.split(".")[-1]
+    private = last.startswith("_") and not last.endswith("__")
+    return private or any(word in info.name for word in FOREIGN)
+
+
+@functools.cache
+def public_names():
+    """Where torch's callables are found by users, by identity."""
+    found = {}
+    for path in ("nn.functional", "special", "linalg", "fft", "Tensor", ""):
+        owner = functools.reduce(getattr, filter(None, path.split(".")), torch)
+        for name in dir(owner):
+            found[id(getattr(owner, name, None))] = f"{path}.{name}".strip(".")
+    return found
+
+
+def seeded(function, *args, **kwargs):
+    """As torch's tests call random operators: from seed 42."""
+    wengert.manual_seed(42)
+    return function(*args, **kwargs)
+
+
+def translated(function):
+    """The callable of a row with our library in torch's place, or None if it cannot be had."""
+    path = public_names().get(id(function))
+    if path is not None:
+        return functools.reduce(lambda owner, name: getattr(owner, name, None), path.split("."), wengert)
+    if isinstance(function, functools.partial):
+        inner = translated(function.func)
+        return inner and functools.partial(inner, *map(ours, function.args), **ours(function.keywords))
+    if not isinstance(function, types.FunctionType):
+        return None
+    space = {**function.__globals__, "torch": wengert, "wrapper_set_seed": seeded}
+    copy = types.FunctionType(function.__code__, space, function.__name__, function.__defaults__, function.__closure__)
+    copy.__kwdefaults__ = function.__kwdefaults__
+    return copy
+
+
+def known(info):
+    """Whether our library has the public name of a row."""
+    owner, names = wengert, info.name.split(".")
+    if hasattr(wengert.Tensor, info.name):
+        return True
+    for name in names:
+        owner = getattr(owner, name, None)
+    return owner is not None
+
+
+@functools.cache
+def entries():
+    """(entries that are compared, names of rows that our library lacks)."""
+    present, missing = [], []
+    for info in op_db:
+        if foreign(info):
+            continue
+        function = translated(info.op) if known(info) else None
+        if function is None:
+            missing.append(key_of(info))
+        else:
+            present.append(Entry(info, function))
+    return present, sorted(missing)
+
+
+# ---------------------------------------------------------------- translation
+
+
+def array_of(x):
+    """A torch tensor as a NumPy array with the same strides and memory of its own."""
+    x = x.detach().resolve_conj().resolve_neg()
+    bits = x.view(torch.int16) if x.dtype is torch.bfloat16 else x
+    flat = bits.as_strided((x.untyped_storage().nbytes() // x.element_size(),), (1,), 0).clone().numpy()
+    if x.dtype is torch.bfloat16:
+        flat = flat.view(ml_dtypes.bfloat16)
+    strides = [k * flat.itemsize for k in x.stride()]
+    return np.lib.stride_tricks.as_strided(flat[x.storage_offset() :], tuple(x.shape), strides)
+
+
+def ours(x, pairs=None):
+    """Tensors, dtypes, devices and whatever holds them, in our library; `pairs` collects what requires grad."""
+    if isinstance(x, torch.Tensor):
+        copy = wengert.from_numpy(array_of(x))
+        if x.requires_grad:
+            copy.requires_grad_()
+            if pairs is not None:
+                pairs.append((x, copy))
+        return copy
+    if isinstance(x, torch.Size):
+        return wengert.Size(x)
+    if isinstance(x, (torch.dtype, torch.layout, torch.memory_format)):
+        return getattr(wengert, str(x).removeprefix("torch."))
+    if isinstance(x, torch.device):
+        return wengert.device(str(x))
+    if isinstance(x, dict):
+        return {k: ours(v, pairs) for k, v in x.items()}
+    if isinstance(x, (list, tuple)) and not hasattr(x, "_fields"):
+        return type(x)(ours(v, pairs) for v in x)
+    if isinstance(x, slice):
+        return slice(ours(x.start), ours(x.stop), ours(x.step))
+    return x
+
+
+def flat(x):
+    """All leaves of nested results."""
+    if isinstance(x, dict):
+        x = list(x.values())
+    return [leaf for part in x for leaf in flat(part)] if isinstance(x, (list, tuple)) else [x]
+
+
+def values_of(x):
+    """Values of a tensor of either library, halves as float32."""
+    if isinstance(x, torch.Tensor):
+        x = array_of(x)
+    elif isinstance(x, wengert.Tensor):
+        x = np.asarray(x.detach()._array)
+    else:
+        x = np.asarray(x)
+    return x.astype(np.float32) if x.dtype.itemsize <= 2 and x.dtype.kind in "fV" else x
+
+
+def differs(found, wanted, blind=False):
+    """What distinguishes two results, or "" if nothing does; `blind` leaves values out."""
+    found, wanted = flat(found), flat(wanted)
+    if len(found) != len(wanted):
+        return f"{len(found)} results, not {len(wanted)}"
+    for a, b in zip(found, wanted, strict=True):
+        if isinstance(b, torch.Tensor) != isinstance(a, wengert.Tensor):
+            return f"a {type(a).__name__}, not a {type(b).__name__}"
+        if isinstance(b, torch.Tensor):
+            if str(a.dtype) != str(b.dtype):
+                return f"dtype {a.dtype}, not {b.dtype}"
+            if tuple(a.shape) != tuple(b.shape):
+                return f"shape {tuple(a.shape)}, not {tuple(b.shape)}"
+        elif isinstance(b, (torch.dtype, torch.device)) or b is None:
+            if str(a) != str(b):
+                return f"{a}, not {b}"
+            continue
+        if not blind and (error := far(a, b)):
+            return error
+    return ""
+
+
+def far(a, b):
+    """How two tensors differ in value, or ""."""
+    name = str(getattr(b, "dtype", "float64")).removeprefix("torch.")
+    x, y = values_of(a), values_of(b)
+    if x.dtype.kind not in "fc" and y.dtype.kind not in "fc":
+        return "" if np.array_equal(x, y) else f"values {short(x)}, not {short(y)}"
+    tolerance = TOLERANCE.get(name, 1e-7)
+    finite = np.abs(y[np.isfinite(y)])
+    scale = max(1.0, float(finite.max())) if finite.size else 1.0
+    with np.errstate(all="ignore"):
+        close = np.isclose(x, y, rtol=tolerance, atol=0.1 * tolerance * scale, equal_nan=True)
+    if y.dtype.kind == "c":
+        close |= ~np.isfinite(x) & ~np.isfinite(y)
+    return "" if close.all() else f"values {short(x[~close])}, not {short(y[~close])}"
+
+
+def short(x):
+    """The first values of an array in a few characters."""
+    return np.array2string(np.ravel(x)[:3], precision=6, separator=",").replace("\n", "")
+
+
+# ---------------------------------------------------------------- comparison
+
+
+class Trial:
+    """One sample of an entry on both sides."""
+
+    def __init__(self, entry, sample):
+        self.entry, self.sample, self.pairs = entry, sample, []
+        self.inputs = (sample.input, *sample.args), dict(sample.kwargs)
+        self.mine = ours(self.inputs, self.pairs)
+
+    def torch_result(self):
+        """What torch computes."""
+        return self.entry.theirs(*self.inputs[0], **self.inputs[1])
+
+    def own_result(self, function=None):
+        """What our library computes."""
+        return (function or self.entry.ours)(*self.mine[0], **self.mine[1])
+
+    def described(self):
+        """The arguments in a few words."""
+        return ", ".join([*map(brief, self.inputs[0]), *(f"{k}={brief(v)}" for k, v in self.inputs[1].items())])
+
+
+def brief(x):
+    """An argument in a few characters."""
+    if isinstance(x, torch.Tensor):
+        return f"{str(x.dtype).removeprefix('torch.')}{list(x.shape)}"
+    if isinstance(x, (list, tuple)):
+        return f"[{', '.join(map(brief, x))}]"
+    return repr(x)
+
+
+def drawn(info, dtype, count, requires_grad=False):
+    """The first samples of a row, the same at every call."""
+    torch.manual_seed(0)
+    random.seed(0)
+    np.random.seed(0)
+    for k, sample in enumerate(info.sample_inputs("cpu", dtype, requires_grad=requires_grad)):
+        if k == count:
+            return
+        yield sample
+
+
+def first_line(error):
+    """Class and first words of an error."""
+    return f"{type(error).__name__}: {str(error).splitlines()[0][:110] if str(error) else ''}"
+
+
+def forward(entry, dtype, count, function=None, find=None):
+    """The first difference of results for a dtype, or ""."""
+    for sample in drawn(entry.info, dtype, count):
+        trial = Trial(entry, sample)
+        try:
+            wanted = trial.torch_result()
+        except Exception:
+            continue
+        try:
+            found = trial.own_result(function)
+        except Exception as error:
+            return f"{first_line(error)} for ({trial.described()})"
+        process = translated(sample.output_process_fn_grad) or sample.output_process_fn_grad
+        with contextlib.suppress(Exception):
+            found, wanted = process(found), sample.output_process_fn_grad(wanted)
+        if error := differs(found, wanted, entry.unset):
+            return f"{error} for ({trial.described()})"
+    return ""
+
+
+def cotangents(outs):
+    """Fixed random cotangents of torch tensors."""
+    source = torch.Generator().manual_seed(1)
+    real = [torch.rand(x.shape, generator=source, dtype=torch.float64) + 0.5 for x in outs]
+    return [
+        (r + 1j * r.flip(0) if x.dtype.is_complex and r.ndim else r).to(x.dtype)
+        for r, x in zip(real, outs, strict=True)
+    ]
+
+
+def recorded(results, library):
+    """The results that have a gradient."""
+    return [x for x in flat(results) if isinstance(x, library.Tensor) and x.requires_grad]
+
+
+def gradients(trial, order):
+    """(ours, torch's) gradients of one trial, or None where torch has none."""
+    wanted = recorded(trial.sample.output_process_fn_grad(trial.torch_result()), torch)
+    leaves = [a for a, _ in trial.pairs]
+    if not wanted or not leaves:
+        return None
+    v = cotangents(wanted)
+    wanted = torch.autograd.grad(wanted, leaves, v, create_graph=order > 1, allow_unused=True)
+    if order > 1:
+        second = [x for x in wanted if x is not None and x.requires_grad]
+        if not second:
+            return None
+        w = cotangents(second)
+        last = torch.autograd.grad(second, leaves, w, allow_unused=True)
+    process = translated(trial.sample.output_process_fn_grad) or trial.sample.output_process_fn_grad
+    own = recorded(process(trial.own_result()), wengert)
+    copies = [b for _, b in trial.pairs]
+    if len(own) != len(v):
+        raise AssertionError(f"{len(own)} results with gradient, not {len(v)}")
+    found = wengert.autograd.grad(own, copies, ours(v), create_graph=order > 1, allow_unused=True)
+    if order > 1:
+        chosen = [a for a, b in zip(found, wanted, strict=True) if b is not None and b.requires_grad]
+        if any(a is None or not a.requires_grad for a in chosen):
+            raise AssertionError("the gradient has no graph")
+        return wengert.autograd.grad(chosen, copies, ours(w), allow_unused=True), last
+    return found, wanted
+
+
+def torch_refuses(trial, order):
+    """Whether torch cannot do it either."""
+    try:
+        outs = recorded(trial.sample.output_process_fn_grad(trial.torch_result()), torch)
+        leaves = [a for a, _ in trial.pairs]
+        first = torch.autograd.grad(outs, leaves, cotangents(outs), create_graph=order > 1, allow_unused=True)
+        if order > 1:
+            second = [x for x in first if x is not None and x.requires_grad]
+            torch.autograd.grad(second, leaves, cotangents(second), allow_unused=True)
+    except Exception:
+        return True
+    return False
+
+
+def backward(entry, dtype, count, order=1):
+    """The first difference of first or second gradients, or ""."""
+    for sample in drawn(entry.info, dtype, count, requires_grad=True):
+        trial = Trial(entry, sample)
+        size = sum(x.numel() for x in flat(trial.inputs) if isinstance(x, torch.Tensor))
+        if order > 1 and size > 400:
+            continue
+        try:
+            found = gradients(trial, order)
+        except Exception as error:
+            if torch_refuses(trial, order):
+                continue
+            return f"{first_line(error)} for ({trial.described()})"
+        for a, b in zip(*found, strict=True) if found else ():
+            if a is None or b is None:
+                present = a if b is None else b
+                error = "" if present is None or not np.any(values_of(present)) else "no gradient on one side"
+            else:
+                error = differs(a, b)
+            if error:
+                return f"{error} for ({trial.described()})"
+    return ""
+
+
+# ---------------------------------------------------------------- other forms
+
+
+def inplace(entry, dtype, count):
+    """The in-place form on a clone: result and gradient."""
+    variant = translated(entry.info.inplace_variant)
+    if variant is None:
+        return "missing"
+
+    def on_clone(form):
+        return lambda x, *args, **kwargs: form(x.clone(), *args, **kwargs)
+
+    copy = Entry(entry.info, on_clone(variant))
+    copy.theirs = on_clone(entry.info.inplace_variant)
+    found = forward(copy, dtype, count)
+    return found or (backward(copy, dtype, count) if dtype in entry.info.supported_backward_dtypes("cpu") else "")
+
+
+def into(entry, dtype, count):
+    """`out=` filled with the result, and returned."""
+
+    def filled(function, library):
+        def call(*args, **kwargs):
+            plain = function(*args, **kwargs)
+            single = isinstance(plain, library.Tensor)
+            parts = [library.empty_like(x) for x in ([plain] if single else plain)]
+            result = function(*args, **kwargs, out=parts[0] if single else tuple(parts))
+            return [result, parts]
+
+        return call
+
+    copy = Entry(entry.info, filled(entry.ours, wengert))
+    copy.theirs = filled(entry.theirs, torch)
+    return forward(copy, dtype, count)
+
+
+def errors(entry, count):
+    """The first error input whose class or leading words differ."""
+    torch.manual_seed(0)
+    for k, item in enumerate(entry.info.error_inputs("cpu")):
+        if k == count:
+            break
+        try:
+            trial = Trial(entry, item.sample_input)
+        except Exception:
+            continue
+        try:
+            trial.torch_result()
+            continue
+        except Exception as error:
+            wanted = error
+        try:
+            trial.own_result()
+        except Exception as error:
+            found = error
+        else:
+            return f"no error, torch: {first_line(wanted)} for ({trial.described()})"
+        base = next(c for c in type(wanted).__mro__ if c.__module__ == "builtins")
+        if not isinstance(found, base) or str(found)[:WORDS] != str(wanted)[:WORDS]:
+            return f"{first_line(found)} | torch: {first_line(wanted)} for ({trial.described()})"
+    return ""
+
+
+def others(entry, dtypes, count):
+    """Forward in the other dtypes."""
+    for dtype in dtypes:
+        if error := forward(entry, dtype, count):
+            return error
+    return ""
+
+
+def judge(entry, count):
+    """{kind: what is wrong or ""} for one entry, from its first `count` samples."""
+    info = entry.info
+    dtypes = info.supported_dtypes("cpu")
+    main = next((d for d in (torch.float64, torch.int64, torch.bool, torch.float32) if d in dtypes), None)
+    if main is None:
+        return {}
+    tasks = {"forward": lambda: forward(entry, main, count)}
+    method = translated(info.method_variant) if info.method_variant else None
+    if method is not None and method is not entry.ours:
+        tasks["method"] = lambda: forward(entry, main, 2, method)
+    rest = [d for d in OTHER_DTYPES if d in dtypes and d is not main]
+    tasks["dtypes"] = lambda: others(entry, rest, max(2, count // 2))
+    backward_dtypes = info.supported_backward_dtypes("cpu") if info.supports_autograd else ()
+    if torch.float64 in backward_dtypes and not entry.unset:
+        tasks["gradient"] = lambda: backward(entry, torch.float64, count)
+        if info.supports_gradgrad:
+            tasks["second"] = lambda: backward(entry, torch.float64, max(2, count // 2), 2)
+    if torch.complex128 in backward_dtypes:
+        tasks["complex"] = lambda: backward(entry, torch.complex128, max(2, count // 2))
+    if info.inplace_variant is not None:
+        tasks["inplace"] = lambda: inplace(entry, main, max(2, count // 2))
+    if info.supports_out:
+        tasks["out"] = lambda: into(entry, main, 2)
+    # The reflected methods' error inputs put a number where `self` belongs.
+    if info.error_inputs_func is not None and not info.name.startswith("__"):
+        tasks["errors"] = lambda: errors(entry, 10 * count)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return {kind: tidy(task()) for kind, task in tasks.items()}
+
+
+def tidy(reason):
+    """A reason as the ratchet file keeps it."""
+    return reason[:240]
+
+
+# ---------------------------------------------------------------- the whole table
+
+
+def sweep(chosen, count):
+    """{entry name: {kind: reason}} for entries."""
+    torch.set_num_threads(1)
+    return {entry.name: judge(entry, count) for entry in chosen}
+
+
+def summary(results, missing):
+    """What the ratchet file holds: counts, the names we lack, and the failures of each kind."""
+    counts = {"entries": len(results), "missing": len(missing)}
+    failing = {}
+    for kind in KINDS:
+        asked = {name: found[kind] for name, found in results.items() if kind in found}
+        failing[kind] = {name: reason for name, reason in sorted(asked.items()) if reason}
+        counts[kind] = {"asked": len(asked), "right": len(asked) - len(failing[kind])}
+    return {"counts": counts, "missing": missing, "failing": failing}
+
+
+def counted(counts):
+    """The counts in one line."""
+    kinds = ", ".join(f"{kind} {counts[kind]['right']}/{counts[kind]['asked']}" for kind in KINDS)
+    return f"torch's samples: {counts['entries']} entries ({counts['missing']} missing): {kinds}"
+
+
+def main(words):
+    """Print failures and counts; `--update` writes the ratchet file."""
+    present, missing = entries()
+    names = {word for word in words if not word.startswith("-")}
+    chosen = [e for e in present if not names or e.name in names or e.info.name in names]
+    count = next((int(word.removeprefix("--count=")) for word in words if word.startswith("--count=")), COUNT)
+    found = summary(sweep(chosen, count), missing)
+    for kind, failures in found["failing"].items():
+        for name, reason in failures.items():
+            print(f"{kind:9} {name}: {reason}")
+    print(counted(found["counts"]))
+    if "--update" in words and not names:
+        RATCHET.write_text(json.dumps(found, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,350 @@
+"""Tensors from data: Python numbers and sequences, NumPy arrays, buffers, DLPack."""
+
+from __future__ import annotations
+
+import warnings
+from typing import Any
+
+import numpy as np
+
+from wengert.core.arrays import device as devices
+from wengert.core.arrays import dtype as dtypes
+from wengert.core.arrays.backend import backend_for, backend_of
+from wengert.core.base.errors import ArgumentError, GraphError, ValueRangeError
+from wengert.core.tape.core import TensorBase, wrap
+from wengert.core.tape.modes import current
+from wengert.core.tensor.interchange import array_from_dlpack
+
+INFERENCE = 4
+
+
+def finish(array: Any, requires_grad: bool = False) -> Any:
+    """Wrap a new array, in the present mode, as a leaf."""
+    out = wrap(array)
+    if current().inference:
+        out._flags |= INFERENCE
+    if requires_grad:
+        if array.dtype.kind not in "fcV":
+            raise GraphError(
+                "Only Tensors of floating point and complex dtype can require gradients; "
+                f"this one has dtype {dtypes.of(array.dtype)}"
+            )
+        out.requires_grad_(True)
+    return out
+
+
+def target_device(device: Any) -> devices.device:
+    """The device asked for, else the default one."""
+    return devices.get_default_device() if device is None else devices.as_device(device)
+
+
+def first_leaf(data: Any) -> Any:
+    """The first element of nested sequences."""
+    while isinstance(data, (list, tuple)) and data:
+        data = data[0]
+    return data
+
+
+def contains_tensor(data: Any) -> bool:
+    """Whether nested sequences hold tensors or arrays."""
+    if isinstance(data, (list, tuple)):
+        return any(contains_tensor(x) for x in data[:64]) if data else False
+    return isinstance(data, (TensorBase, np.ndarray))
+
+
+def lowered(data: Any) -> Any:
+    """Tensors inside nested sequences as arrays."""
+    if isinstance(data, (list, tuple)):
+        return [lowered(x) for x in data]
+    return backend_of(data._array).to_numpy(data._array) if isinstance(data, TensorBase) else data
+
+
+def array_from(data: Any, dtype: Any = None) -> Any:
+    """A new NumPy array from Python data, in the dtype that torch infers or the one asked for."""
+    wanted = None if dtype is None else dtypes.as_dtype(dtype).numpy
+    if isinstance(data, TensorBase):
+        a = backend_of(data._array).to_numpy(data._array)
+        return np.array(a, dtype=wanted or a.dtype)
+    if isinstance(data, (np.ndarray, np.generic)) and not isinstance(data, (float, complex)):
+        found = dtypes.of(data.dtype).numpy
+        return np.array(data, dtype=wanted or found)
+    if isinstance(data, (list, tuple)) and contains_tensor(data):
+        return nested_tensors(data, wanted)
+    if not isinstance(data, (bool, int, float, complex, list, tuple, range)):
+        data = foreign(data)
+        if isinstance(data, np.ndarray):
+            return np.array(data, dtype=wanted or dtypes.of(data.dtype).numpy)
+    return from_python(data, wanted)
+
+
+def foreign(data: Any) -> Any:
+    """Objects that are neither numbers nor lists: arrays by protocol, sequences, or an error."""
+    if hasattr(data, "__array_interface__") or hasattr(data, "__array__"):
+        return np.asarray(data)
+    if hasattr(data, "__dlpack__"):
+        return np.from_dlpack(data)
+    if isinstance(data, (str, bytes)) or not hasattr(data, "__len__"):
+        raise ArgumentError(f"new(): invalid data type '{type(data).__name__}'") if isinstance(
+            data, (str, bytes)
+        ) else RuntimeError(f"Could not infer dtype of {type(data).__name__}")
+    return list(data)
+
+
+def from_python(data: Any, wanted: Any) -> Any:
+    """Numbers and nested lists of numbers."""
+    try:
+        a = np.array(data)
+    except ValueError:
+        raise ragged(data) from None
+    except OverflowError:
+        raise RuntimeError("Overflow when unpacking long long") from None
+    kind = a.dtype.kind
+    if kind in "OUSVMm":
+        raise refused(data, a)
+    if wanted is None:
+        wanted = inferred(a, data)
+    if a.dtype == wanted:
+        return a
+    if kind == "c" and wanted.kind != "c":
+        raise ArgumentError("can't convert complex to float" if wanted.kind in "fV" else "can't convert complex to int")
+    if kind in "iu" and wanted.kind in "iu" and a.size:
+        low, high = np.iinfo(wanted).min, np.iinfo(wanted).max
+        if int(a.min()) < low or int(a.max()) > high:
+            if kind == "u":
+                raise RuntimeError("Overflow when unpacking long long")
+            name = dtypes.of(wanted).name
+            raise RuntimeError(f"value cannot be converted to type {_C_NAME.get(name, name)} without overflow")
+    if kind == "f" and wanted.kind in "iu":
+        return a.astype(wanted)
+    with np.errstate(all="ignore"):
+        return a.astype(wanted)
+
+
+_C_NAME = {"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "int64": "int64_t"}
+
+
+def inferred(a: Any, data: Any) -> Any:
+    """The NumPy dtype that torch.tensor gives Python data."""
+    kind = a.dtype.kind
+    if kind == "b":
+        return a.dtype
+    if kind == "f":
+        leaf = first_leaf(data)
+        if isinstance(leaf, np.generic) and not isinstance(leaf, float):
+            return a.dtype
+        return dtypes.default_float()
+    if kind == "c":
+        return dtypes.default_complex()
+    leaf = first_leaf(data)
+    if isinstance(leaf, np.generic):
+        return a.dtype
+    if kind == "u":
+        raise RuntimeError("Overflow when unpacking long long")
+    return np.dtype(np.int64)
+
+
+def nested_tensors(data: Any, wanted: Any) -> Any:
+    """Lists that hold tensors or arrays: stacked."""
+    parts = lowered(data)
+    try:
+        a = np.array(parts)
+    except ValueError:
+        raise ragged(data) from None
+    if a.dtype.kind == "O":
+        raise refused(data, a)
+    if wanted is None:
+        leaf = first_leaf(parts)
+        wanted = leaf.dtype if isinstance(leaf, np.ndarray) else inferred(a, data)
+        if wanted != a.dtype and not isinstance(leaf, np.ndarray):
+            wanted = a.dtype
+    return a.astype(wanted)
+
+
+def ragged(data: Any) -> Exception:
+    """The error of nested sequences of different lengths."""
+    level, dim = [data], 0
+    while level:
+        lengths = [len(x) if isinstance(x, (list, tuple)) else -1 for x in level]
+        wanted = lengths[0]
+        for given in lengths:
+            if given != wanted:
+                if wanted == -1:
+                    return ArgumentError(f"not a sequence: element at dim {dim} is a list, the first one is not")
+                if given == -1:
+                    odd = next(x for x in level if not isinstance(x, (list, tuple)))
+                    return ArgumentError(f"expected sequence at dim {dim}; got {type(odd).__name__}")
+                return ValueRangeError(f"expected sequence of length {wanted} at dim {dim} (got {given})")
+        level = [y for x in level if isinstance(x, (list, tuple)) for y in x]
+        dim += 1
+    return ValueRangeError("nested sequences cannot be made one array")
+
+
+def refused(data: Any, a: Any) -> Exception:
+    """The error of data that are no numbers."""
+    leaf = first_leaf(data)
+    if isinstance(leaf, (str, bytes)):
+        return ValueRangeError(f"too many dimensions '{type(leaf).__name__}'")
+    if isinstance(leaf, int):
+        return RuntimeError("Overflow when unpacking long long")
+    return RuntimeError(f"Could not infer dtype of {type(leaf).__name__}")
+
+
+def tensor(
+    data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
+) -> Any:
+    """A new leaf tensor that copies `data`: numbers, nested sequences, arrays, tensors.
+
+    dtype: bool, int64, the default float or complex dtype for Python data; that of arrays kept.
+    Raises: ValueRangeError for ragged sequences; RuntimeError for data that are no numbers.
+    """
+    if isinstance(data, TensorBase):
+        warn_copy(data)
+    if device is None and isinstance(data, TensorBase):
+        device = data.device  # type: ignore[attr-defined]
+    where = target_device(device)
+    a = array_from(data, dtype)
+    return finish(backend_for(where).from_numpy(a, where.index), requires_grad)
+
+
+def warn_copy(data: Any) -> None:
+    """torch warns about `tensor(tensor)`."""
+    warnings.warn(
+        "To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
+        "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).",
+        UserWarning,
+        stacklevel=3,
+    )
+
+
+def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
+    """`data` as a tensor, sharing memory (and history) where dtype and device allow."""
+    if isinstance(data, TensorBase):
+        return data.to(device=device, dtype=dtype)  # type: ignore[attr-defined]
+    where = target_device(device)
+    if isinstance(data, np.ndarray):
+        wanted = dtypes.of(data.dtype).numpy if dtype is None else dtypes.as_dtype(dtype).numpy
+        a = data if data.dtype == wanted else data.astype(wanted)
+        return finish(backend_for(where).from_numpy(a, where.index))
+    return finish(backend_for(where).from_numpy(array_from(data, dtype), where.index))
+
+
+def asarray(
+    obj: Any, *, dtype: Any = None, device: Any = None, copy: bool | None = None, requires_grad: bool = False
+) -> Any:
+    """`obj` as a tensor; copy=True always copies, False never, None when needed."""
+    if isinstance(obj, TensorBase):
+        out = obj.to(device=device, dtype=dtype)  # type: ignore[attr-defined]
+        if out is not obj and copy is False:
+            raise ValueRangeError("can't alias tensor with a different dtype or device")
+        out = out.clone() if copy and out is obj else out
+        return out.detach().requires_grad_() if requires_grad else out.detach()
+    if isinstance(obj, np.ndarray) or hasattr(obj, "__dlpack__") or is_buffer(obj):
+        out = from_buffer_like(obj, dtype)
+        out = as_tensor(out, dtype, device)
+        out = out.clone() if copy else out
+    else:
+        if copy is False:
+            raise ValueRangeError("can't alias arbitrary sequence")
+        out = tensor(obj, dtype=dtype, device=device)
+    return out.requires_grad_() if requires_grad else out
+
+
+def is_buffer(obj: Any) -> bool:
+    """Whether an object offers its memory."""
+    return isinstance(obj, (bytes, bytearray, memoryview))
+
+
+def from_buffer_like(obj: Any, dtype: Any) -> Any:
+    """Arrays, DLPack and buffers as tensors over the same memory."""
+    if isinstance(obj, np.ndarray):
+        return from_numpy(obj)
+    if is_buffer(obj):
+        return frombuffer(obj, dtype=dtype or dtypes.get_default_dtype())
+    return wrap(np.from_dlpack(obj))
+
+
+def from_numpy(ndarray: Any, /) -> Any:
+    """A tensor over the memory of a NumPy array: writes are seen on both sides.
+
+    Raises: ArgumentError for other types and dtypes; ValueRangeError for negative strides and foreign byte order.
+    """
+    if not isinstance(ndarray, np.ndarray):
+        raise ArgumentError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    if not ndarray.dtype.isnative:
+        raise ValueRangeError(
+            "given numpy array has byte order different from the native byte order. Conversion between byte orders is "
+            "currently not supported."
+        )
+    dtypes.of(ndarray.dtype)
+    if any(s < 0 for s in ndarray.strides):
+        raise ValueRangeError(
+            "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
+            "currently supported. (You can probably work around this by making a copy of your array with "
+            "array.copy().)"
+        )
+    if not ndarray.flags.writeable:
+        warn_read_only()
+    if type(ndarray) is not np.ndarray:
+        ndarray = ndarray.view(np.ndarray)
+    return finish(ndarray)
+
+
+_read_only_told = False
+
+
+def warn_read_only() -> None:
+    """torch says once that a read-only array makes writes undefined."""
+    global _read_only_told
+    if not _read_only_told:
+        _read_only_told = True
+        warnings.warn(
+            "The given NumPy array is not writable, and PyTorch does not support non-writable tensors. This means "
+            "writing to this tensor will fail. You may want to copy the array before converting it to a tensor.",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, requires_grad: bool = False) -> Any:
+    """A 1-d tensor over the bytes of a buffer.
+
+    Raises: ValueRangeError if the buffer is empty, too short or not a whole number of elements.
+    """
+    dt = dtypes.as_dtype(dtype)
+    size, item = memoryview(buffer).nbytes, dt.itemsize
+    if size == 0 or count == 0:
+        raise ValueRangeError(f"both buffer length ({size}) and count ({count}) must not be 0")
+    if not 0 <= offset < size:
+        raise ValueRangeError(
+            f"offset ({offset} bytes) must be non-negative and no greater than buffer length ({size} bytes) minus 1"
+        )
+    if count < 0:
+        if (size - offset) % item:
+            raise ValueRangeError(
+                f"buffer length ({size - offset} bytes) after offset ({offset} bytes) must be a multiple of element "
+                f"size ({item})"
+            )
+        count = (size - offset) // item
+    elif offset + count * item > size:
+        raise ValueRangeError(
+            f"requested buffer length ({count} * {item} bytes) after offset ({offset} bytes) must not be greater than "
+            f"actual buffer length ({size} bytes)"
+        )
+    a = np.frombuffer(buffer, np.uint8, count * item, offset).view(dt.numpy)
+    if not a.flags.writeable:
+        warn_read_only()
+    return finish(a, requires_grad)
+
+
+def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Any:
+    """A tensor over memory that another library offers by DLPack: an object with `__dlpack__`, or a capsule."""
+    if isinstance(ext_tensor, TensorBase):
+        return ext_tensor.detach() if not copy else ext_tensor.detach().clone()  # type: ignore[attr-defined]
+    a = array_from_dlpack(ext_tensor)
+    out = finish(a.copy() if copy else a)
+    return out if device is None else out.to(device)
+
+
+FUNCTIONS: tuple[str, ...] = (
+    "tensor", "as_tensor", "asarray", "from_numpy", "frombuffer", "from_dlpack",
+)  # fmt: skip
