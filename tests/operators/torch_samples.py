@@ -341,11 +341,17 @@ def gradients(trial, order):
         raise AssertionError(f"{len(own)} results with gradient, not {len(v)}")
     found = wengert.autograd.grad(own, copies, ours(v), create_graph=order > 1, allow_unused=True)
     if order > 1:
-        chosen = [a for a, b in zip(found, wanted, strict=True) if b is not None and b.requires_grad]
-        if any(a is None or not a.requires_grad for a in chosen):
-            raise AssertionError("the gradient has no graph")
-        return wengert.autograd.grad(chosen, copies, ours(w), allow_unused=True), last
+        return second_gradients(found, wanted, copies, w), last
     return found, wanted
+
+
+def second_gradients(found, wanted, copies, w):
+    """Gradients of our first gradients; one without a graph is constant, where torch's may have one of zeros."""
+    chosen = [a for a, b in zip(found, wanted, strict=True) if b is not None and b.requires_grad]
+    moving = [(a, v) for a, v in zip(chosen, ours(w), strict=True) if a is not None and a.requires_grad]
+    if not moving:
+        return [None] * len(copies)
+    return wengert.autograd.grad([a for a, _ in moving], copies, [v for _, v in moving], allow_unused=True)
 
 
 def torch_refuses(trial, order):

@@ -21,8 +21,8 @@ from wengert.core.operators.kinds import Composite, Elementwise
 from wengert.core.operators.raw import RawNamespace
 from wengert.core.operators.record import REGISTRY, Op
 
-DIRECT = frozenset(("to_device", "sampled"))
-"""Operators whose bodies never look at elements."""
+DIRECT = frozenset(("to_device", "sampled", "clone", "to_dtype", "copy"))
+"""Operators besides the views whose bodies never look at elements."""
 
 ROOM = 1 << 14
 """Up to so many elements a shape is inferred at its own size."""
@@ -49,7 +49,7 @@ class MetaNamespace(RawNamespace):
 
     def run(self, op: Op, raw: Sequence[Any]) -> Any:
         """The result(s) of an operator on a full argument tuple."""
-        if op.name in DIRECT or op.kind.view or op.kind.half == "keep":  # type: ignore[attr-defined]
+        if op.name in DIRECT or op.kind.view:
             named = dict(zip(op.params[op.positional :], raw[op.positional :], strict=True))
             return op.body(self if op.recorded_body else self.np, *raw[: op.positional], **named)
         if op.shape == VALUES:

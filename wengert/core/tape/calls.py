@@ -17,7 +17,7 @@ from wengert.core.base.errors import ArgumentError
 from wengert.core.operators.kinds import Composite, Elementwise
 from wengert.core.operators.raw import NUMPY
 from wengert.core.operators.record import FIRST, REGISTRY, RESULT, Op
-from wengert.core.tape import core
+from wengert.core.tape import hot, hot_nodes
 from wengert.core.tape.core import (
     F32,
     F64,
@@ -27,10 +27,10 @@ from wengert.core.tape.core import (
     TensorBase,
     attach,
     to_array,
-    versions2,
     wrap,
 )
 from wengert.core.tape.dispatch import _ALIASES, apply, bind, integers, node_class_of, save, signature_text
+from wengert.core.tape.hot import versions2
 from wengert.core.tape.inspection import describe
 from wengert.core.tape.modes import MODE, OFF, PLAIN
 from wengert.core.tape.views import register_view
@@ -435,9 +435,9 @@ def install(op: Op) -> None:
     call = make_call(op)
     op.call = call
     setattr(GENERAL, op.name, call)
-    hot = getattr(core, op.name, None) if op.name in core.HOT else None
-    setattr(RECORDED, op.name, call if hot is None or op.name in ("sum", "mean", "t") else hot)
-    for node_class in core.HOT.get(op.name, ()):
+    hot_form = getattr(hot, op.name, None) if op.name in hot_nodes.HOT else None
+    setattr(RECORDED, op.name, call if hot_form is None or op.name in ("sum", "mean", "t") else hot_form)
+    for node_class in hot_nodes.HOT.get(op.name, ()):
         describe(node_class, op)
 
 

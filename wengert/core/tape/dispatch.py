@@ -9,7 +9,6 @@ and the methods are all `op.call`.
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np

@@ -9,9 +9,9 @@ import numpy as np
 
 from wengert.core.operators.kinds import Composite
 from wengert.core.operators.record import REGISTRY, Op
-from wengert.core.tape import calls, core, inplace
-from wengert.core.tape.core import GENERAL, TensorBase
+from wengert.core.tape import calls, core, hot, inplace
 from wengert.core.tape.calls import gathered
+from wengert.core.tape.core import GENERAL, TensorBase
 from wengert.core.tape.dispatch import bind, integers
 from wengert.core.tensor import (
     conversion,
@@ -69,7 +69,7 @@ def hot_zero(general: Any) -> Callable[..., Any]:
     """`zero_` whose plain, unrecorded case is a fill."""
 
     def call(input: Any) -> Any:
-        return input if core.fill_memory(input, 0, 3) else general(input)
+        return input if hot.fill_memory(input, 0, 3) else general(input)
 
     return call
 
@@ -78,7 +78,7 @@ def hot_inplace(general: Any, ufunc: Any) -> Callable[..., Any]:
     """An in-place form whose plain, unrecorded case is one ufunc."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        if not kwargs and len(args) == 2 and core.write2(args[0], args[1], ufunc, 3):
+        if not kwargs and len(args) == 2 and hot.write2(args[0], args[1], ufunc, 3):
             return args[0]
         return general(*args, **kwargs)
 
@@ -179,15 +179,15 @@ def hot_method(name: str) -> Callable[..., Any]:
     general = getattr(GENERAL, name)
     if name in ("sum", "mean"):
         return hot_total(general, name == "mean")
-    hot = getattr(core, name)
+    form = getattr(hot, name)
     if name in ("neg", "tanh", "exp", "relu"):
-        return hot_unary(hot, general)
-    return hot_binary(hot, general)
+        return hot_unary(form, general)
+    return hot_binary(form, general)
 
 
 def hot_total(general: Any, mean: bool) -> Callable[..., Any]:
     """Sum or mean: of all elements, else the general form."""
-    total = core.total
+    total = hot.total
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if not kwargs and len(args) == 1 and isinstance(args[0], TensorBase):
@@ -202,13 +202,13 @@ def hot_total(general: Any, mean: bool) -> Callable[..., Any]:
     return call
 
 
-def hot_unary(hot: Any, general: Any) -> Callable[..., Any]:
+def hot_unary(form: Any, general: Any) -> Callable[..., Any]:
     """One tensor."""
 
     def call(input: Any, **kwargs: Any) -> Any:
         if kwargs or not isinstance(input, TensorBase):
             return general(input, **kwargs)
-        return hot(input)
+        return form(input)
 
     call.__name__ = call.__qualname__ = general.__name__
     call.__doc__ = general.__doc__
@@ -216,13 +216,13 @@ def hot_unary(hot: Any, general: Any) -> Callable[..., Any]:
     return call
 
 
-def hot_binary(hot: Any, general: Any) -> Callable[..., Any]:
+def hot_binary(form: Any, general: Any) -> Callable[..., Any]:
     """Two tensors, or a tensor and a number."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
         if kwargs or len(args) != 2 or not isinstance(args[0], TensorBase):
             return general(*args, **kwargs)
-        result = hot(*args)
+        result = form(*args)
         return general(*args) if result is NotImplemented else result
 
     call.__name__ = call.__qualname__ = general.__name__

@@ -9,7 +9,7 @@ import numpy as np
 
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.base.errors import ArgumentError
-from wengert.core.tape import core
+from wengert.core.tape import hot
 from wengert.core.tape.core import GENERAL, RECORDED, TensorBase, wrap
 from wengert.core.tensor import printing
 
@@ -88,7 +88,7 @@ _UFUNCS = {"add_": np.add, "sub_": np.subtract, "mul_": np.multiply, "div_": np.
 
 def hot_inplace(name: str, ufunc: Any) -> Callable[[Any, Any], Any]:
     """`tensor op= other` whose plain, unrecorded case is one ufunc."""
-    write2 = core.write2
+    write2 = hot.write2
 
     def method(self: Any, other: Any) -> Any:
         if write2(self, other, ufunc, 3):
@@ -108,12 +108,12 @@ def titled(method: Any, name: str) -> Any:
 
 def multiplied(self: Any, other: Any) -> Any:
     """other * self."""
-    return core.mul(self, other)
+    return hot.mul(self, other)
 
 
 def added(self: Any, other: Any) -> Any:
     """other + self."""
-    return core.add(self, other)
+    return hot.add(self, other)
 
 
 def subtracted(self: Any, other: Any) -> Any:
@@ -129,7 +129,7 @@ def divided(self: Any, other: Any) -> Any:
         return NotImplemented
     if isinstance(other, np.ndarray):
         return GENERAL.div(wrap(other), self)
-    return core.mul(RECORDED.reciprocal(self), other)
+    return hot.mul(RECORDED.reciprocal(self), other)
 
 
 BINARY = {
@@ -160,10 +160,10 @@ def install_operators(cls: type) -> None:
     for method, name in INPLACE.items():
         setattr(cls, method, inplace_operator(name))
     special = {
-        "__mul__": core.mul, "__add__": core.add, "__sub__": core.sub, "__truediv__": core.div,
-        "__matmul__": core.matmul, "__neg__": core.neg, "__rmul__": multiplied, "__radd__": added,
-        "__pow__": core.pow, "__rsub__": subtracted, "__rtruediv__": divided, "__hash__": identity_hash, "__pos__": positive,
-        "__div__": core.div, "__rdiv__": divided, "__rmatmul__": product, "__rpow__": reversed_power,
+        "__mul__": hot.mul, "__add__": hot.add, "__sub__": hot.sub, "__truediv__": hot.div,
+        "__matmul__": hot.matmul, "__neg__": hot.neg, "__rmul__": multiplied, "__radd__": added,
+        "__pow__": hot.pow, "__rsub__": subtracted, "__rtruediv__": divided, "__hash__": identity_hash, "__pos__": positive,
+        "__div__": hot.div, "__rdiv__": divided, "__rmatmul__": product, "__rpow__": reversed_power,
         "__invert__": inverted, "__abs__": RECORDED.abs,
     }  # fmt: skip
     for method, function in special.items():

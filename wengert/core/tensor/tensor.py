@@ -15,7 +15,7 @@ from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.backend import DEVICE_OF
 from wengert.core.arrays.shape import Size
 from wengert.core.base.errors import ArgumentError, GraphError, InferenceError
-from wengert.core.tape import core
+from wengert.core.tape import core, hot
 from wengert.core.tape.backward import backward as run_backward
 from wengert.core.tape.core import NR_SHIFT, AccumulateGrad, TensorBase, VersionCounter, wrap
 from wengert.core.tape.handles import HookTable, RemovableHandle
@@ -292,5 +292,6 @@ def as_class(x: Any, cls: type) -> Any:
 
 
 core.install_tensor(Tensor)
+hot.install_tensor(Tensor)
 
 __all__ = ["RemovableHandle", "Tensor", "VersionCounter"]

@@ -24,7 +24,7 @@ def _distances(np, delta, p):
     if p == 0:
         return (delta != 0).sum(axis=-1).astype(delta.dtype)
     if p == inf:
-        return delta.max(axis=-1, initial=0)
+        return delta.max(axis=-1) if delta.shape[-1] else delta.sum(axis=-1)
     return np.power(np.power(delta, p).sum(axis=-1), 1 / p)
 
 

@@ -173,6 +173,8 @@ def linalg_matrix_norm(m, input: Array, ord="fro", dim=(-2, -1), keepdim=False, 
     sums = m.vector_norm(input, 1, first, keepdim)
     if not keepdim and first < second:
         second -= 1
+    if ord > 0 and not sums.shape[second]:
+        return m.sum(sums, second, keepdim)
     return m.amax(sums, second, keepdim) if ord > 0 else m.amin(sums, second, keepdim)
 
 
@@ -225,10 +227,10 @@ def linalg_cond(m, input: Array, p=None):
         return m.div(smallest, largest) if p == -2 else m.div(largest, smallest)
     if p not in ("fro", "nuc", 1, -1, inf, -inf):
         raise ShapeError(f"linalg.cond got an invalid norm type: {p}")
+    if not isinstance(p, str) and not array_of(input).size and input.ndim > 1:
+        return m.sum(input, (-2, -1))
     check_square(input, f"linalg.cond(ord={p})")
     inverse = m.inverse_parts(input)[0]
-    if not input.shape[-1]:
-        return m.sum(input, (-2, -1))
     made = m.mul(m.linalg_matrix_norm(input, p), m.linalg_matrix_norm(inverse, p))
     return m.nan_to_num(made, inf, inf, -inf)
 

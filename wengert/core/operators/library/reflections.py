@@ -119,6 +119,8 @@ def geqrf(m, input: Array):
 def ormqr(m, input: Array, tau: Array, other: Array, left=True, transpose=False):
     """Q @ other (left) or other @ Q, Q the full product of the Householder reflections; transpose takes Q^H."""
     check_inexact(input, "ormqr", "ormqr_cpu")
+    if input.ndim < 2:
+        raise ShapeError("torch.ormqr: input must have at least 2 dimensions.")
     rows = input.shape[-2]
     side, count = (-2 if left else -1), tau.shape[-1]
     if other.shape[side] != rows:

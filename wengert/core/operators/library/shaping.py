@@ -118,9 +118,9 @@ def repeat_interleave(m, input: Array, repeats=None, dim=None, *, output_size=No
         return m.spread_index(input)
     if dim is None:
         input, dim = m.flatten(input), 0
-    dim = wrap_dim(dim, input.ndim)
     if not input.ndim:
-        input = m.reshape(input, (1,))
+        raise DimError(f"Dimension specified as {dim} but tensor has no dimensions")
+    dim = wrap_dim(dim, input.ndim)
     n = input.shape[dim]
     if getattr(repeats, "ndim", None) is None and not isinstance(repeats, (tuple, list)):
         return _interleaved(m, input, as_index(repeats), dim, n)

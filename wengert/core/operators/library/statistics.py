@@ -358,6 +358,7 @@ def _quantile(m: Any, input: Any, q: Any, dim: Any, keepdim: bool, interpolation
     if not is_number(q) and not bool(m.all((q >= 0) & (q <= 1))):
         raise ShapeError("quantile() q values must be in the range [0, 1]")
     ndim = input.ndim
+    dim = dim if dim is None else wrap_dim(dim, ndim)
     rows = m.reshape(input, (-1,)) if dim is None else input if not ndim else m.movedim(input, dim, -1)
     if rows.ndim == 0:
         rows = m.reshape(rows, (1,))

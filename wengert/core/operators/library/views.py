@@ -441,6 +441,8 @@ def unflatten(m, input: Array, dim: int, sizes: Ints):
     sizes = (sizes,) if isinstance(sizes, int) else tuple(sizes)
     if not sizes:
         raise ShapeError("unflatten: sizes must be non-empty")
+    if not input.ndim:
+        raise ShapeError(f"unflatten got an unexpected error: Dimension specified as {dim} but there are no dimensions")
     dim = wrap_dim(dim, input.ndim)
     shape = tuple(input.shape)
     n, known = shape[dim], -prod(sizes) if -1 in sizes else prod(sizes)
@@ -511,6 +513,8 @@ _COMPLEX = frozenset(d for d in dtypes.ALL.values() if d.is_complex) | {
 @composite(samples=lambda s: [call(s.array(2, 3, 4))])
 def adjoint(m, input: Array):
     """The last two dims swapped, complex elements conjugated: also the property `mH`."""
+    if not input.ndim:
+        return _conjugated(m, input)
     if input.ndim < 2:
         raise ShapeError(
             f"tensor.adjoint() is only supported on matrices or batches of matrices. Got {input.ndim}-D tensor."
