@@ -1,12 +1,17 @@
 """How the documentation is built: `sphinx-build -W docs docs/_build` with the `docs` extra installed."""
 
 import re
+import sys
 from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+
+from wengert.tools import operator_pages  # noqa: E402
 
 project = "Wengert"
 author = "The Wengert authors"
-version_file = Path(__file__).resolve().parents[1] / "wengert" / "version.py"
-release = re.findall(r'release = "([^"]+)"', version_file.read_text())[0]
+release = re.findall(r'release = "([^"]+)"', (HERE.parent / "wengert" / "version.py").read_text())[0]
 version = release
 
 extensions = ["myst_parser"]
@@ -17,3 +22,6 @@ nitpicky = True
 
 html_theme = "furo"
 html_title = f"Wengert {release}"
+
+# The pages about the operators are not under version control: they are made from the records, here.
+operator_pages.write(HERE / "operators")

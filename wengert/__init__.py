@@ -6,6 +6,9 @@
 from __future__ import annotations
 
 import math as _math
+import sys as _sys
+from importlib import import_module as _import_module
+from typing import Any as _Any
 
 import wengert.core.operators.library  # noqa: F401  (fills the registry)
 from wengert.core.arrays import device as _devices
@@ -17,7 +20,12 @@ from wengert.core.arrays.shape import common_shape as broadcast_shapes
 from wengert.core.base.errors import OutOfMemoryError
 from wengert.core.tensor.methods import SPACES as _SPACES
 from wengert.core.tensor.methods import install_methods as _install_methods
-from wengert.core.tensor.printing import set_printoptions
+from wengert.core.tensor.overrides import (
+    DisableTorchFunction,
+    DisableTorchFunctionSubclass,
+    _disabled_torch_function_impl,
+)
+from wengert.core.tensor.printing import get_printoptions, printoptions, set_printoptions
 from wengert.core.tensor.randomness import Generator, default_generator
 from wengert.core.tensor.tensor import Tensor
 from wengert.version import __version__
@@ -28,19 +36,71 @@ globals().update(_dtypes.ALL)
 globals().update(_dtypes.ALIASES)
 globals().update(_devices.LAYOUTS)
 globals().update(_devices.MEMORY_FORMATS)
+legacy_contiguous_format = _devices.contiguous_format
 
-try:
-    from wengert import autograd
-    from wengert.autograd.grad_mode import (
-        enable_grad,
-        inference_mode,
-        is_grad_enabled,
-        is_inference_mode_enabled,
-        no_grad,
-        set_grad_enabled,
-    )
-except ImportError:
-    pass
+from wengert import autograd  # noqa: E402  (needs the operators)
+from wengert.autograd.anomaly_mode import is_anomaly_check_nan_enabled, is_anomaly_enabled  # noqa: E402
+from wengert.autograd.grad_mode import (  # noqa: E402
+    enable_grad,
+    inference_mode,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
 
 inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 newaxis = None
+
+_LAZY = (
+    "__config__", "accelerator", "amp", "backends", "compiler", "cpu", "cuda", "data", "distributed", "distributions",
+    "export", "fft", "func", "futures", "fx", "hub", "jit", "library", "linalg", "masked", "mps", "mtia",
+    "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler", "random", "return_types", "serialization",
+    "signal", "sparse", "special", "storage", "testing", "types", "utils", "version", "xpu",
+)  # fmt: skip
+"""Submodules that are imported when they are first named."""
+
+_ELSEWHERE = {
+    "amp": ("GradScaler", "autocast"),
+    "compiler": ("compile",),
+    "func": ("vmap",),
+    "serialization": ("load", "save"),
+    "random": ("fork_rng",),
+    "nn.functional": (
+        "adaptive_avg_pool1d", "adaptive_max_pool1d", "alpha_dropout", "avg_pool1d", "bilinear", "channel_shuffle",
+        "conv1d", "conv2d", "conv3d", "conv_tbc", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
+        "cosine_similarity", "dropout", "feature_alpha_dropout", "group_norm", "layer_norm", "max_pool1d",
+        "max_pool2d", "max_pool3d", "native_channel_shuffle", "pairwise_distance", "pixel_shuffle", "pixel_unshuffle",
+        "rms_norm",
+    ),
+}  # fmt: skip
+_HOME = {name: module for module, names in _ELSEWHERE.items() for name in names}
+"""Name in this namespace -> the submodule that it is taken from when it is first named."""
+
+
+def _found(name: str) -> _Any:
+    """The submodule of this name, None where there is none (an error inside one is not hidden)."""
+    try:
+        return _import_module(f"{__name__}.{name}")
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{__name__}.{name}".startswith(error.name):
+            raise
+        return None
+
+
+def __getattr__(name: str) -> _Any:
+    """Submodules and their public functions on first use."""
+    value = None
+    if name in _LAZY:
+        value = _found(name)
+    elif name in _HOME:
+        value = getattr(_found(_HOME[name]), name, None)
+    if value is None:
+        raise AttributeError(f"module 'torch' has no attribute {name!r}")
+    setattr(_sys.modules[__name__], name, value)
+    return value
+
+
+def __dir__() -> list[str]:
+    """Every public name, also those that are not loaded yet."""
+    return sorted({*globals(), *_LAZY, *_HOME})

@@ -46,10 +46,12 @@ def judge(op: Op) -> list[str]:
             found = run(op, sample, device("meta"))
             for what, ours, theirs in zip(("result", "gradient"), found, wanted, strict=True):
                 view = op.kind.view and what == "result"
+                if what == "gradient" and not theirs:
+                    continue  # refused for these values
                 given, asked = [described(x, view) for x in ours], [described(x, view) for x in theirs]
                 assert given == asked, f"{what} {given} instead of {asked}"
         except MissingError as error:
-            if not str(error).startswith("aten::"):
+            if "depends on" not in str(error):
                 wrong.append(f"{op.name}({text_of(sample)}): MissingError {where(error)}{str(error)[:200]}")
         except Exception as error:
             wrong.append(f"{op.name}({text_of(sample)}): {type(error).__name__} {where(error)}{str(error)[:200]}")

@@ -48,10 +48,12 @@ def test_examples_run(document):
     assert examples, f"{document} has no example"
     for code, wanted in examples:
         got = printed(code, names)
-        assert not wanted or agree(wanted, got), f"{document}: after\n{code}the document says\n{wanted}and what is printed is\n{got}"
+        assert not wanted or agree(wanted, got), (
+            f"{document}: after\n{code}the document says\n{wanted}and what is printed is\n{got}"
+        )
 
 
 def test_a_planted_fault_is_found():
     code, wanted = blocks("```python\nprint(1)\n```\n\nText.\n\n```output\n2\n```\n")[0]
     assert not agree(wanted, printed(code, {}))
-    assert agree('1', printed(code, {}))
+    assert agree("1", printed(code, {}))

@@ -59,7 +59,7 @@ def to_real(array: np.ndarray) -> Any:
     if not array.size:
         return real.zeros(array.shape, dtype=to_real(np.ones(1, array.dtype)).dtype)
     if array.dtype.kind == "V" or str(array.dtype) == "bfloat16":
-        return real.from_numpy(np.array(array, order="C").view(np.int16)).view(real.bfloat16)
+        return real.from_numpy(np.array(array).view(np.int16)).view(real.bfloat16)
     return real.from_numpy(np.array(array, order="K" if array.size else "C", copy=True))
 
 

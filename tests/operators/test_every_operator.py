@@ -11,10 +11,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.operators import oracle
 from tests.operators.cases import is_without_gradient, samples, text_of
 from tests.operators.checks import CHECKS
 from tests.operators.forms import refusals
 from wengert.core.operators.record import REGISTRY, Op
+
+# Edges and half types overflow on purpose; operators warn as torch does, and the oracle warns of itself.
+pytestmark = pytest.mark.filterwarnings("ignore::RuntimeWarning", "ignore::UserWarning")
 
 LIST = Path(__file__).with_name("known_gaps.txt")
 GAPS = {
@@ -60,6 +64,8 @@ def test_operator(check: str, name: str) -> None:
         assert not wrong, "\n".join(wrong[:4])
     elif wrong:
         pytest.xfail(reason)
+    elif oracle.real is None:
+        pytest.skip("whether the gap is closed only torch can tell")
     else:
         pytest.fail(f"passes now: remove `{check} {name}` from {LIST.name}")
 

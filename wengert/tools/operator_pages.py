@@ -5,6 +5,9 @@ Nothing on them is written twice: signature, derivative, what the tape keeps, dt
 are read off the record; the derivative is the text of the rule as it stands in the library.
 """
 
+# Slots of records are filled from a table, which mypy cannot see.
+# mypy: disable-error-code="attr-defined"
+
 from __future__ import annotations
 
 import ast
@@ -173,36 +176,44 @@ def domain(op: Op) -> str:
     if not isinstance(op.kind, Elementwise) or op.samples is not None:
         return ""
     low, high = op.domain
-    return f"tested on [{low:g}, {high:g}]"
+    return f"[{low:g}, {high:g}]"
 
 
-def derivative(op: Op) -> Iterator[str]:
-    """Lines that say how gradients are made."""
-    rules = rules_of(op.kind)
+def derivative(op: Op) -> tuple[list[str], list[str]]:
+    """How gradients are made: a line for each tensor, and the source of rules that are no lambdas."""
     targets = [op.params[op.many]] if op.many >= 0 else [op.params[i] for i in op.arrays]
-    shown = []
-    for target, rule in zip(targets, rules, strict=False):
+    lines, named = [], []
+    for target, rule in zip(targets, rules_of(op.kind), strict=False):
         if rule is None:
-            yield f"- gradient of `{target}`: none"
-        elif not callable(rule):
-            yield f"- partial by `{target}`: `{rule!r}`"
-        elif is_lambda(rule):
-            word = "partial by" if is_partial(op, rule) else "gradient of"
-            yield f"- {word} `{target}`: `{lambda_text(rule) or rule.__code__.co_name}`"
-        else:
-            word = "partial by" if is_partial(op, rule) else "gradient of"
-            yield f"- {word} `{target}`: `{rule.__name__}`, below"
-            shown.append(rule)
+            lines.append(f"- gradient of `{target}`: none")
+            continue
+        word = "partial by" if is_partial(op, rule) else "gradient of"
+        lines.append(f"- {word} `{target}`: {rule_text(rule)}")
+        if callable(rule) and not is_lambda(rule):
+            named.append(rule)
     if op.kind.linear:
-        yield "- tangent: the operator itself"
+        lines.append("- tangent: the operator itself")
     elif op.jvp is not None:
-        yield f"- tangent: `{lambda_text(op.jvp) or 'stated'}`" if is_lambda(op.jvp) else "- tangent: stated"
-    for rule in dict.fromkeys(shown):
-        yield from source_block(function_text(rule))
+        lines.append(f"- tangent: {rule_text(op.jvp)}")
+        if not is_lambda(op.jvp):
+            named.append(op.jvp)
+    blocks = [line for rule in dict.fromkeys(named) for line in source_block(function_text(rule))]
+    return lines, blocks
 
 
-def is_partial(op: Op, rule: Callable[..., Any]) -> bool:
+def rule_text(rule: Any) -> str:
+    """A rule on one line: a number, the body of a lambda, or the name of a function whose source is below."""
+    if not callable(rule):
+        return f"`{rule!r}`"
+    if is_lambda(rule):
+        return f"`{lambda_text(rule) or rule.__code__.co_name}`"
+    return f"`{rule.__name__}`, below"
+
+
+def is_partial(op: Op, rule: Any) -> bool:
     """Whether a rule is the plain partial derivative, which the kind multiplies with the gradient."""
+    if not callable(rule):
+        return True
     code = rule.__code__
     return isinstance(op.kind, Elementwise) and "g" not in code.co_varnames[: code.co_argcount]
 
@@ -223,18 +234,20 @@ def entry(op: Op) -> Iterator[str]:
     yield from (escaped(first), "")
     if rest:
         yield from ("```text", rest, "```", "")
+    yield f"- kind: {op.kind.name}"
+    rules, blocks = derivative(op)
+    yield from rules
     facts = {
-        "names": names_of(op),
-        "kind": op.kind.name,
         "tape keeps": keeps(op),
         "dtypes": dtypes(op),
         "forms": forms(op),
         "kinks": op.kinks,
         "node": f"`{op.backward_name}`" if isinstance(op.backward_name, str) and has_node(op) else "",
-        "domain": domain(op),
+        "names": names_of(op),
+        "tested on": domain(op),
     }
     yield from (f"- {name}: {text}" for name, text in facts.items() if text)
-    yield from derivative(op)
+    yield from blocks
     if isinstance(op.kind, Composite):
         yield from source_block(function_text(op.body))
 
@@ -261,7 +274,8 @@ def modules() -> dict[str, list[Op]]:
 
 def page(name: str, ops: list[Op]) -> str:
     """The page of one module."""
-    title = (inspect.getdoc(getattr(library, name, None)) or name).splitlines()[0].rstrip(".")
+    told = (inspect.getdoc(getattr(library, name, None)) or name).splitlines()[0]
+    title = re.split(r"[:;.]", told)[0]
     lines = [f"# {title}", "", f"Module `wengert.core.operators.library.{name}`."]
     for public in (True, False):
         part = [op for op in ops if (op.space is not None) == public]

@@ -45,9 +45,14 @@ class Backend:
         """The device object of an array."""
         return devices.cpu
 
+    def resolve(self, device: devices.device) -> devices.device:
+        """The device that tensors have which are made on `device`: the current one where it has no index."""
+        return devices.cpu
+
     def item(self, array: Any) -> Any:
         """The only element of an array as a Python number."""
-        return self.to_numpy(array).item()
+        found = self.to_numpy(array)
+        return (found.astype(np.float32) if found.dtype.kind == "V" else found).item()
 
 
 CPU = Backend()

@@ -160,6 +160,14 @@ class CudaBackend(Backend):
         """A copy on the host, when the work that makes the array is done."""
         return array.get()
 
+    def resolve(self, device: devices.device) -> devices.device:
+        """The device by its index; the current one where it has none."""
+        index = self.library.cuda.runtime.getDevice() if device.index is None else device.index
+        if index >= len(self.devices):
+            with self.at(index):
+                pass
+        return self.devices[index]
+
     def device_of(self, array: Any) -> devices.device:
         """The device that an array lies on."""
         return self.devices[array.device.id]

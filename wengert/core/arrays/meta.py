@@ -71,6 +71,10 @@ def stand_in(a: MetaArray) -> Any:
 
 def through(function: Callable[..., Any], args: Any, kwargs: Any) -> Any:
     """`function` on stand-ins; arrays that come out become MetaArrays."""
+    if function is numpy.copyto:
+        source = numpy.broadcast_to(numpy.empty((), "b"), getattr(args[1], "shape", ()))
+        numpy.broadcast_to(source, args[0].shape)
+        return None
     first: list[Any] = []
 
     def lowered(value: Any) -> Any:
@@ -155,6 +159,11 @@ class Place:
     def __init__(self, owner: Any, offset: int) -> None:
         self.owner, self.offset = owner, offset
 
+    @property
+    def ptr(self) -> int:
+        """The offset stands for the address; memory begins at 0."""
+        return self.offset
+
     def __add__(self, count: int) -> Place:
         return Place(self.owner, self.offset + count)
 
@@ -200,12 +209,14 @@ class MetaArray:
     def fill(self, value: Any) -> None:
         """Nothing to fill."""
 
-    def reshape(self, *shape: Any, **options: Any) -> MetaArray:
-        """Another shape: a view where strides allow, else a new array."""
+    def reshape(self, *shape: Any, copy: bool | None = None) -> MetaArray:
+        """Another shape: a view where strides allow, else a new array, unless copy is False."""
         wanted = shape[0] if len(shape) == 1 else shape
         try:
             return through(lambda a: numpy.reshape(a, wanted, copy=False), (self,), {})
         except ValueError:
+            if copy is False:
+                raise
             return MetaArray(resolved(wanted, self.shape), self.dtype)
 
     def __getitem__(self, key: Any) -> Any:
@@ -236,18 +247,19 @@ class MetaArray:
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if _ndarray in types:
             raise TypeError("arrays with and without elements do not mix")
-        if function is numpy.copyto:
-            numpy.broadcast_shapes(args[0].shape, args[1].shape)
-            return None
         return through(function, args, kwargs)
 
     def __array__(self, *options: Any, **named: Any) -> Any:
         raise MissingError(NO_DATA)
 
+    def __bool__(self) -> bool:
+        # What a rule asks before it takes a special way (is any element 0?): the general way serves for shapes.
+        return False
+
     def _no_item(self, *arguments: Any) -> Any:
         raise DeviceError(NO_ITEM)
 
-    item = __bool__ = __int__ = __float__ = __complex__ = __index__ = _no_item
+    item = __int__ = __float__ = __complex__ = __index__ = _no_item
 
     def tolist(self) -> Any:
         """There is nothing to list."""
@@ -415,6 +427,10 @@ class MetaBackend(Backend):
     def to_numpy(self, array: Any) -> Any:
         """Raises: MissingError, for there is nothing to copy."""
         raise MissingError(NO_DATA)
+
+    def resolve(self, device: devices.device) -> devices.device:
+        """The one meta device."""
+        return META_DEVICE
 
     def item(self, array: Any) -> Any:
         """Raises: DeviceError, for there is no element."""

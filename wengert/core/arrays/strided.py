@@ -82,6 +82,6 @@ def address_of(array: Any) -> int:
 def storage_offset(array: Any) -> int:
     """How many elements lie between the start of the storage and the first element of `array`."""
     base = array.base
-    if base is None:
+    if base is None or not array.size:
         return 0
     return (address_of(array) - address_of(storage_of(array))) // array.dtype.itemsize

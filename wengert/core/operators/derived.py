@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any
 
 from wengert.core.arrays import dtype as dtypes
+from wengert.core.arrays.quiet import hush, restore
 from wengert.core.arrays.shape import broadcast_shapes
 from wengert.core.base.errors import MissingError
 from wengert.core.operators.kinds import Bilinear, Composite, Elementwise, Linear, Plain
@@ -365,7 +366,11 @@ def run_body(op: Op, args: Sequence[Any]) -> Any:
     m = namespace_of(None)
     names = op.params[op.positional :]
     named = dict(zip(names, args[op.positional :], strict=True))
-    return op.body(m if op.recorded_body else m.np, *args[: op.positional], **named)
+    token = hush()
+    try:
+        return op.body(m if op.recorded_body else m.np, *args[: op.positional], **named)
+    finally:
+        restore(token)
 
 
 __all__ = ["VALUES", "Spec", "aligned", "batch", "infer", "jvp", "leading", "shifted", "unknown"]

@@ -21,7 +21,7 @@ from wengert.core.operators.kinds import Composite, Elementwise
 from wengert.core.operators.raw import RawNamespace
 from wengert.core.operators.record import REGISTRY, Op
 
-DIRECT = frozenset(("to_device", "sampled", "clone", "to_dtype", "copy"))
+DIRECT = frozenset(("to_device", "sampled", "clone", "to_dtype", "copy", "reshape_copy"))
 """Operators besides the views whose bodies never look at elements."""
 
 ROOM = 1 << 14

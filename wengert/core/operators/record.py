@@ -44,7 +44,7 @@ class Op:
         "name", "body", "kind", "params", "defaults", "required", "positional", "arrays", "many", "ints", "rules", "saves",
         "saves_for", "outputs", "node_class", "call", "inplace", "method", "space", "promote", "raw", "cast", "front",
         "samples", "fresh", "batch", "jvp", "shape", "recorded_body", "aliases", "errors", "doc", "kinks", "backward_name",
-        "variadic", "domain", "reference",
+        "variadic", "domain", "reference", "numbers",
     )  # fmt: skip
 
     def __init__(self, name: str, body: Callable[..., Any], kind: Any, options: dict[str, Any]) -> None:
@@ -71,6 +71,8 @@ class Op:
             raise TypeError(f"operator {name}: unknown options {sorted(options)}")
         if self.backward_name is None:
             self.backward_name = "".join(part.title() for part in name.split("_")) + "Backward0"
+        if self.numbers == "any" and len(self.arrays) == 1:
+            self.numbers = "none"
         kind.bind(self)
 
     def __repr__(self) -> str:
@@ -113,6 +115,7 @@ _OPTIONS: dict[str, Any] = {
     "backward_name": None,
     "variadic": False,  # the last positional parameter may be given spread out: permute(2, 0, 1)
     "domain": (-2.0, 2.0),  # where samples of an elementwise operator are drawn from
+    "numbers": "any",  # which tensors may be given as numbers: "any", "one" of them, only the "last", "none"
     "reference": None,  # an independent forward on NumPy arrays, for tests without torch
 }
 

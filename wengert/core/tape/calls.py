@@ -136,7 +136,7 @@ def apply_two(form: Form, args: tuple[Any, ...]) -> Any:
     if not isinstance(x, TensorBase):
         return apply_some(form, args)
     if not isinstance(y, TensorBase):
-        return apply_number(form, args)
+        return apply_some(form, args) if form.op.numbers == "none" else apply_number(form, args)
     a, b = x._array, y._array
     dtype = a.dtype
     flags = x._flags | y._flags
@@ -285,7 +285,9 @@ def apply_some(form: Form, args: tuple[Any, ...]) -> Any:
                 return apply(op, args)
             if a.__class__ is not _ndarray:
                 return apply(op, args)
-        elif x is not None and x.__class__ is not float and x.__class__ is not int:
+        elif x is not None and (
+            (x.__class__ is not float and x.__class__ is not int) or op.numbers == "none" or op.numbers == "last"
+        ):
             return apply(op, args)
     mode = _mode_get()
     if flags > 1 or dtype is None or (mode is not PLAIN and mode is not OFF):

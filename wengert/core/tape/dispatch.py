@@ -123,6 +123,25 @@ def _wrong_type(op: Op, i: int, value: Any) -> ArgumentError:
     )
 
 
+def check_numbers(op: Op, i: int, args: tuple[Any, ...]) -> None:
+    """Refuse a number in a tensor's place where torch has no overload for it."""
+    if op.numbers == "none":
+        raise _wrong_type(op, i, args[i])
+    given = [args[k] for k in op.arrays if args[k] is not None]
+    lone = not any(isinstance(x, TensorBase) for x in given)
+    if lone or op.numbers == "last" and i == op.arrays[0] or not isinstance(args[i], (*_NUMBERS, np.generic)):
+        kinds = ", ".join("Tensor" if isinstance(x, TensorBase) else type(x).__name__ for x in given)
+        raise ArgumentError(
+            f"{public_name(op)}() received an invalid combination of arguments - got ({kinds}), but expected one of: "
+            f"{signature_text(op)}"
+        )
+
+
+def public_name(op: Op) -> str:
+    """The name of an operator in torch's messages."""
+    return f"special_{op.name}" if op.space == "special" else op.name
+
+
 # ---------------------------------------------------------------- promotion
 
 
@@ -187,6 +206,8 @@ def raw_arguments(op: Op, args: tuple[Any, ...]) -> tuple[list[Any], Any]:
                 a = x._array
                 raw[i] = a if a.dtype is dt or a.dtype == dt else a.astype(dt)
             elif x is not None:
+                if op.numbers != "any":
+                    check_numbers(op, i, args)
                 raw[i] = _number(op, i, x, dt)
         return raw, half
     if op.many >= 0:
@@ -197,7 +218,11 @@ def raw_arguments(op: Op, args: tuple[Any, ...]) -> tuple[list[Any], Any]:
     own = op.promote == "own"
     for i in op.arrays:
         x = args[i]
-        if x is None or own and isinstance(x, _NUMBERS):
+        if x is None:
+            continue
+        if own and isinstance(x, _NUMBERS):
+            if op.numbers != "any":
+                check_numbers(op, i, args)
             continue
         a = raw[i] = _array_of(op, i, x)
         if upcast and a.dtype in _HALF:

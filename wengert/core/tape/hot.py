@@ -28,6 +28,7 @@ from wengert.core.tape.hot_nodes import (
     DivBackward0,
     DivNumber,
     ExpBackward0,
+    LinearBias,
     MeanBackward0,
     MmBackward0,
     MulBackward0,
@@ -319,6 +320,41 @@ def mm(a: Any, b: Any) -> Any:
         node.versions = None if a._vc is None and b._vc is None else versions2(a, b)
         node.fit = None
         attach(node, out, 2)
+    return out
+
+
+def linear_bias(a: Any, w: Any, b: Any) -> Any:
+    """a @ w.T + b for matrices and a vector."""
+    if not (isinstance(a, TensorBase) and isinstance(w, TensorBase) and isinstance(b, TensorBase)):
+        return GENERAL.linear_bias(a, w, b)
+    x, y, z = a._array, w._array, b._array
+    dtype = x.dtype
+    flags = a._flags | w._flags | b._flags
+    if (
+        dtype is not y.dtype
+        or dtype is not z.dtype
+        or (dtype is not F32 and dtype is not F64)
+        or flags > 1
+        or x.ndim != 2
+        or y.ndim != 2
+        or z.ndim != 1
+        or y.shape[0] != z.shape[0]
+        or (flags and (mode := _mode_get()) is not PLAIN and mode.grad)
+    ):
+        return GENERAL.linear_bias(a, w, b)
+    try:
+        r = _dot(x, y.T)
+        r += z
+    except Exception:
+        return GENERAL.linear_bias(a, w, b)
+    out = wrap(r)
+    if flags and _mode_get() is PLAIN:
+        node = _new(LinearBias)
+        node.inputs = (a._node, w._node, b._node)
+        node.saved = (a if w._flags else None, w if a._flags else None)
+        node.versions = None if a._vc is None and w._vc is None else versions2(a, w)
+        node.fit = None
+        attach(node, out, 4)
     return out
 
 

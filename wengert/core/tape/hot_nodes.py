@@ -11,7 +11,7 @@ import numpy as np
 
 from wengert.core.tape.core import Node, OpNode, check_version, freed_error
 
-_dot = np.dot
+_dot, _sum = np.dot, np.add.reduce
 _NONE2 = (None, None)
 
 
@@ -156,6 +156,33 @@ class MmBackward0(Node):
         return ga, gb
 
 
+class LinearBias(Node):
+    """Product of a matrix with a transposed one, plus a vector."""
+
+    __slots__ = ()
+    args = (None, None, None)
+
+    def vjp(self, g: Any) -> Any:
+        saved = self.saved
+        if saved is None:
+            raise freed_error(self)
+        a, w = saved
+        inputs = self.inputs
+        ga = gw = None
+        if inputs[0] is not None:
+            if w._vc is not None:
+                check_version(self, 1)
+            ga = _dot(g, w._array)
+        if inputs[1] is not None:
+            if a._vc is not None:
+                check_version(self, 0)
+            gw = _dot(g.T, a._array)
+        return ga, gw, None if inputs[2] is None else _sum(g, 0)
+
+
+LinearBias.__name__ = LinearBias.__qualname__ = "AddmmBackward0"
+
+
 class TanhBackward0(Node):
     """tanh a."""
 
@@ -277,6 +304,7 @@ HOT = {
     "sum": (SumBackward0,),
     "mean": (MeanBackward0,),
     "pow": (PowBackward0,),
+    "linear_bias": (LinearBias,),
     "t": (TBackward0,),
 }
 """Operator name -> its typed nodes; dispatch gives each node class its record."""

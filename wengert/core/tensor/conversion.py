@@ -9,6 +9,7 @@ import numpy as np
 
 from wengert.core.arrays import device as devices
 from wengert.core.arrays import dtype as dtypes
+from wengert.core.arrays import strided
 from wengert.core.arrays.backend import backend_for, backend_of
 from wengert.core.arrays.device import memory_format as MemoryFormat
 from wengert.core.base.errors import ArgumentError, GraphError, ShapeError, ValueRangeError
@@ -21,7 +22,7 @@ def item(self: Any) -> Any:
     a = self._array
     if a.size != 1:
         raise GraphError(f"a Tensor with {a.size} elements cannot be converted to Scalar")
-    return plain(host(self)).item()
+    return plain(a).item() if a.__class__ is np.ndarray else backend_of(a).item(a)
 
 
 def tolist(self: Any) -> Any:
@@ -35,7 +36,7 @@ def to_bool(self: Any) -> bool:
     if a.size != 1:
         what = "no values" if a.size == 0 else "more than one value"
         raise GraphError(f"Boolean value of Tensor with {what} is ambiguous: its shape is {list(a.shape)}")
-    return bool(plain(host(self)).item())
+    return bool(item(self))
 
 
 def only(self: Any, kind: str) -> Any:
@@ -106,8 +107,10 @@ def to(self: Any, *args: Any, **kwargs: Any) -> Any:
     """
     device, dtype, copy, order = to_arguments(args, kwargs)
     out = self
-    if device is not None and device != self.device:
-        out = move(out, device)
+    if device is not None and device is not self.device:
+        device = backend_for(device).resolve(device)
+        if device is not self.device:
+            out = move(out, device)
     if dtype is not None and dtype.numpy != self._array.dtype:
         out = RECORDED.to_dtype(out, dtype.numpy)
     if copy and out is self:
@@ -150,6 +153,8 @@ def to_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, An
     if len(rest) > len(names) or given.keys() - set(_TO) or names[: len(rest)] and set(names[: len(rest)]) & kwargs.keys():
         raise ArgumentError(refusal(args, kwargs))
     given |= dict(zip(names, rest))
+    if not all(isinstance(given.get(name, False), (bool, int)) for name in _TO[2:]):
+        raise ArgumentError(refusal(args, kwargs))
     device, dtype = given.get("device"), given.get("dtype")
     if dtype is not None and not is_dtype_like(dtype) or not isinstance(device, (str, int, devices.device, type(None))):
         raise ArgumentError(refusal(args, kwargs))
@@ -251,13 +256,13 @@ def storage_offset(self: Any) -> int:
     """Elements between the start of the storage and the first element."""
     a = self._array
     if a.__class__ is not np.ndarray:
-        return 0
+        return strided.storage_offset(a)
     return (address(a) - bounds(a)[0]) // a.itemsize if a.size else 0
 
 
 def address(a: Any) -> int:
     """Where the first element of an array lies."""
-    return a.__array_interface__["data"][0]
+    return a.__array_interface__["data"][0] if a.__class__ is np.ndarray else a.data.ptr
 
 
 def data_ptr(self: Any) -> int:

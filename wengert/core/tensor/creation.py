@@ -11,9 +11,11 @@ import numpy as np
 from wengert.core.arrays import device as devices
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.backend import backend_for, backend_of
+from wengert.core.arrays.strided import window
 from wengert.core.base.errors import ArgumentError, ShapeError, ValueRangeError
+from wengert.core.operators.raw import namespace_of
 from wengert.core.tape.core import TensorBase, wrap
-from wengert.core.tensor.data import array_from, finish, target_device, warn_copy
+from wengert.core.tensor.data import array_from, finish, on_device, target_device, warn_copy
 
 # ---------------------------------------------------------------- filled
 
@@ -45,9 +47,12 @@ def filled(shape: tuple[int, ...], value: Any, dtype: Any, device: Any, requires
 
 def store_out(out: Any, value: Any) -> Any:
     """Put a new tensor's elements into `out=`, resized to fit."""
-    if out._array.shape != value._array.shape:
-        out._array = np.empty(value._array.shape, out._array.dtype)
-    out._array[...] = value._array.astype(out._array.dtype)
+    backend, a = backend_of(out._array), value._array
+    if a.__class__ is not out._array.__class__:
+        a = backend.from_numpy(backend_of(a).to_numpy(a), out.device.index)
+    if out._array.shape != a.shape:
+        out._array = backend.empty(a.shape, out._array.dtype, out.device.index)
+    out._array[...] = a.astype(out._array.dtype)
     return out
 
 
@@ -113,8 +118,9 @@ def empty_strided(size: Any, stride: Any, *, dtype: Any = None, layout: Any = No
         )
     dt = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     extent = 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if all(size) else 0
-    base = np.empty(extent, dt.numpy)
-    a = np.ndarray(tuple(size), dt.numpy, base, 0, tuple(s * dt.itemsize for s in stride))
+    where = target_device(device)
+    base = backend_for(where).empty((extent,), dt.numpy, where.index)
+    a = window(namespace_of(base).np, base, tuple(size), tuple(s * dt.itemsize for s in stride))
     return finish(a, requires_grad)
 
 
@@ -205,10 +211,8 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, out: Any =
     dt = range_dtype(dtype, out, start, end)
     work = dt.numpy if dt.numpy.kind in "fc" else np.dtype(np.float64)
     a = np.power(work.type(base), spaced(start, end, steps, work, "logspace")).astype(dt.numpy)
-    made = finish(a)
-    if out is not None:
-        return store_out(out, made)
-    return made.requires_grad_() if requires_grad else made
+    made = on_device(a, device if out is None else out.device, requires_grad and out is None)
+    return made if out is None else store_out(out, made)
 
 
 def eye(n: int, m: int | None = None, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
@@ -228,14 +232,14 @@ def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, devi
                  layout: Any = None) -> Any:  # fmt: skip
     """Row and column indices of the lower triangle, shape (2, n)."""
     dt = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
-    return finish(np.stack(np.tril_indices(row, offset, col)).astype(dt.numpy))
+    return on_device(np.stack(np.tril_indices(row, offset, col)).astype(dt.numpy), device)
 
 
 def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None,
                  layout: Any = None) -> Any:  # fmt: skip
     """Row and column indices of the upper triangle, shape (2, n)."""
     dt = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
-    return finish(np.stack(np.triu_indices(row, offset, col)).astype(dt.numpy))
+    return on_device(np.stack(np.triu_indices(row, offset, col)).astype(dt.numpy), device)
 
 
 def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, layout: Any = None,
@@ -310,7 +314,7 @@ def new_tensor(self: Any, data: Any, *, dtype: Any = None, device: Any = None, r
     if isinstance(data, TensorBase):
         warn_copy(data)
     dtype, device = new_options(self, dtype, device)
-    return finish(array_from(data, dtype), requires_grad)
+    return on_device(array_from(data, dtype), device, requires_grad)
 
 
 def new_zeros(self: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False,

@@ -38,6 +38,12 @@ def target_device(device: Any) -> devices.device:
     return devices.get_default_device() if device is None else devices.as_device(device)
 
 
+def on_device(array: Any, device: Any, requires_grad: bool = False) -> Any:
+    """A NumPy array as a leaf on the device asked for, else the default one."""
+    where = target_device(device)
+    return finish(backend_for(where).from_numpy(array, where.index), requires_grad)
+
+
 def first_leaf(data: Any) -> Any:
     """The first element of nested sequences."""
     while isinstance(data, (list, tuple)) and data:
@@ -201,9 +207,10 @@ def tensor(
         warn_copy(data)
     if device is None and isinstance(data, TensorBase):
         device = data.device  # type: ignore[attr-defined]
-    where = target_device(device)
-    a = array_from(data, dtype)
-    return finish(backend_for(where).from_numpy(a, where.index), requires_grad)
+    if isinstance(data, TensorBase) and data._array.__class__ is not np.ndarray:
+        out = data.detach().to(device=device, dtype=dtype, copy=True)  # type: ignore[attr-defined]
+        return finish(out._array, requires_grad)
+    return on_device(array_from(data, dtype), device, requires_grad)
 
 
 def warn_copy(data: Any) -> None:
@@ -220,12 +227,11 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
     """`data` as a tensor, sharing memory (and history) where dtype and device allow."""
     if isinstance(data, TensorBase):
         return data.to(device=device, dtype=dtype)  # type: ignore[attr-defined]
-    where = target_device(device)
     if isinstance(data, np.ndarray):
         wanted = dtypes.of(data.dtype).numpy if dtype is None else dtypes.as_dtype(dtype).numpy
         a = data if data.dtype == wanted else data.astype(wanted)
-        return finish(backend_for(where).from_numpy(a, where.index))
-    return finish(backend_for(where).from_numpy(array_from(data, dtype), where.index))
+        return on_device(a, device)
+    return on_device(array_from(data, dtype), device)
 
 
 def asarray(

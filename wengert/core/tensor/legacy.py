@@ -106,6 +106,8 @@ def tensor_types() -> dict[str, Any]:
     """FloatTensor, DoubleTensor, ... by name."""
     made = {}
     for full, dt in dtypes.TENSOR_TYPES.items():
+        if dt.is_complex:
+            continue  # torch names no such class
         name = full.rsplit(".", 1)[1]
         space = {"legacy_dtype": dt, "dtype": dt, "__doc__": f"Constructor of {dt} tensors, as old programs use it."}
         made[name] = TensorType(name, (), space)

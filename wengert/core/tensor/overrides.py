@@ -31,6 +31,10 @@ class DisableTorchFunctionSubclass:
         _enabled.reset(self.token)
 
 
+DisableTorchFunction = DisableTorchFunctionSubclass
+"""The wider block of torch, which also turns off modes of functions: here both are one."""
+
+
 def _disabled_torch_function_impl(func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
     """A `__torch_function__` that calls the function and leaves its result as it is."""
     with DisableTorchFunctionSubclass():
@@ -91,12 +95,25 @@ def overridden(op: Op, args: tuple[Any, ...]) -> Any:
     plain = list(args[: op.positional])
     while plain and len(plain) > len(op.arrays) and op.defaults.get(op.params[len(plain) - 1], plain) is plain[-1]:
         plain.pop()
-    for kind in kinds:
-        result = kind.__torch_function__(op.call, tuple(kinds), tuple(plain), changed)
-        if result is not NotImplemented:
-            return result
+    found, result = asked(kinds, op.call, tuple(plain), changed)
+    if found:
+        return result
     names = ", ".join(k.__name__ for k in kinds)
     raise TypeError(f"no implementation found for 'torch.{op.name}' on types that implement __torch_function__: [{names}]")
+
+
+def asked(kinds: list[type], function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[bool, Any]:
+    """Whether one of the classes answers for a function, and what."""
+    for kind in kinds:
+        result = kind.__torch_function__(function, tuple(kinds), args, kwargs)  # type: ignore[attr-defined]
+        if result is not NotImplemented:
+            return True, result
+    return False, None
+
+
+def is_enabled() -> bool:
+    """Whether `__torch_function__` of subclasses is asked at present."""
+    return _enabled.get()
 
 
 def aware(function: Callable[..., Any]) -> Callable[..., Any]:

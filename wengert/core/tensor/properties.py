@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from wengert.core.arrays import device as devices
-from wengert.core.base.errors import ArgumentError, DeviceError, GraphError
+from wengert.core.base.errors import ArgumentError, DeviceError, GraphError, ShapeError
 from wengert.core.tape.core import RECORDED, TensorBase, wrap
 from wengert.core.tensor.overrides import mark
 
@@ -43,6 +43,10 @@ def told_on_numbers(name: str, operator: str, instead: str) -> Callable[[Any], A
     def get(self: Any) -> Any:
         if not self._array.ndim:
             told_once(f"Tensor.{name} is deprecated on 0-D tensors. {instead}")
+            if name == "mT":
+                return self
+        if name == "mH" and self._array.ndim == 1:
+            raise ShapeError("tensor.mH is only supported on matrices or batches of matrices. Got 1-D tensor.")
         return getattr(RECORDED, operator)(self)
 
     return get

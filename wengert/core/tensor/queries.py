@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
+import math
 import os
 from typing import Any
-
 
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.base.errors import ArgumentError
 from wengert.core.tape.core import TensorBase
+from wengert.core.tape.modes import current, enter
 
 
 def is_tensor(obj: Any, /) -> bool:
     """Whether `obj` is a tensor."""
     return isinstance(obj, TensorBase)
-
-
-def is_storage(obj: Any, /) -> bool:
-    """Whether `obj` is a storage object."""
-    return type(obj).__name__.endswith("Storage")
 
 
 def need_tensor(x: Any, name: str) -> Any:
@@ -178,12 +174,87 @@ def is_grad_supported(dtype: Any) -> bool:
     return dtype.is_floating_point or dtype.is_complex
 
 
+_MODES = {0: "default", 1: "warn", 2: "error"}
+
+
+def set_deterministic_debug_mode(debug_mode: int | str) -> None:
+    """Accepted: "default" or 0, "warn" or 1, "error" or 2; results on the CPU are deterministic in any case."""
+    names = {name: number for number, name in _MODES.items()}
+    number = names.get(debug_mode) if isinstance(debug_mode, str) else debug_mode
+    if number not in _MODES:
+        raise RuntimeError(
+            "invalid value of debug_mode, expected one of `default`, `warn`, `error`, 0, 1 or 2, "
+            f"but got {debug_mode}"
+        )
+    use_deterministic_algorithms(number != 0, warn_only=number == 1)
+
+
+def get_deterministic_debug_mode() -> int:
+    """0, 1 or 2: what `use_deterministic_algorithms` was told."""
+    return 0 if not _switches["deterministic"] else 1 if _switches["warn_only"] else 2
+
+
+def set_anomaly_enabled(enabled: bool, check_nan: bool = True) -> None:
+    """Turn anomaly detection on or off for this thread."""
+    enter(current().but(anomaly=bool(enabled), check_nan=bool(check_nan)))
+
+
+def is_vulkan_available() -> bool:
+    """False."""
+    return False
+
+
+# ---------------------------------------------------------------- numbers where torch also takes symbolic sizes
+
+
+def sym_int(a: Any) -> int:
+    """The number rounded towards zero."""
+    return math.trunc(a)
+
+
+def sym_float(a: Any) -> float:
+    """The number as a float."""
+    return float(a)
+
+
+def sym_not(a: Any) -> bool:
+    """Logical not."""
+    return not a
+
+
+def sym_max(a: Any, b: Any) -> Any:
+    """The larger one; a float if either is."""
+    return float(max(a, b)) if isinstance(a, float) or isinstance(b, float) else max(a, b)
+
+
+def sym_min(a: Any, b: Any) -> Any:
+    """The smaller one; a float if either is."""
+    return float(min(a, b)) if isinstance(a, float) or isinstance(b, float) else min(a, b)
+
+
+def sym_sqrt(a: Any) -> float:
+    """Square root of a number."""
+    return math.sqrt(a)
+
+
+def sym_ite(b: Any, t: Any, f: Any) -> Any:
+    """t if b else f."""
+    return t if b else f
+
+
+def sym_sum(args: Any) -> Any:
+    """Sum of the numbers."""
+    return sum(args)
+
+
 FUNCTIONS = (
-    "is_tensor", "is_storage", "is_floating_point", "is_complex", "is_signed", "is_inference", "numel", "is_same_size",
+    "is_tensor", "is_floating_point", "is_complex", "is_signed", "is_inference", "numel", "is_same_size",
     "result_type", "promote_types", "can_cast", "typename", "set_default_tensor_type", "get_num_threads",
     "set_num_threads", "get_num_interop_threads", "set_num_interop_threads", "use_deterministic_algorithms",
     "are_deterministic_algorithms_enabled", "is_deterministic_algorithms_warn_only_enabled",
     "set_float32_matmul_precision", "get_float32_matmul_precision", "set_flush_denormal", "set_warn_always",
-    "is_warn_always_enabled", "compiled_with_cxx11_abi",
+    "is_warn_always_enabled", "compiled_with_cxx11_abi", "set_deterministic_debug_mode",
+    "get_deterministic_debug_mode", "set_anomaly_enabled", "is_vulkan_available", "sym_int", "sym_float", "sym_not",
+    "sym_max", "sym_min", "sym_sqrt", "sym_ite", "sym_sum",
 )  # fmt: skip
 __all__ = ["FUNCTIONS"]

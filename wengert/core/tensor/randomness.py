@@ -20,6 +20,7 @@ from wengert.core.tape.views import check_inplace, counter_of, mark_views_stale,
 from wengert.core.tensor.creation import size_of, store_out
 from wengert.core.tensor.data import finish, target_device
 from wengert.core.tensor.generators import Generator, default_generator
+from wengert.core.tensor.interchange import host
 
 # ---------------------------------------------------------------- state
 
@@ -52,9 +53,12 @@ def set_rng_state(new_state: Any) -> None:
 # ---------------------------------------------------------------- creation
 
 
-def placed(a: Any, where: Any, out: Any, requires_grad: bool) -> Any:
-    """A sampled array as a tensor on its device."""
-    made = finish(backend_for(where).from_numpy(a, where.index), requires_grad and out is None)
+def placed(draw: Callable[[], Any], shape: Any, kind: Any, device: Any, out: Any, requires_grad: bool) -> Any:
+    """What `draw()` gives on the host as a tensor on its device; for `meta` nothing is drawn."""
+    where = target_device(device) if out is None else out.device
+    backend = backend_for(where)
+    a = backend.empty(shape, kind) if where.type == "meta" else backend.from_numpy(draw(), where.index)
+    made = finish(a, requires_grad and out is None)
     return made if out is None else store_out(out, made)
 
 
@@ -69,8 +73,10 @@ def rand(*size: Any, generator: Any = None, out: Any = None, dtype: Any = None, 
          device: Any = None, requires_grad: bool = False, pin_memory: bool = False, names: Any = None) -> Any:  # fmt: skip
     """Uniform in [0, 1)."""
     shape = size_of(size, "rand")
-    a = complex_pair(sampling.uniform, shape, float_kind(dtype, out), generator)
-    return placed(a, target_device(device), out, requires_grad)
+    kind = float_kind(dtype, out)
+    return placed(
+        lambda: complex_pair(sampling.uniform, shape, kind, generator), shape, kind, device, out, requires_grad
+    )
 
 
 def complex_pair(sample: Any, shape: Any, kind: Any, source: Any, scale: float = 1.0) -> Any:
@@ -85,8 +91,10 @@ def randn(*size: Any, generator: Any = None, out: Any = None, dtype: Any = None,
           device: Any = None, requires_grad: bool = False, pin_memory: bool = False, names: Any = None) -> Any:  # fmt: skip
     """Standard normal; complex ones have total variance 1."""
     shape = size_of(size, "randn")
-    a = complex_pair(sampling.normal, shape, float_kind(dtype, out), generator, 0.5**0.5)
-    return placed(a, target_device(device), out, requires_grad)
+    kind = float_kind(dtype, out)
+    return placed(
+        lambda: complex_pair(sampling.normal, shape, kind, generator, 0.5**0.5), shape, kind, device, out, requires_grad
+    )
 
 
 def randint(*args: Any, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
@@ -100,15 +108,17 @@ def randint(*args: Any, generator: Any = None, out: Any = None, dtype: Any = Non
     kind = np.dtype(np.int64) if dtype is None else dtypes.as_dtype(dtype).numpy
     kind = out._array.dtype if out is not None else kind
     low, high = int(values.get("low", 0)), int(values["high"])
-    a = sampling.randint(low, high, size_of((values["size"],), "randint"), kind, generator=generator)
-    return placed(a, target_device(device), out, requires_grad)
+    shape = size_of((values["size"],), "randint")
+    return placed(
+        lambda: sampling.randint(low, high, shape, kind, generator=generator), shape, kind, device, out, requires_grad
+    )
 
 
 def randperm(n: int, *, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
              device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Any:  # fmt: skip
     """A random order of 0 ... n-1."""
     kind = np.dtype(np.int64) if dtype is None else dtypes.as_dtype(dtype).numpy
-    return placed(sampling.randperm(n, kind, generator=generator), target_device(device), out, requires_grad)
+    return placed(lambda: sampling.randperm(n, kind, generator=generator), (n,), kind, device, out, requires_grad)
 
 
 def like(make: Callable[..., Any]) -> Callable[..., Any]:
@@ -141,27 +151,53 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any 
            pin_memory: bool = False) -> Any:  # fmt: skip
     """mean + std * standard normal; mean and std may be tensors that broadcast, or numbers with `size`."""
     if not isinstance(mean, TensorBase) and not isinstance(std, TensorBase):
-        a = sampling.normal(size_of((size,), "normal"), float_kind(dtype, out), mean, std, generator=generator)
-        return placed(a, target_device(device), out, requires_grad)
-    tensors = [x._array for x in (mean, std) if isinstance(x, TensorBase)]
-    shape = np.broadcast_shapes(*[a.shape for a in tensors])
-    z = sampling.normal(shape, tensors[0].dtype, generator=generator)
-    m, s = (x._array if isinstance(x, TensorBase) else x for x in (mean, std))
-    if np.any(np.asarray(s) < 0):
-        raise RuntimeError("normal expects all elements of std >= 0.0")
-    return placed((z * s + m).astype(tensors[0].dtype), devices.cpu, out, False)
+        shape, kind = size_of((size,), "normal"), float_kind(dtype, out)
+        device = devices.cpu if device is None else device  # torch.normal takes no notice of the default device
+        return placed(
+            lambda: sampling.normal(shape, kind, mean, std, generator=generator), shape, kind, device, out, requires_grad
+        )
+    tensors = [x for x in (mean, std) if isinstance(x, TensorBase)]
+    shape, kind = np.broadcast_shapes(*[x._array.shape for x in tensors]), tensors[0]._array.dtype
+
+    def draw() -> Any:
+        z = sampling.normal(shape, kind, generator=generator)
+        m, s = (host(x) if isinstance(x, TensorBase) else x for x in (mean, std))
+        if np.any(np.asarray(s) < 0):
+            raise RuntimeError("normal expects all elements of std >= 0.0")
+        return (z * s + m).astype(kind)
+
+    return placed(draw, shape, kind, tensors[0].device, out, False)  # type: ignore[attr-defined]
 
 
 def bernoulli(input: Any, p: Any = None, *, generator: Any = None, out: Any = None) -> Any:
     """1 with probability `input` (elementwise) or `p`, else 0; the dtype of `input`."""
-    chance = input._array if p is None else p
-    a = sampling.bernoulli(chance, input._array.shape, input._array.dtype, generator=generator)
-    return zero_gradient(a, input) if out is None else store_out(out, wrap(a))
+    shape, kind = input._array.shape, input._array.dtype
+
+    def draw(given: Any) -> Any:
+        return sampling.bernoulli(given if p is None else chance(p), shape, kind, generator=generator)
+
+    made = zero_gradient(draw, input)
+    return made if out is None else store_out(out, made)
 
 
-def zero_gradient(a: Any, *sources: Any) -> Any:
-    """A sample: its gradient with respect to what it was drawn from is zero, as torch has it."""
-    out = wrap(np.asarray(a))
+def chance(p: Any) -> Any:
+    """A probability, a number or a tensor, as the samplers take it."""
+    return host(p) if isinstance(p, TensorBase) else p
+
+
+def zero_gradient(draw: Callable[..., Any], *sources: Any) -> Any:
+    """What `draw` makes of the sources' elements, on their device; its gradient with respect to them is zero.
+
+    For `meta` nothing is drawn.
+    """
+    a = sources[0]._array
+    if a.__class__ is np.ndarray:
+        out = wrap(np.asarray(draw(*[x._array for x in sources])))
+    elif sources[0].device.type == "meta":
+        out = wrap(a.copy())
+    else:
+        drawn = np.asarray(draw(*[host(x) for x in sources]))
+        out = wrap(backend_of(a).from_numpy(drawn, sources[0].device.index))
     if current().grad and any(x._flags & 1 for x in sources) and out._array.dtype.kind in "fV":
         return RECORDED.sampled(sources[0], out._array)
     return out
@@ -170,23 +206,22 @@ def zero_gradient(a: Any, *sources: Any) -> Any:
 def multinomial(input: Any, num_samples: int, replacement: bool = False, *, generator: Any = None,
                 out: Any = None) -> Any:  # fmt: skip
     """Indices drawn with probability proportional to the rows of `input` (..., n)."""
-    a = sampling_multinomial(input._array, num_samples, replacement, generator)
-    return wrap(a) if out is None else store_out(out, wrap(a))
+    shape = (*input._array.shape[:-1], num_samples)
 
+    def draw() -> Any:
+        return distributions.multinomial(host(input), num_samples, replacement, generator=generator)
 
-def sampling_multinomial(probs: Any, count: int, replacement: bool, source: Any) -> Any:
-    """The array form."""
-    return distributions.multinomial(probs, count, replacement, generator=source)
+    return placed(draw, shape, np.dtype(np.int64), input.device, out, False)
 
 
 def poisson(input: Any, generator: Any = None) -> Any:
     """Poisson counts with rates `input`."""
-    return zero_gradient(distributions.poisson(input._array, generator=generator), input)
+    return zero_gradient(lambda rates: distributions.poisson(rates, generator=generator), input)
 
 
 def binomial(count: Any, prob: Any, generator: Any = None) -> Any:
     """Successes among `count` trials of chance `prob`."""
-    return zero_gradient(distributions.binomial(count._array, prob._array, generator=generator), count, prob)
+    return zero_gradient(lambda n, p: distributions.binomial(n, p, generator=generator), count, prob)
 
 
 # ---------------------------------------------------------------- in place
@@ -198,11 +233,10 @@ def overwrite(x: Any, sample: Callable[[Any, Any], Any], name: str) -> Any:
     check_inplace(x, mode)
     check_writable(x._array)
     recorded = bool(x._flags & 1) and mode.grad
-    a = sample(x._array.shape, x._array.dtype)
     if x._array.__class__ is np.ndarray:
-        x._array[...] = a
-    else:
-        x._array[...] = backend_of(x._array).from_numpy(a)
+        x._array[...] = sample(x._array.shape, x._array.dtype)
+    elif x.device.type != "meta":
+        x._array[...] = backend_of(x._array).from_numpy(sample(x._array.shape, x._array.dtype), x.device.index)
     written(x, 3)
     if recorded:
         node = zero_node(x)
@@ -251,9 +285,8 @@ def random_(self: Any, *bounds: int, generator: Any = None) -> Any:
 
 def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
     """Fill with 1 with probability p (number or tensor), else 0."""
-    chance = p._array if isinstance(p, TensorBase) else p
     return overwrite(
-        self, lambda shape, kind: sampling.bernoulli(chance, shape, kind, generator=generator), "bernoulli_"
+        self, lambda shape, kind: sampling.bernoulli(chance(p), shape, kind, generator=generator), "bernoulli_"
     )
 
 

@@ -74,6 +74,7 @@ def sub(np, input: Array, other: Array, *, alpha=1):
     inplace=False,
     method=False,
     backward_name=overload("Rsub", 0, 1),
+    numbers="last",
 )
 def rsub(np, input: Array, other: Array, *, alpha=1):
     """other - alpha * input.  Raises DtypeError for booleans."""
@@ -169,6 +170,7 @@ def floor_divide(np, input: Array, other: Array):
 @elementwise(
     d=(1, lambda m, g, input, other: -g * m.whole_quotient(input, other)),
     backward_name=overload("Remainder", 1, 0),
+    numbers="one",
 )
 def remainder(np, input: Array, other: Array):
     """input - other * floor(input / other): has the sign of `other`.  Raises DtypeError for integers over 0."""
@@ -180,6 +182,7 @@ def remainder(np, input: Array, other: Array):
 @elementwise(
     d=(1, lambda m, g, input, other: -g * m.whole_quotient(input, other, down=False)),
     backward_name=overload("Fmod", 1, 0),
+    numbers="last",
 )
 def fmod(np, input: Array, other: Array):
     """input - other * trunc(input / other): has the sign of `input`.  Raises DtypeError for integers over 0."""
@@ -251,7 +254,7 @@ def pow_exponent(m, g, out, input, exponent):
     return g * (m.where(m.real(exponent) >= 0, 0, partial) if input == 0 else partial)
 
 
-@elementwise(d=(pow_input, pow_exponent), domain=(0.3, 2.0), backward_name=overload("Pow", 1, 0, 2))
+@elementwise(d=(pow_input, pow_exponent), domain=(0.3, 2.0), backward_name=overload("Pow", 1, 0, 2), numbers="one")
 def pow(np, input: Array, exponent: Array):
     """input ** exponent; either may be a number.  Booleans are raised as int64 by a number.
 
@@ -265,13 +268,23 @@ def pow(np, input: Array, exponent: Array):
     return power(np, input, exponent)
 
 
-@composite()
-def float_power(m, input: Array, exponent: Array):
-    """input ** exponent in float64, or complex128 if an operand is complex."""
-    wide = dtypes.complex128 if is_complex(input) or is_complex(exponent) else dtypes.float64
+def widest(*operands: Any) -> tuple[Any, ...]:
+    """Operands in float64, or complex128 if one is complex."""
+    wide = dtypes.complex128 if any(is_complex(x) for x in operands) else dtypes.float64
     number = complex if wide is dtypes.complex128 else float
-    input, exponent = (number(x) if is_number(x) else m.to_dtype(x, wide.numpy) for x in (input, exponent))
-    return m.pow(input, exponent)
+    return tuple(number(x) if is_number(x) else x.astype(wide.numpy, copy=False) for x in operands)
+
+
+@elementwise(
+    d=(pow_input, pow_exponent),
+    promote="own",
+    domain=(0.3, 2.0),
+    backward_name=overload("Pow", 1, 0, 2),
+    numbers="one",
+)
+def float_power(np, input: Array, exponent: Array):
+    """input ** exponent in float64, or complex128 if an operand is complex; either may be a number."""
+    return power(np, *widest(input, exponent))
 
 
 @elementwise(d=lambda input: input * 2, backward_name="PowBackward0")
@@ -294,6 +307,7 @@ def rsqrt(np, input: Array):
 
 @elementwise(
     d=(lambda g, input, out: g * (input / out), lambda g, other, out: g * (other / out)),
+    numbers="none",
 )
 def hypot(np, input: Array, other: Array):
     """sqrt(input ** 2 + other ** 2) without overflow; the gradient at the origin is nan."""
@@ -301,7 +315,9 @@ def hypot(np, input: Array, other: Array):
     return np.hypot(input, other)
 
 
-@elementwise(d=(lambda m, g, other: m.ldexp(g, m.conj(other)), lambda out: out * math.log(2)), promote="float")
+@elementwise(
+    d=(lambda m, g, other: m.ldexp(g, m.conj(other)), lambda out: out * math.log(2)), promote="float", numbers="none"
+)
 def ldexp(np, input: Array, other: Array):
     """input * 2 ** other."""
     return np.multiply(input, np.exp2(other))

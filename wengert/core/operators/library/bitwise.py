@@ -25,21 +25,21 @@ def truth_pairs(s):
     return [call(s.booleans(3, 4), s.booleans(4)), call(s.integers(3), s.array(3)), call(s.booleans(), s.booleans())]
 
 
-@plain(promote="common", inplace=True, samples=integer_pairs)
+@plain(promote="common", inplace=True, samples=integer_pairs, numbers="one")
 def bitwise_and(np, input: Array, other: Array):
     """input & other, bit by bit; logical and of booleans.  Raises MissingError for floating numbers."""
     refuse("bitwise_and_cpu", "fc", input, other)
     return np.bitwise_and(input, other)
 
 
-@plain(promote="common", inplace=True, samples=integer_pairs)
+@plain(promote="common", inplace=True, samples=integer_pairs, numbers="one")
 def bitwise_or(np, input: Array, other: Array):
     """input | other, bit by bit; logical or of booleans.  Raises MissingError for floating numbers."""
     refuse("bitwise_or_cpu", "fc", input, other)
     return np.bitwise_or(input, other)
 
 
-@plain(promote="common", inplace=True, samples=integer_pairs)
+@plain(promote="common", inplace=True, samples=integer_pairs, numbers="one")
 def bitwise_xor(np, input: Array, other: Array):
     """input ^ other, bit by bit; logical exclusive or of booleans.  Raises MissingError for floating numbers."""
     refuse("bitwise_xor_cpu", "fc", input, other)
@@ -53,14 +53,14 @@ def bitwise_not(np, input: Array):
     return np.invert(input)
 
 
-@plain(promote="common", inplace=True, samples=shift_pairs)
+@plain(promote="common", inplace=True, samples=shift_pairs, numbers="one")
 def bitwise_left_shift(np, input: Array, other: Array):
     """input << other; 0 for shifts that are negative or as long as the type.  Raises MissingError but for integers."""
     refuse("lshift_cpu", "bfc", input, other)
     return np.where(np.less(other, 0), 0, np.left_shift(input, np.maximum(other, 0))).astype(_dtype(input, other))
 
 
-@plain(promote="common", inplace=True, samples=shift_pairs)
+@plain(promote="common", inplace=True, samples=shift_pairs, numbers="one")
 def bitwise_right_shift(np, input: Array, other: Array):
     """input >> other, filled with the sign; a negative shift counts as one that is too long.
 

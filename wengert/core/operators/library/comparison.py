@@ -25,40 +25,40 @@ def values(s):
     return [call(x), call(s.integers(3)), call(s.array())]
 
 
-@plain(promote="common", inplace=True, samples=pairs)
+@plain(promote="common", inplace=True, samples=pairs, numbers="last")
 def eq(np, input: Array, other: Array):
     """input == other, element by element; nan equals nothing."""
     return np.equal(input, other)
 
 
-@plain(promote="common", inplace=True, samples=pairs, aliases=("not_equal",))
+@plain(promote="common", inplace=True, samples=pairs, aliases=("not_equal",), numbers="last")
 def ne(np, input: Array, other: Array):
     """input != other, element by element."""
     return np.not_equal(input, other)
 
 
-@plain(promote="common", inplace=True, samples=pairs, aliases=("less",))
+@plain(promote="common", inplace=True, samples=pairs, aliases=("less",), numbers="last")
 def lt(np, input: Array, other: Array):
     """input < other, element by element.  Raises MissingError for complex numbers."""
     refuse("lt_cpu", "c", input, other)
     return np.less(input, other)
 
 
-@plain(promote="common", inplace=True, samples=pairs, aliases=("less_equal",))
+@plain(promote="common", inplace=True, samples=pairs, aliases=("less_equal",), numbers="last")
 def le(np, input: Array, other: Array):
     """input <= other, element by element.  Raises MissingError for complex numbers."""
     refuse("le_cpu", "c", input, other)
     return np.less_equal(input, other)
 
 
-@plain(promote="common", inplace=True, samples=pairs, aliases=("greater",))
+@plain(promote="common", inplace=True, samples=pairs, aliases=("greater",), numbers="last")
 def gt(np, input: Array, other: Array):
     """input > other, element by element.  Raises MissingError for complex numbers."""
     refuse("gt_cpu", "c", input, other)
     return np.greater(input, other)
 
 
-@plain(promote="common", inplace=True, samples=pairs, aliases=("greater_equal",))
+@plain(promote="common", inplace=True, samples=pairs, aliases=("greater_equal",), numbers="last")
 def ge(np, input: Array, other: Array):
     """input >= other, element by element.  Raises MissingError for complex numbers."""
     refuse("ge_cpu", "c", input, other)

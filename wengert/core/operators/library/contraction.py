@@ -49,6 +49,7 @@ def mm_error(a, b):
 
 
 def shapes_error(a, b):
+    """torch's error for matrices whose inner sizes differ."""
     return ShapeError(
         f"mat1 and mat2 shapes cannot be multiplied ({a.shape[0]}x{a.shape[1]} and {b.shape[0]}x{b.shape[1]}): "
         "the columns of the first must be as many as the rows of the second"
@@ -78,6 +79,7 @@ def mm(np, input: Array, mat2: Array):
 
 
 def check_batches(a, b, name="bmm"):
+    """Raise ShapeError unless a and b are batches (b, n, k) and (b, k, p) of one size."""
     if a.ndim != 3:
         raise ShapeError(f"batch1 must be a 3D tensor, got shape {list(a.shape)}")
     if b.ndim != 3:

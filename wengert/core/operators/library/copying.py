@@ -264,12 +264,14 @@ def type_as(m, input: Array, other: Array):
 
 @composite(space=None, method=True, samples=lambda s: [call(s.array(2, 3), (3,)), call(s.array(2, 3), (2, 1))])
 def sum_to_size(m, input: Array, *size):
-    """Sum down to a shape from which broadcasting leads back; the input itself if it has it."""
+    """Sum down to a shape from which broadcasting leads back; the input itself if it has it (and dims)."""
     size = tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else size
     own = tuple(input.shape)
     lead = len(own) - len(size)
     if lead < 0 or any(n not in (1, k) for n, k in zip(size, own[lead:], strict=True)):
         raise ShapeError(f"size {{{list(size)}}} is not expandable to size {{{list(own)}}}.")
+    if not size:
+        return m.sum(input)
     axes = unbroadcast_axes(own, size)
     out = m.sum(input, axes, True) if axes else input
     return m.view_shape(out, size) if lead else out

@@ -199,7 +199,7 @@ def cov(m, input: Array, *, correction=1, fweights: Array | None = None, aweight
     apart = rows - middle
     weighted = apart if w is None else apart * w
     found = m.matmul(weighted, m.transpose(m.conj(apart) if rows.dtype.is_complex else apart, 0, 1)) / norm
-    return m.reshape(found, ()) if input.ndim < 2 else found
+    return m.reshape(found, ()) if rows.shape[0] == 1 else found
 
 
 @composite(samples=lambda s: [call(s.array(3, 5)), call(s.array(4))])

@@ -227,12 +227,14 @@ def _neighbours(m: Any, x: Any, dim: int) -> tuple[Any, Any]:
 def diff(m, input: Array, n=1, dim=-1, prepend: Array | None = None, append: Array | None = None):
     """input[i + 1] - input[i] along `dim`, `n` times; booleans give exclusive or.
 
-    prepend, append: put before and after input first.  Raises ShapeError for 0-d input and for a negative `n`.
+    prepend, append: put before and after input first, unless n is 0.  Raises ShapeError for 0-d input and for a negative `n`.
     """
     if not input.ndim:
         raise ShapeError("diff expects input to be at least one-dimensional, got a 0-d tensor")
     if n < 0:
         raise ShapeError(f"order must be non-negative but got {n}")
+    if n == 0:
+        return m.clone(input)
     dim = wrap_dim(dim, input.ndim)
     ends = [x for x in (prepend, input, append) if x is not None]
     if any(x.ndim != input.ndim for x in ends):
@@ -242,7 +244,7 @@ def diff(m, input: Array, n=1, dim=-1, prepend: Array | None = None, append: Arr
     for _ in range(min(n, out.shape[dim])):
         ahead, behind = _neighbours(m, out, dim)
         out = m.logical_xor(ahead, behind) if boolean else m.sub(ahead, behind)
-    return m.clone(out) if n == 0 else out
+    return out
 
 
 def _spacing(m: Any, name: str, y: Any, x: Any, dx: Any, dim: int) -> Any:

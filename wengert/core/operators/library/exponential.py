@@ -61,6 +61,7 @@ def log1p(np, input: Array):
         lambda m, g, input, other: g / m.conj(1 + m.exp(input - other)),
     ),
     inplace=False,
+    numbers="none",
 )
 def logaddexp(np, input: Array, other: Array):
     """log(e ** input + e ** other), safe from overflow.  Raises MissingError for integers."""
@@ -77,6 +78,7 @@ def logaddexp(np, input: Array, other: Array):
         lambda m, g, input, other: g / (1 + m.exp2(input - other)),
     ),
     inplace=False,
+    numbers="none",
 )
 def logaddexp2(np, input: Array, other: Array):
     """log2(2 ** input + 2 ** other), safe from overflow.  Raises MissingError for integers."""
@@ -98,6 +100,7 @@ def xlogy_input(m, g, input, other):
     domain=(0.1, 3.0),
     aliases=("special.xlogy",),
     backward_name=overload("Xlogy", 0, 2, 1),
+    numbers="one",
 )
 def xlogy(np, input: Array, other: Array):
     """input * log(other), and 0 where input is 0, unless other is nan.  Either may be a number."""

@@ -135,6 +135,7 @@ def _missing(name):
     inplace=False,
     backward_name=overload("SpecialZeta", 0, 2, 1),
     domain=(1.2, 4.0),
+    numbers="one",
 )
 def zeta(np, input: Array, other: Array):
     """Hurwitz's zeta function, the sum of (n + other)^-input over n >= 0.  Either may be a number.
@@ -153,6 +154,7 @@ def _density(m, input, other):
     d=(_missing("igamma: input"), lambda m, g, input, other: g * _density(m, input, other)),
     aliases=("special.gammainc",),
     domain=(0.3, 4.0),
+    numbers="none",
 )
 def igamma(np, input: Array, other: Array):
     """The regularised lower incomplete gamma function P(input, other); nan for negative arguments.
@@ -167,6 +169,7 @@ def igamma(np, input: Array, other: Array):
     d=(_missing("igammac: input"), lambda m, g, input, other: g * -_density(m, input, other)),
     aliases=("special.gammaincc",),
     domain=(0.3, 4.0),
+    numbers="none",
 )
 def igammac(np, input: Array, other: Array):
     """The regularised upper incomplete gamma function Q(input, other) = 1 - P(input, other).

@@ -36,7 +36,8 @@ _THETA = 5.371920351148152  # 1-norm up to which the [13/13] approximant is exac
 
 def _exponential(np, a):
     """Scaling and squaring with the [13/13] Pade approximant (N. Higham, 2005)."""
-    norm = abs(a).sum(axis=-2).max(axis=-1, initial=0)
+    sums = abs(a).sum(axis=-2)
+    norm = sums.max(axis=-1) if a.shape[-1] else sums.sum(axis=-1)
     norm = np.where(np.isfinite(norm), norm, 0)
     steps = np.maximum(np.ceil(np.log2(np.maximum(norm, 1e-300) / _THETA)), 0).astype("int64")
     x = a * (0.5**steps).astype(a.real.dtype)[..., None, None]
@@ -49,7 +50,7 @@ def _exponential(np, a):
     odd = np.matmul(x, odd)
     even = np.matmul(x6, b[12] * x6 + b[10] * x4 + b[8] * x2) + b[6] * x6 + b[4] * x4 + b[2] * x2 + one
     out = np.linalg.solve(even - odd, even + odd)
-    for step in range(int(steps.max(initial=0))):
+    for step in range(int(steps.max()) if steps.size else 0):
         out = np.where((steps > step)[..., None, None], np.matmul(out, out), out)
     return out
 

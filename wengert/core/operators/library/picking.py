@@ -254,7 +254,8 @@ def index_fill_number(np, input: Array, dim: int, index: Array, value):
     vjp=(
         lambda m, g, dim, index: m.index_fill_number(g, dim, index, 0),
         None,
-        lambda m, g, dim, index: m.sum_to(m.index_select(g, dim, index), ()),
+        # A slice named twice is filled once.
+        lambda m, g, dim, index: m.sum_to(m.index_select(g, dim, m.unique(index)), ()),
     ),
     space=None,
     method=False,

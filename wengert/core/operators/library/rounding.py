@@ -68,6 +68,7 @@ def frac(np, input: Array):
     d=(lambda m, g, input, out: g * m.where(input == 0, 0, out / input), lambda m, g: m.zero_of(g)),
     promote="float",
     backward_name=overload("Copysign", 0, 1),
+    numbers="last",
 )
 def copysign(np, input: Array, other: Array):
     """|input| with the sign of other; slope 0 at 0."""
@@ -75,7 +76,7 @@ def copysign(np, input: Array, other: Array):
     return np.copysign(input, other)
 
 
-@choosing(d=(lambda m, g, input, other: m.where(input == other, 0, g), lambda m, g: m.zero_of(g)))
+@choosing(d=(lambda m, g, input, other: m.where(input == other, 0, g), lambda m, g: m.zero_of(g)), numbers="none")
 def nextafter(np, input: Array, other: Array):
     """The next floating number after input towards other."""
     input, other = met(np, input, other)
@@ -83,7 +84,7 @@ def nextafter(np, input: Array, other: Array):
     return np.nextafter(input, other)
 
 
-@choosing(d=(missing_derivative("heaviside"),) * 2, backward_name="NotImplemented")
+@choosing(d=(missing_derivative("heaviside"),) * 2, backward_name="NotImplemented", numbers="none")
 def heaviside(np, input: Array, values: Array):
     """0 below 0, `values` at 0, 1 above; nan counts as below.  Not differentiated.
 
@@ -115,14 +116,14 @@ def integer_pairs(s):
     return [call(s.integers(3, 4, low=-9, high=9), s.integers(4, low=1, high=9)), call(s.integers(), s.integers())]
 
 
-@plain(promote="common", inplace=True, samples=integer_pairs)
+@plain(promote="common", inplace=True, samples=integer_pairs, numbers="none")
 def gcd(np, input: Array, other: Array):
     """Greatest common divisor, never negative; gcd(0, 0) is 0.  Raises MissingError but for integers."""
     refuse("gcd_cpu", "bfc", input, other)
     return np.gcd(input, other)
 
 
-@plain(promote="common", inplace=True, samples=integer_pairs)
+@plain(promote="common", inplace=True, samples=integer_pairs, numbers="none")
 def lcm(np, input: Array, other: Array):
     """Least common multiple, never negative; 0 if an operand is 0.  Raises MissingError but for integers."""
     refuse("lcm_cpu", "bfc", input, other)

@@ -36,7 +36,7 @@ def _flat(np, shape, dim, index):
 
 def _checked(name, input_shape, dim, index, source_shape=None):
     """Dim and index of a gather or scatter, checked; arrays without dims count as one element."""
-    if index.dtype.kind != "i" or index.dtype.itemsize < 4:
+    if index.size and (index.dtype.kind != "i" or index.dtype.itemsize < 4):
         raise DtypeError(f"{name}(): Expected dtype int32/int64 for index, but got {scalar_name(index)}")
     dim = wrap_dim(dim, len(input_shape))
     if not index.size:
@@ -498,7 +498,8 @@ def index_reduce(m, input: Array, dim: int, index: Array, source: Array, reduce,
 def take_along_dim(m, input: Array, indices: Array, dim=None):
     """input's elements at `indices` along `dim` (None: of the flattened input); other dims broadcast.
 
-    It undoes argsort and argmax(keepdim=True).  Raises: DtypeError, ShapeError.
+    It undoes argsort and argmax(keepdim=True).  Along a `dim` positions wrap around: -1 is the last element.
+    Raises: DtypeError, ShapeError.
     """
     kind = getattr(indices, "_array", indices).dtype
     if kind.kind != "i" or kind.itemsize < 4:
@@ -520,4 +521,4 @@ def take_along_dim(m, input: Array, indices: Array, dim=None):
         input = m.expand(input, tuple(own))
     if wanted != list(indices.shape):
         indices = m.expand(indices, tuple(wanted))
-    return m.gather(input, dim, indices)
+    return m.gather(input, dim, m.remainder(indices, own[dim]) if own[dim] else indices)

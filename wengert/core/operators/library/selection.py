@@ -177,6 +177,7 @@ def refuse_clamp(bound: str, input: Any, limit: Any) -> None:
 @elementwise(
     d=(lambda m, g, input, min: m.where(input >= min, g, 0), lambda m, g, input, min: m.where(input < min, g, 0)),
     backward_name=overload("ClampMin", 1, 0),
+    numbers="last",
 )
 def clamp_min(np, input: Array, min: Array):
     """max(input, min); the gradient at the bound goes to input, nan stays."""
@@ -187,6 +188,7 @@ def clamp_min(np, input: Array, min: Array):
 @elementwise(
     d=(lambda m, g, input, max: m.where(input <= max, g, 0), lambda m, g, input, max: m.where(input > max, g, 0)),
     backward_name=overload("ClampMax", 1, 0),
+    numbers="last",
 )
 def clamp_max(np, input: Array, max: Array):
     """min(input, max); the gradient at the bound goes to input, nan stays."""
@@ -212,6 +214,7 @@ def unless(m, g, lost, tie):
         lambda m, g, input, other: unless(m, g, other < input, input == other),
     ),
     inplace=False,
+    numbers="none",
 )
 def maximum(np, input: Array, other: Array):
     """The larger of two; nan if either is.  Ties share the gradient.  Raises DtypeError for complex numbers."""
@@ -225,6 +228,7 @@ def maximum(np, input: Array, other: Array):
         lambda m, g, input, other: unless(m, g, other > input, input == other),
     ),
     inplace=False,
+    numbers="none",
 )
 def minimum(np, input: Array, other: Array):
     """The smaller of two; nan if either is.  Ties share the gradient.  Raises DtypeError for complex numbers."""
@@ -243,6 +247,7 @@ def first_wins(m, input, other, ahead):
         lambda m, g, input, other: m.where(first_wins(m, input, other, input >= other), 0, g),
     ),
     inplace=False,
+    numbers="none",
 )
 def fmax(np, input: Array, other: Array):
     """The larger of two, ignoring nan.  Ties give the gradient to input.  Raises DtypeError for complex numbers."""
@@ -256,6 +261,7 @@ def fmax(np, input: Array, other: Array):
         lambda m, g, input, other: m.where(first_wins(m, input, other, input <= other), 0, g),
     ),
     inplace=False,
+    numbers="none",
 )
 def fmin(np, input: Array, other: Array):
     """The smaller of two, ignoring nan.  Ties give the gradient to input.  Raises DtypeError for complex numbers."""

@@ -192,7 +192,7 @@ def tolerance(np, s, shape, atol, rtol):
     if rtol is None:
         given = atol is not None and np.any(np.asarray(atol) > 0)
         rtol = 0.0 if given else float(np.finfo(s.dtype).eps) * max(shape[-2:])
-    largest = s.max(axis=-1, keepdims=True, initial=0)
+    largest = s.max(axis=-1, keepdims=True) if s.shape[-1] else s.sum(axis=-1, keepdims=True)
     relative = _column(np, rtol) * largest
     return relative if atol is None else np.maximum(_column(np, atol), relative)
 

@@ -279,6 +279,8 @@ def _check_search(sequence: Any, values: Any, sorter: Any, right: bool, side: st
 )
 def places(np, sequence: Array, values: Array | None, number, right, sorter: Array | None):
     """Where values would enter sorted sequences."""
+    if values is not None:
+        refuse("searchsorted_out_cpu", "bc", sequence, values)
     side = "right" if right else "left"
     if sorter is not None:
         sequence = np.take_along_axis(sequence, sorter, axis=-1)

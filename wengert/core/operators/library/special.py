@@ -167,6 +167,7 @@ def _xlog1py_input(m, g, input, other):
     inplace=False,
     domain=(0.1, 3.0),
     backward_name=overload("SpecialXlog1Py", 0, 2, 1),
+    numbers="one",
 )
 def xlog1py(np, input: Array, other: Array):
     """input * log(1 + other), and 0 where input is 0, unless other is nan.  Either may be a number."""

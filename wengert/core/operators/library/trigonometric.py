@@ -59,6 +59,7 @@ def inverse_square(m, input, other):
     ),
     promote="float",
     aliases=("arctan2",),
+    numbers="none",
 )
 def atan2(np, input: Array, other: Array):
     """Angle of the point (other, input), in [-pi, pi]; the gradient at the origin is 0."""

@@ -131,13 +131,10 @@ def _one_reshape(np, input, shape):
     """Another shape over the same memory, or None where that is impossible."""
     if input.flags.c_contiguous:
         return input.reshape(shape)
-    if np.__name__ == "numpy":
-        try:
-            return input.reshape(shape, copy=False)
-        except ValueError:
-            return None
-    made = input.reshape(shape)
-    return made if made.base is not None or not made.size else None
+    try:
+        return input.reshape(shape, copy=False)
+    except ValueError:
+        return None
 
 
 def _sizes(size):

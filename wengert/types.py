@@ -1,0 +1,35 @@
+"""Names for annotations (`torch.types`)."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import IO, Any, TypeAlias
+
+from wengert.core.arrays.device import device as _device
+from wengert.core.arrays.device import layout as _layout
+from wengert.core.arrays.dtype import dtype as _dtype
+from wengert.core.arrays.shape import Size
+from wengert.core.tensor.storage import TypedStorage, UntypedStorage
+from wengert.core.tensor.tensor import Tensor
+
+_TensorOrTensors: TypeAlias = Tensor | Sequence[Tensor]
+_TensorOrTensorsOrGradEdge: TypeAlias = Any
+_bool, _int, _float, _complex = bool, int, float, complex
+_qscheme = None
+_size: TypeAlias = Size | list[int] | tuple[int, ...]
+_symsize = _size
+_dispatchkey: TypeAlias = str
+SymInt, SymFloat, SymBool = int, float, bool
+IntLikeType, FloatLikeType, BoolLikeType = int, float, bool
+py_sym_types = (int, float, bool)
+PySymType: TypeAlias = int | float | bool
+Number: TypeAlias = int | float | bool
+Device: TypeAlias = _device | str | int | None
+FileLike: TypeAlias = str | os.PathLike[str] | IO[bytes]
+Storage: TypeAlias = UntypedStorage | TypedStorage
+
+__all__ = [
+    "BoolLikeType", "Device", "FileLike", "FloatLikeType", "IntLikeType", "Number", "PySymType", "Size", "Storage",
+    "SymBool", "SymFloat", "SymInt", "Tensor", "py_sym_types",
+]  # fmt: skip

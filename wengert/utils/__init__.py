@@ -1,0 +1,1 @@
+"""Helpers around tensors (`torch.utils`): exchange with other libraries, checkpointing, data."""
