@@ -67,9 +67,8 @@ def assert_close(
     without the other; ArgumentError for values that cannot be compared.
     """
     if (rtol is None) != (atol is None):
-        raise ValueRangeError(
-            f"Both 'rtol' and 'atol' must be either specified or omitted, but got no {'rtol' if rtol is None else 'atol'}."
-        )
+        missing = "rtol" if rtol is None else "atol"
+        raise ValueRangeError(f"Both 'rtol' and 'atol' must be either specified or omitted, but got no {missing}.")
     options = Options(
         rtol=rtol, atol=atol, equal_nan=equal_nan, check_device=check_device, check_dtype=check_dtype,
         check_layout=check_layout, check_stride=check_stride, allow_subclasses=allow_subclasses, msg=msg,

@@ -7,8 +7,6 @@ from collections.abc import Sequence
 from typing import IO, Any, TypeAlias
 
 from wengert.core.arrays.device import device as _device
-from wengert.core.arrays.device import layout as _layout
-from wengert.core.arrays.dtype import dtype as _dtype
 from wengert.core.arrays.shape import Size
 from wengert.core.tensor.storage import TypedStorage, UntypedStorage
 from wengert.core.tensor.tensor import Tensor

@@ -202,6 +202,8 @@ def source_of(args: Any) -> Any:
 def called(function: Any, args: Any, kwargs: Any) -> Any:
     """A NumPy function on device arrays."""
     out = kwargs.get("out")
+    if len({x.device_id for x in args if isinstance(x, ndarray)}) > 1:
+        raise ValueError("Array device must be same as the current device")
     given = [lowered(x) for x in args]
     named = {name: lowered(x) for name, x in kwargs.items()}
     with np.errstate(all="ignore"):

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from tests.backend import torch
+from tests.backend import torch, torch_only
 from tests.semantics.expectations import close, raises
 
 
@@ -135,6 +135,7 @@ def test_real_of_a_real_tensor_is_itself_and_imag_fails():
         _ = x.imag
 
 
+@torch_only
 def test_conj_is_lazy_and_resolvable():
     z = leaf()
     assert z.conj().is_conj() and not z.is_conj()

@@ -4,7 +4,7 @@ import pickle
 
 import pytest
 
-from tests.backend import torch
+from tests.backend import needs, torch
 from tests.semantics.expectations import close, raises
 from tests.semantics.functions import Scale, Square, double, function, leaf
 
@@ -191,6 +191,7 @@ def test_a_saved_tensor_changed_in_place_fails():
 
 
 def test_save_for_forward_and_jvp():
+    needs(torch, "autograd.forward_ad")
     def forward(ctx, x):
         ctx.save_for_forward(x)
         ctx.save_for_backward(x)
@@ -208,6 +209,7 @@ def test_save_for_forward_and_jvp():
 
 
 def test_forward_mode_without_jvp_fails():
+    needs(torch, "autograd.forward_ad")
     forward_ad = torch.autograd.forward_ad
     with forward_ad.dual_level():
         dual = forward_ad.make_dual(torch.ones(2), torch.ones(2))
@@ -216,6 +218,7 @@ def test_forward_mode_without_jvp_fails():
 
 
 def test_vmap_uses_the_vmap_rule():
+    needs(torch, "vmap")
     seen = []
 
     def vmap(info, in_dims, x, factor):
@@ -228,11 +231,13 @@ def test_vmap_uses_the_vmap_rule():
 
 
 def test_vmap_can_be_derived():
+    needs(torch, "vmap")
     made = function(Scale.forward, Scale.backward, Scale.setup_context, generate_vmap_rule=True)
     assert close(torch.vmap(lambda x: made.apply(x, 3))(torch.ones(2, 2)), [[3.0, 3.0], [3.0, 3.0]])
 
 
 def test_vmap_without_a_rule_fails():
+    needs(torch, "vmap")
     with raises(RuntimeError, "You tried to vmap over Scale, but it does not have vmap support."):
         torch.vmap(lambda x: Scale.apply(x, 3))(torch.ones(2, 2))
     with raises(RuntimeError, "In order to use an autograd.Function with functorch transforms"):

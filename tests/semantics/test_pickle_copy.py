@@ -8,7 +8,7 @@ import weakref
 
 import pytest
 
-from tests.backend import torch
+from tests.backend import needs, torch, torch_only
 from tests.semantics.expectations import close, raises
 
 
@@ -95,6 +95,7 @@ def test_pickle_of_small_things():
 
 
 def test_save_and_load():
+    needs(torch, "save")
     file = io.BytesIO()
     torch.save({"weights": leaf(), "step": 3}, file)
     file.seek(0)
@@ -134,6 +135,7 @@ def test_weak_references():
     assert seen() is None
 
 
+@torch_only
 def test_a_leaf_lives_as_long_as_its_graph():
     x = leaf()
     seen = weakref.ref(x)
@@ -208,6 +210,7 @@ def test_torch_function_sees_the_operations():
 
 
 def test_parameters_are_tensors_of_their_own_kind():
+    needs(torch, "nn.Parameter")
     p = torch.nn.Parameter(torch.ones(2))
     assert isinstance(p, torch.Tensor) and p.requires_grad and p.is_leaf
     assert type(p * 2) is torch.Tensor

@@ -35,6 +35,13 @@ PROMOTION = {
 }
 """What the words of the option `promote` mean."""
 
+NUMBERS = {
+    "any": "any of the tensors may be a Python number",
+    "one": "one of the tensors may be a Python number",
+    "last": "the last tensor may be a Python number",
+}
+"""What the words of the option `numbers` mean; "none" goes without saying."""
+
 LONGEST = 24
 """Lines up to which the source of a rule or a composite is shown; longer ones are named."""
 
@@ -240,6 +247,7 @@ def entry(op: Op) -> Iterator[str]:
     facts = {
         "tape keeps": keeps(op),
         "dtypes": dtypes(op),
+        "numbers": NUMBERS.get(op.numbers, "") if isinstance(op.kind, Elementwise) and len(op.arrays) > 1 else "",
         "forms": forms(op),
         "kinks": op.kinks,
         "node": f"`{op.backward_name}`" if isinstance(op.backward_name, str) and has_node(op) else "",

@@ -101,12 +101,11 @@ def mul(a: Any, b: Any) -> Any:
     flags = a._flags | b._flags
     if dtype is not y.dtype or (dtype is not F32 and dtype is not F64) or flags > 1:
         return GENERAL.mul(a, b)
-    if flags:
-        mode = _mode_get()
-        if mode is not PLAIN:
-            if mode.grad:
-                return GENERAL.mul(a, b)
-            flags = 0
+    mode = _mode_get()
+    if mode is not PLAIN:
+        if mode is not OFF:
+            return GENERAL.mul(a, b)
+        flags = 0
     try:
         r = _multiply(x, y)
     except Exception:
@@ -140,7 +139,7 @@ def mul_number(a: Any, c: Any) -> Any:
         (c.__class__ is not float and c.__class__ is not int)
         or (dtype is not F32 and dtype is not F64)
         or flags > 1
-        or (flags and (mode := _mode_get()) is not PLAIN and mode.grad)
+        or ((mode := _mode_get()) is not PLAIN and mode is not OFF)
     ):
         return foreign(GENERAL.mul, a, c)
     try:
@@ -148,7 +147,7 @@ def mul_number(a: Any, c: Any) -> Any:
     except Exception:
         return GENERAL.mul(a, c)
     out = wrap(r if r.__class__ is _ndarray else to_array(r))
-    if flags and _mode_get() is PLAIN:
+    if flags and mode is PLAIN:
         number_node(_new(MulNumber), out, a, (None, c), _NONE2)
     return out
 
@@ -173,12 +172,11 @@ def add(a: Any, b: Any) -> Any:
     flags = a._flags | b._flags
     if dtype is not y.dtype or (dtype is not F32 and dtype is not F64) or flags > 1:
         return GENERAL.add(a, b)
-    if flags:
-        mode = _mode_get()
-        if mode is not PLAIN:
-            if mode.grad:
-                return GENERAL.add(a, b)
-            flags = 0
+    mode = _mode_get()
+    if mode is not PLAIN:
+        if mode is not OFF:
+            return GENERAL.add(a, b)
+        flags = 0
     try:
         r = _add(x, y)
     except Exception:
@@ -212,7 +210,7 @@ def add_number(a: Any, c: Any, subtract: bool) -> Any:
         (c.__class__ is not float and c.__class__ is not int)
         or (dtype is not F32 and dtype is not F64)
         or flags > 1
-        or (flags and (mode := _mode_get()) is not PLAIN and mode.grad)
+        or ((mode := _mode_get()) is not PLAIN and mode is not OFF)
     ):
         return foreign(GENERAL.sub if subtract else GENERAL.add, a, c)
     try:
@@ -220,7 +218,7 @@ def add_number(a: Any, c: Any, subtract: bool) -> Any:
     except Exception:
         return GENERAL.sub(a, c) if subtract else GENERAL.add(a, c)
     out = wrap(r if r.__class__ is _ndarray else to_array(r))
-    if flags and _mode_get() is PLAIN:
+    if flags and mode is PLAIN:
         number_node(_new(SubNumber if subtract else AddNumber), out, a, (None, c, 1), ())
     return out
 
@@ -234,12 +232,11 @@ def sub(a: Any, b: Any) -> Any:
     flags = a._flags | b._flags
     if dtype is not y.dtype or (dtype is not F32 and dtype is not F64) or flags > 1:
         return GENERAL.sub(a, b)
-    if flags:
-        mode = _mode_get()
-        if mode is not PLAIN:
-            if mode.grad:
-                return GENERAL.sub(a, b)
-            flags = 0
+    mode = _mode_get()
+    if mode is not PLAIN:
+        if mode is not OFF:
+            return GENERAL.sub(a, b)
+        flags = 0
     try:
         r = _subtract(x, y)
     except Exception:
@@ -267,12 +264,11 @@ def div(a: Any, b: Any) -> Any:
     flags = a._flags if number else a._flags | b._flags
     if (not number and dtype is not y.dtype) or (dtype is not F32 and dtype is not F64) or flags > 1:
         return GENERAL.div(a, b)
-    if flags:
-        mode = _mode_get()
-        if mode is not PLAIN:
-            if mode.grad:
-                return GENERAL.div(a, b)
-            flags = 0
+    mode = _mode_get()
+    if mode is not PLAIN:
+        if mode is not OFF:
+            return GENERAL.div(a, b)
+        flags = 0
     try:
         r = _divide(x, y)
     except Exception:
@@ -305,7 +301,7 @@ def mm(a: Any, b: Any) -> Any:
         or flags > 1
         or x.ndim != 2
         or y.ndim != 2
-        or (flags and (mode := _mode_get()) is not PLAIN and mode.grad)
+        or ((mode := _mode_get()) is not PLAIN and mode is not OFF)
     ):
         return GENERAL.mm(a, b)
     try:
@@ -313,7 +309,7 @@ def mm(a: Any, b: Any) -> Any:
     except Exception:
         return GENERAL.mm(a, b)
     out = wrap(r)
-    if flags and _mode_get() is PLAIN:
+    if flags and mode is PLAIN:
         node = _new(MmBackward0)
         node.inputs = (a._node, b._node)
         node.saved = (a if b._flags else None, b if a._flags else None)
@@ -339,7 +335,7 @@ def linear_bias(a: Any, w: Any, b: Any) -> Any:
         or y.ndim != 2
         or z.ndim != 1
         or y.shape[0] != z.shape[0]
-        or (flags and (mode := _mode_get()) is not PLAIN and mode.grad)
+        or ((mode := _mode_get()) is not PLAIN and mode is not OFF)
     ):
         return GENERAL.linear_bias(a, w, b)
     try:
@@ -348,7 +344,7 @@ def linear_bias(a: Any, w: Any, b: Any) -> Any:
     except Exception:
         return GENERAL.linear_bias(a, w, b)
     out = wrap(r)
-    if flags and _mode_get() is PLAIN:
+    if flags and mode is PLAIN:
         node = _new(LinearBias)
         node.inputs = (a._node, w._node, b._node)
         node.saved = (a if w._flags else None, w if a._flags else None)
@@ -371,12 +367,11 @@ def unary(a: Any, function: Any, node_class: Any) -> Any:
     flags = a._flags
     if (x.dtype is not F32 and x.dtype is not F64) or flags > 1:
         return None
-    if flags:
-        mode = _mode_get()
-        if mode is not PLAIN:
-            if mode.grad:
-                return None
-            flags = 0
+    mode = _mode_get()
+    if mode is not PLAIN:
+        if mode is not OFF:
+            return None
+        flags = 0
     try:
         r = function(x)
     except Exception:
@@ -418,11 +413,11 @@ def neg(a: Any) -> Any:
     """-a."""
     x = a._array
     flags = a._flags
-    if (x.dtype is not F32 and x.dtype is not F64) or flags > 1 or (flags and _mode_get() not in (PLAIN, OFF)):
+    if (x.dtype is not F32 and x.dtype is not F64) or flags > 1 or ((mode := _mode_get()) is not PLAIN and mode is not OFF):
         return GENERAL.neg(a)
     r = _negative(x)
     out = wrap(r if r.__class__ is _ndarray else to_array(r))
-    if flags and _mode_get() is PLAIN:
+    if flags and mode is PLAIN:
         node = _new(NegBackward0)
         node.inputs = (a._node,)
         node.saved = ()
@@ -439,7 +434,7 @@ def total(a: Any, mean: bool) -> Any:
         x.__class__ is not _ndarray
         or (x.dtype is not F32 and x.dtype is not F64)
         or flags > 1
-        or (flags and _mode_get() not in (PLAIN, OFF))
+        or ((mode := _mode_get()) is not PLAIN and mode is not OFF)
     ):
         return None
     r = _sum(x, None)
@@ -447,7 +442,7 @@ def total(a: Any, mean: bool) -> Any:
         size = x.size
         r = r / size if size else r * np.nan
     out = wrap(_asarray(r))
-    if flags and _mode_get() is PLAIN:
+    if flags and mode is PLAIN:
         node = _new(MeanBackward0 if mean else SumBackward0)
         node.inputs = (a._node,)
         node.saved = ()
@@ -468,7 +463,7 @@ def pow(a: Any, c: Any) -> Any:
     if (
         (dtype is not F32 and dtype is not F64)
         or flags > 1
-        or (flags and (mode := _mode_get()) is not PLAIN and mode.grad)
+        or ((mode := _mode_get()) is not PLAIN and mode is not OFF)
     ):
         return GENERAL.pow(a, c)
     try:
@@ -476,7 +471,7 @@ def pow(a: Any, c: Any) -> Any:
     except Exception:
         return GENERAL.pow(a, c)
     out = wrap(r if r.__class__ is _ndarray else to_array(r))
-    if flags and _mode_get() is PLAIN:
+    if flags and mode is PLAIN:
         number_node(_new(PowBackward0), out, a, (None, c), (None, a, None), 3)
         if a._vc is not None and a._vc.n:
             out._node.versions = (0, a._vc.n, 0)

@@ -17,6 +17,7 @@ from wengert.core.tape.core import RECORDED, TensorBase
 from wengert.core.tensor.interchange import host, plain
 from wengert.core.tensor.storage import bounds
 
+
 def item(self: Any) -> Any:
     """The only element as a Python number."""
     a = self._array
@@ -150,7 +151,12 @@ def to_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, An
         names, rest = _TO[1:], args
     else:
         names, rest = _TO, args
-    if len(rest) > len(names) or given.keys() - set(_TO) or names[: len(rest)] and set(names[: len(rest)]) & kwargs.keys():
+    if (
+        len(rest) > len(names)
+        or given.keys() - set(_TO)
+        or names[: len(rest)]
+        and set(names[: len(rest)]) & kwargs.keys()
+    ):
         raise ArgumentError(refusal(args, kwargs))
     given |= dict(zip(names, rest))
     if not all(isinstance(given.get(name, False), (bool, int)) for name in _TO[2:]):

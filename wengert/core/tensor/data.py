@@ -90,9 +90,11 @@ def foreign(data: Any) -> Any:
     if hasattr(data, "__dlpack__"):
         return np.from_dlpack(data)
     if isinstance(data, (str, bytes)) or not hasattr(data, "__len__"):
-        raise ArgumentError(f"new(): invalid data type '{type(data).__name__}'") if isinstance(
-            data, (str, bytes)
-        ) else RuntimeError(f"Could not infer dtype of {type(data).__name__}")
+        raise (
+            ArgumentError(f"new(): invalid data type '{type(data).__name__}'")
+            if isinstance(data, (str, bytes))
+            else RuntimeError(f"Could not infer dtype of {type(data).__name__}")
+        )
     return list(data)
 
 

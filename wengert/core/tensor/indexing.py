@@ -17,10 +17,11 @@ from typing import Any
 import numpy as np
 
 from wengert.core.arrays import dtype as dtypes
-from wengert.core.base.errors import ArgumentError, IndexRangeError, ValueRangeError
+from wengert.core.arrays.backend import DEVICE_OF
+from wengert.core.base.errors import ArgumentError, DeviceError, IndexRangeError, ValueRangeError
 from wengert.core.operators.library import indexing as records
 from wengert.core.operators.library import views
-from wengert.core.operators.raw import namespace_of
+from wengert.core.operators.raw import FOREIGN, namespace_of
 from wengert.core.operators.record import REGISTRY
 from wengert.core.tape import core
 from wengert.core.tape.core import RECORDED, TensorBase, type_name, wrap
@@ -166,8 +167,8 @@ def read(x: Any, items: tuple[Any, ...], steps: Any) -> tuple[Any, tuple[int, ..
         else:
             if kind is bool or not item._array.ndim:
                 x = steps.insert(x, dim)
-                truth = item if kind is bool else item._array.astype(bool)
-                item = wrap(np.asarray(truth).reshape(1))
+                truth = np.asarray(item) if kind is bool else item._array.astype(bool)
+                item = wrap(truth.reshape(1))
             else:
                 consumed += dims_used(item)
             where.append(dim)
@@ -321,7 +322,7 @@ _DIRECT = frozenset(np.dtype(t) for t in (np.int64, np.int32, np.bool_))
 def gathered(x: Any, key: Any) -> Any:
     """x[key] for one index tensor or mask; None: not this way."""
     a, index = x._array, key._array
-    if index.dtype not in _DIRECT or not plain(x):
+    if index.dtype not in _DIRECT or not plain(x) or index.__class__ is not a.__class__:
         return None
     if (index.ndim if index.dtype.kind == "b" else 1) > a.ndim:
         raise IndexRangeError(f"too many indices for tensor of dimension {a.ndim}")
@@ -374,7 +375,24 @@ def general(x: Any, items: tuple[Any, ...]) -> Any:
     if not where:
         return read(x, items, TensorSteps)[0]
     check_count(tensors)
+    if FOREIGN:
+        return RECORDED.index(wrap(array), where, *[near(t, array) for t in tensors])
     return wrap(INDEX.body(namespace_of(array).np, array, where, *[t._array for t in tensors]))
+
+
+def near(index: Any, array: Any) -> Any:
+    """An index tensor on the device of what it indexes; from the CPU it may come.
+
+    Raises: DeviceError for one on another device.
+    """
+    own, target = index.device, DEVICE_OF[array.__class__](array)
+    if own is target:
+        return index
+    if own.type != "cpu":
+        raise DeviceError(
+            f"indices should be either on cpu or on the same device as the indexed tensor ({target}); this one is on {own}"
+        )
+    return RECORDED.to_device(index, target, own)
 
 
 def has_tensors(items: tuple[Any, ...]) -> bool:
@@ -409,6 +427,8 @@ def setitem(x: Any, key: Any, value: Any) -> None:
     items = items_of(key)
     if key.__class__ is int or key.__class__ is slice:
         check_dims(x, key)
+    if FOREIGN and tensor and value._array.__class__ is not x._array.__class__:
+        value = RECORDED.to_device(value, x.device, value.device)
     if unrecorded(x, value if tensor else None):
         overwrite(x, items, value._array if tensor else value)
         return
@@ -472,6 +492,8 @@ def overwrite(x: Any, items: tuple[Any, ...], value: Any) -> None:
     value = value.reshape(shed(value.shape)) if array else records.element_of(scalar(value), target.dtype)
     if where:
         check_count(tensors)
+        if FOREIGN:
+            tensors = [near(t, target) for t in tensors]
         records.write_at(namespace, target, where, [t._array for t in tensors], value, False)
     else:
         check_writable(target)

@@ -21,8 +21,20 @@ _FOREIGN = "V"
 _NATIVE = {
     np.dtype(t)
     for t in (
-        bool, np.uint8, np.uint16, np.uint32, np.uint64, np.int8, np.int16, np.int32, np.int64, np.float16, np.float32,
-        np.float64, np.complex64, np.complex128,
+        bool,
+        np.uint8,
+        np.uint16,
+        np.uint32,
+        np.uint64,
+        np.int8,
+        np.int16,
+        np.int32,
+        np.int64,
+        np.float16,
+        np.float32,
+        np.float64,
+        np.complex64,
+        np.complex128,
     )  # fmt: skip
 }
 
@@ -105,7 +117,9 @@ def dlpack(self: Any, *, stream: Any = None, max_version: Any = None, dl_device:
     if self._flags & 1:
         raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
     a = self._array
-    options = {k: v for k, v in (("max_version", max_version), ("dl_device", dl_device), ("copy", copy)) if v is not None}
+    options = {
+        k: v for k, v in (("max_version", max_version), ("dl_device", dl_device), ("copy", copy)) if v is not None
+    }
     if a.__class__ is not np.ndarray:
         return a.__dlpack__(stream=stream, **options)
     if any(s < 0 for s in a.strides):

@@ -64,7 +64,7 @@ def lengths(args: tuple[Any, ...]) -> tuple[int, ...]:
     for i, n in enumerate(args):
         if not isinstance(n, (int, np.integer)) or isinstance(n, bool):
             raise ArgumentError(
-                f'new(): argument \'size\' failed to unpack the object at pos {i + 1} with error "type must be tuple of '
+                f"new(): argument 'size' failed to unpack the object at pos {i + 1} with error \"type must be tuple of "
                 f'ints,but got {type(n).__name__}"'
             )
     return size_of(args, "new")

@@ -18,6 +18,7 @@ from wengert.core.tensor import (
     copying,
     creation,
     data,
+    forms,
     indexing,
     interchange,
     legacy,
@@ -126,7 +127,7 @@ def install_methods() -> None:
 
 def install_rest() -> None:
     """Everything that is no operator: conversions, creation, storage, indexing, Python's protocols."""
-    for module in (conversion, interchange, copying, metadata, storage):
+    for module in (conversion, interchange, copying, metadata, storage, forms):
         for name, function in module.METHODS.items():
             setattr(Tensor, name, aware(function) if name in _AWARE else function)
     for module in (creation, randomness):
@@ -136,7 +137,7 @@ def install_rest() -> None:
         for name in module.FUNCTIONS:
             function = getattr(module, name)
             SPACES[""][name] = aware(function) if name.endswith("_like") else function
-    for module in (interchange, metadata, storage, properties, legacy):
+    for module in (interchange, metadata, storage, properties, legacy, forms):
         SPACES[""].update(module.FUNCTIONS)
     protocols.install_protocols(Tensor)
     properties.install_properties(Tensor)

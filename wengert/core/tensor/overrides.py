@@ -99,7 +99,9 @@ def overridden(op: Op, args: tuple[Any, ...]) -> Any:
     if found:
         return result
     names = ", ".join(k.__name__ for k in kinds)
-    raise TypeError(f"no implementation found for 'torch.{op.name}' on types that implement __torch_function__: [{names}]")
+    raise TypeError(
+        f"no implementation found for 'torch.{op.name}' on types that implement __torch_function__: [{names}]"
+    )
 
 
 def asked(kinds: list[type], function: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[bool, Any]:

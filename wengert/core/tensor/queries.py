@@ -108,7 +108,9 @@ def get_num_threads() -> int:
 def set_num_threads(int: int, /) -> None:
     """Set how many threads one operator may use."""
     if int <= 0:
-        raise RuntimeError("Expected num_threads > 0 to be true, but got false. set_num_threads expects a positive integer")
+        raise RuntimeError(
+            "Expected num_threads > 0 to be true, but got false. set_num_threads expects a positive integer"
+        )
     _threads["count"] = int
 
 
@@ -183,8 +185,7 @@ def set_deterministic_debug_mode(debug_mode: int | str) -> None:
     number = names.get(debug_mode) if isinstance(debug_mode, str) else debug_mode
     if number not in _MODES:
         raise RuntimeError(
-            "invalid value of debug_mode, expected one of `default`, `warn`, `error`, 0, 1 or 2, "
-            f"but got {debug_mode}"
+            f"invalid value of debug_mode, expected one of `default`, `warn`, `error`, 0, 1 or 2, but got {debug_mode}"
         )
     use_deterministic_algorithms(number != 0, warn_only=number == 1)
 

@@ -28,8 +28,9 @@ def _combined(np, input, value, beta, alpha):
     return value + _scaled(input, beta)
 
 
-def _times(x, factor):
-    return x if factor == 1 else x * factor
+def _times(g, factor):
+    """A gradient that passed a product with `factor`."""
+    return g if factor == 1 else g * factor.conjugate()
 
 
 def _same_dtype(input, mat2, other=None):
@@ -176,7 +177,7 @@ def addbmm(np, input: Array, batch1: Array, batch2: Array, *, beta=1, alpha=1):
     ],
 )
 def addr(np, input: Array, vec1: Array, vec2: Array, *, beta=1, alpha=1):
-    """beta * input + alpha * outer(vec1, vec2), input broadcast.  Dtypes meet as in a sum of tensors."""
+    """beta * input + alpha * outer(vec1, vec2), input broadcast.  Dtypes meet as in a sum of tensors; booleans stay."""
     for x, argument in ((vec1, "vec1"), (vec2, "vec2")):
         if x.ndim != 1:
             raise ShapeError(f"addr: Expected 1-D argument {argument}, but got {x.ndim}-D")
@@ -187,7 +188,8 @@ def addr(np, input: Array, vec1: Array, vec2: Array, *, beta=1, alpha=1):
                 raise DtypeError(
                     f"For integral input tensors, argument {argument} must not be a floating point number."
                 )
-    return _combined(np, input, np.multiply(vec1[:, None], vec2), beta, alpha)
+    made = _combined(np, input, np.multiply(vec1[:, None], vec2), beta, alpha)
+    return made.astype(bool) if input.dtype.kind == "b" else made
 
 
 # --- Layers --------------------------------------------------------------------------------------------------------

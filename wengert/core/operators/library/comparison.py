@@ -133,7 +133,7 @@ def is_nonzero(m, input: Array):
 
 def truth(x):
     """Whether all elements of a boolean tensor or array hold."""
-    return bool(getattr(x, "_array", x).all())
+    return bool(x.all())
 
 
 def close_pairs(s):

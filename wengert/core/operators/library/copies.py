@@ -1,4 +1,4 @@
-"""The view operators as copies: `permute_copy(x, dims)` is `permute(x, dims).clone()`."""
+"""View operators as copies: `permute_copy(x, dims)` is `permute(x, dims).clone()`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from wengert.core.operators.record import Array, Ints
 from wengert.core.operators.samples import call
 
 
-@composite(method=False, samples=lambda s: [call(s.array(2, 3)), call(s.array())])
+@composite(method=False, aliases=("detach_copy",), samples=lambda s: [call(s.array(2, 3)), call(s.array())])
 def alias_copy(m, input: Array):
     """A copy of the input."""
     return m.clone(input)
@@ -17,12 +17,6 @@ def alias_copy(m, input: Array):
 def as_strided_copy(m, input: Array, size: Ints, stride: Ints, storage_offset=None):
     """A copy of the input's storage seen with given sizes and strides (in elements)."""
     return m.clone(m.as_strided(input, size, stride, storage_offset))
-
-
-@composite(method=False, samples=lambda s: [call(s.array(3, 3)), call(s.array(2, 3, 4), 1, 0, 2)])
-def diagonal_copy(m, input: Array, offset: int = 0, dim1: int = 0, dim2: int = 1):
-    """A copy of the diagonal of dims `dim1` and `dim2`."""
-    return m.clone(m.diagonal(input, offset, dim1, dim2))
 
 
 @composite(method=False, samples=lambda s: [call(s.array(3, 1), (3, 4)), call(s.array(), (2,))])

@@ -137,7 +137,7 @@ def _whole(value, dtype):
     method=False,
     inplace="only",
     batch="loop",
-    backward_name=lambda args: "FillBackward1" if hasattr(args[1], "ndim") else "FillBackward0",
+    backward_name=lambda args: "FillBackward3" if hasattr(args[1], "ndim") else "FillBackward2",
     samples=lambda s: [call(s.array(3, 4), 2.0), call(s.array(3, 4), s.array())],
 )
 def fill(np, input: Array, value: Array):

@@ -227,7 +227,8 @@ def _neighbours(m: Any, x: Any, dim: int) -> tuple[Any, Any]:
 def diff(m, input: Array, n=1, dim=-1, prepend: Array | None = None, append: Array | None = None):
     """input[i + 1] - input[i] along `dim`, `n` times; booleans give exclusive or.
 
-    prepend, append: put before and after input first, unless n is 0.  Raises ShapeError for 0-d input and for a negative `n`.
+    prepend, append: put before and after input first, unless n is 0.
+    Raises: ShapeError for 0-d input and for a negative `n`.
     """
     if not input.ndim:
         raise ShapeError("diff expects input to be at least one-dimensional, got a 0-d tensor")

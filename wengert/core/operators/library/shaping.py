@@ -206,6 +206,8 @@ def _negated(shifts):
 def roll(np, input: Array, shifts: Ints, dims: Ints | None = None):
     """Elements moved by `shifts` along `dims`, those pushed out coming back in; without dims in flat order."""
     shifts = _listed(shifts)
+    if not shifts:
+        raise ShapeError("`shifts` required; it is empty")
     given = () if dims is None else _listed(dims)
     if len(shifts) != len(given) and (given or len(shifts) != 1):
         raise ShapeError(f"shifts and dimensions must align. shifts: {len(shifts)}, dims:{len(given)}")

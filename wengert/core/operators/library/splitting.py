@@ -162,6 +162,11 @@ def tensor_split(m, input: Array, indices_or_sections=None, dim: int = 0, *, sec
 
 def _directed(m, input, where, dim, name, least):
     """hsplit, vsplit and dsplit: a number of pieces must divide the size."""
+    if isinstance(where, (str, float)):
+        raise ArgumentError(
+            f"{name}() received an invalid combination of arguments - got (Tensor, {type(where).__name__}), but expected "
+            "one of: (input, sections), (input, indices)"
+        )
     if input.ndim < least:
         raise ShapeError(
             f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {input.ndim} "

@@ -313,6 +313,13 @@ def slice_backward(np, input: Array, input_sizes, dim: int, start, end, step: in
     return out
 
 
+def _start(start):
+    """A start as int; a tensor must be one whole number without dims."""
+    if hasattr(start, "ndim") and (start.ndim or not isinstance(start.item(), int)):
+        raise ShapeError(f"start must be an 0-dim integral Tensor. It has {start.ndim} dims and dtype {start.dtype}")
+    return as_index(start)
+
+
 @composite(samples=lambda s: [call(s.array(5, 4), 0, 1, 3), call(s.array(5, 4), -1, -2, 2), call(s.array(3), 0, 3, 0)])
 def narrow(m, input: Array, dim: int, start: int, length: int):
     """The `length` places from `start` along `dim`; shares memory."""
@@ -321,7 +328,7 @@ def narrow(m, input: Array, dim: int, start: int, length: int):
     if length < 0:
         raise ShapeError(f"narrow(): length must be non-negative. Given {length}")
     n = input.shape[wrap_dim(dim, input.ndim)]
-    start = as_index(start)
+    start = _start(start)
     if not -n <= start <= n:
         raise IndexRangeError(f"start out of range (expected to be in range of [-{n}, {n}], but got {start})")
     start = start + n if start < 0 else start

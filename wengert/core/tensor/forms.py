@@ -1,0 +1,128 @@
+"""Functions and methods that are no operators of their own: other argument orders, old names, tuples of results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from wengert.core.arrays import dtype as dtypes
+from wengert.core.arrays import return_types
+from wengert.core.base.errors import ArgumentError, DtypeError, ShapeError
+from wengert.core.tape.core import RECORDED, wrap
+from wengert.core.tensor.creation import arange, empty_strided
+from wengert.core.tensor.data import finish
+from wengert.core.tensor.interchange import host, plain
+
+
+def where(self: Any, condition: Any, other: Any) -> Any:
+    """self where condition holds, else other."""
+    return RECORDED.where(condition, self, other)
+
+
+def float_power_(self: Any, exponent: Any) -> Any:
+    """In-place form of `float_power`, for tensors of float64 or complex128.
+
+    Raises: DtypeError for other dtypes.
+    """
+    needs = dtypes.complex128 if self.is_complex() or isinstance(exponent, complex) else dtypes.float64
+    if self.dtype is not needs:
+        raise DtypeError(
+            f"the base given to float_power_ has dtype {self.dtype.scalar} but the operation's result requires dtype "
+            f"{needs.scalar}"
+        )
+    return self.pow_(exponent)
+
+
+def zero_(input: Any) -> Any:
+    """Fill with zeros."""
+    return input.zero_()
+
+
+def range_(start: Any = 0, end: Any = None, step: Any = 1, *, out: Any = None, dtype: Any = None, layout: Any = None,
+           device: Any = None, requires_grad: bool = False) -> Any:  # fmt: skip
+    """start, start + step, ... up to and including `end`; deprecated in torch in favour of `arange`."""
+    if end is None:
+        start, end = 0, start
+    kind = dtypes.get_default_dtype() if dtype is None else dtype
+    count = int((end - start) / step) + 1
+    made = arange(start, start + step * count - step / 2, step, dtype=kind, device=device)
+    if out is not None:
+        return out.resize_(made.shape).copy_(made)
+    return made.requires_grad_() if requires_grad else made
+
+
+range_.__name__ = range_.__qualname__ = "range"
+
+
+def empty_permuted(size: Any, physical_layout: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
+                   requires_grad: bool = False, pin_memory: bool = False) -> Any:  # fmt: skip
+    """Uninitialised memory whose dims lie in the order `physical_layout`, the slowest first.
+
+    Raises: ShapeError unless that is an order of all dims.
+    """
+    if sorted(physical_layout) != list(range_of(len(size))):
+        raise ShapeError(
+            f"Number of dimensions in size does not match the length of the physical_layout: {list(size)} and "
+            f"{list(physical_layout)}"
+        )
+    strides, step = [0] * len(size), 1
+    for dim in reversed(physical_layout):
+        strides[dim] = step
+        step *= max(size[dim], 1)
+    return empty_strided(size, strides, dtype=dtype, device=device, requires_grad=requires_grad)
+
+
+range_of = range
+
+
+def histogramdd(input: Any, bins: Any, *, range: Any = None, weight: Any = None, density: bool = False) -> Any:
+    """Counts of the rows of `input` (n, d) in a grid of d dims, and the edges along each dim.
+
+    `bins` is a number for all dims, one number a dim, or one tensor of edges a dim.
+    """
+    a = plain(host(input))
+    if a.ndim < 2:
+        raise ShapeError("torch.histogramdd: input tensor should have at least 2 dimensions")
+    a = a.reshape(-1, a.shape[-1])
+    edges = [host(b) if hasattr(b, "_array") else b for b in bins] if isinstance(bins, (list, tuple)) else bins
+    limits = None if range is None else [tuple(range[2 * i : 2 * i + 2]) for i in range_of(a.shape[1])]
+    weights = None if weight is None else host(weight).reshape(-1)
+    counts, found = np.histogramdd(a, edges, limits, density, weights)
+    return return_types.CLASSES["histogramdd"](
+        (wrap(counts.astype(a.dtype)), tuple(wrap(e.astype(a.dtype)) for e in found))
+    )
+
+
+def diagonal_copy(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
+    """A copy of the diagonal of dims `dim1` and `dim2`."""
+    return RECORDED.diagonal_copy(input, offset, dim1, dim2)
+
+
+def thread_safe_generator() -> Any:
+    """None: the default generator serves every thread."""
+    return None
+
+
+def from_file(filename: str, shared: bool = False, size: int = 0, *, dtype: Any = None, requires_grad: bool = False,
+              device: Any = None, layout: Any = None, pin_memory: bool = False) -> Any:  # fmt: skip
+    """A 1-d tensor over a file mapped into memory; `shared` writes go to the file, which is made if missing."""
+    kind = (dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)).numpy
+    if shared:
+        with open(filename, "ab") as file:
+            file.truncate(max(size * kind.itemsize, file.tell()))
+    mapped = np.memmap(filename, kind, "r+" if shared else "c", shape=(size,))
+    return finish(np.asarray(mapped), requires_grad)
+
+
+def chalf(self: Any, memory_format: Any = None) -> Any:
+    """complex32 has no array library that computes it; raises."""
+    raise ArgumentError("chalf(): torch.complex32 has no NumPy counterpart, so no tensor can hold it; use cfloat()")
+
+
+METHODS: dict[str, Any] = {"where": where, "float_power_": float_power_, "chalf": chalf}
+FUNCTIONS: dict[str, Any] = {
+    "zero_": zero_, "range": range_, "empty_permuted": empty_permuted, "histogramdd": histogramdd,
+    "diagonal_copy": diagonal_copy,
+    "float_power_": float_power_, "thread_safe_generator": thread_safe_generator, "from_file": from_file,
+}  # fmt: skip
