@@ -17,6 +17,7 @@ from wengert.core.arrays.device import device, get_default_device, layout, memor
 from wengert.core.arrays.dtype import dtype, finfo, get_default_dtype, iinfo, set_default_dtype
 from wengert.core.arrays.shape import Size
 from wengert.core.arrays.shape import common_shape as broadcast_shapes
+from wengert.core.base.errors import DeviceError as AcceleratorError
 from wengert.core.base.errors import OutOfMemoryError
 from wengert.core.tensor.methods import SPACES as _SPACES
 from wengert.core.tensor.methods import install_methods as _install_methods
@@ -61,7 +62,10 @@ _LAZY = (
 """Submodules that are imported when they are first named."""
 
 _ELSEWHERE = {
+    "accelerator": ("get_device_module",),
     "amp": ("GradScaler", "autocast"),
+    "cuda": ("Event", "Stream"),
+    "types": ("SymBool", "SymFloat", "SymInt"),
     "compiler": ("compile",),
     "func": ("vmap",),
     "serialization": ("load", "save"),

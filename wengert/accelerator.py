@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 from wengert.core.arrays import cupy_backend
-from wengert.core.arrays.device import device
+from wengert.core.arrays.device import as_device, device
 
 
 def is_available() -> bool:
@@ -33,6 +34,18 @@ def set_device_index(device: Any, /) -> None:
     cupy_backend.set_device(device)
 
 
+def get_device_module(device: Any = None) -> Any:
+    """The module of a kind of device, such as `torch.cuda`; of the accelerator present, else of the CPU.
+
+    Raises: RuntimeError for a kind without a module.
+    """
+    kind = ("cuda" if is_available() else "cpu") if device is None else as_device(device).type
+    try:
+        return import_module(f"wengert.{kind}")
+    except ModuleNotFoundError:
+        raise RuntimeError(f"Invalid device string or device type {kind!r}: no module of that name") from None
+
+
 def synchronize(device: Any = None, /) -> None:
     """Wait until the accelerator has done everything that was asked of it."""
     cupy_backend.synchronize(device)
@@ -45,6 +58,6 @@ def empty_cache() -> None:
 
 
 __all__ = [
-    "current_accelerator", "current_device_index", "device_count", "empty_cache", "is_available", "set_device_index",
+    "current_accelerator", "current_device_index", "device_count", "empty_cache", "get_device_module", "is_available", "set_device_index",
     "synchronize",
 ]  # fmt: skip

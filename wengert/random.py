@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from wengert.core.tensor.forms import thread_safe_generator
 from wengert.core.tensor.generators import Generator, default_generator
 from wengert.core.tensor.randomness import get_rng_state, initial_seed, manual_seed, seed, set_rng_state
 
@@ -28,5 +29,5 @@ def fork_rng(
 
 __all__ = [
     "Generator", "default_generator", "fork_rng", "get_rng_state", "initial_seed", "manual_seed", "seed",
-    "set_rng_state",
+    "set_rng_state", "thread_safe_generator",
 ]  # fmt: skip

@@ -18,10 +18,23 @@ _qscheme = None
 _size: TypeAlias = Size | list[int] | tuple[int, ...]
 _symsize = _size
 _dispatchkey: TypeAlias = str
-SymInt, SymFloat, SymBool = int, float, bool
+
+
+class SymInt:
+    """A size that is not known yet, in torch's compiler; there are none here."""
+
+
+class SymFloat:
+    """A number that is not known yet, in torch's compiler; there are none here."""
+
+
+class SymBool:
+    """A truth value that is not known yet, in torch's compiler; there are none here."""
+
+
 IntLikeType, FloatLikeType, BoolLikeType = int, float, bool
-py_sym_types = (int, float, bool)
-PySymType: TypeAlias = int | float | bool
+py_sym_types = (SymInt, SymFloat, SymBool)
+PySymType: TypeAlias = SymInt | SymFloat | SymBool
 Number: TypeAlias = int | float | bool
 Device: TypeAlias = _device | str | int | None
 FileLike: TypeAlias = str | os.PathLike[str] | IO[bytes]

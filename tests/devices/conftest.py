@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Iterator
 from typing import Any
 
@@ -16,7 +15,7 @@ from wengert.core.operators import raw
 
 def real() -> bool:
     """Whether CuPy is installed and sees a GPU."""
-    return importlib.util.find_spec("cupy") is not None and cupy_backend.library() is not None
+    return cupy_backend.is_available()
 
 
 @pytest.fixture(scope="module")

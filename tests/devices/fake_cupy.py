@@ -8,28 +8,78 @@ from __future__ import annotations
 
 import sys
 import types
+import weakref
 from typing import Any
 
 import numpy as np
 
 MIXED = "Unsupported type <class 'numpy.ndarray'>"
-IMPLICIT = "Implicit conversion to a NumPy array is not allowed. Please use `.get()` to construct a NumPy array explicitly."
+IMPLICIT = (
+    "Implicit conversion to a NumPy array is not allowed. Please use `.get()` to construct a NumPy array explicitly."
+)
 traffic = {"h2d": 0, "d2h": 0}
 current = 0
 
 # Functions of NumPy's main namespace that CuPy 14 does not have.
 ABSENT = frozenset(
-    """block einsum_path frompyfunc geomspace histogram_bin_edges insert isnat matvec nanpercentile nanquantile nested_iters
-    polyder polydiv polyint spacing unstack vecdot vecmat geterr seterr""".split()
+    [
+        "block",
+        "einsum_path",
+        "frompyfunc",
+        "geomspace",
+        "histogram_bin_edges",
+        "insert",
+        "isnat",
+        "matvec",
+        "nanpercentile",
+        "nanquantile",
+        "nested_iters",
+        "polyder",
+        "polydiv",
+        "polyint",
+        "spacing",
+        "unstack",
+        "vecdot",
+        "vecmat",
+        "geterr",
+        "seterr",
+    ]
 )
-ABSENT_LINALG = frozenset("diagonal matrix_norm multi_dot outer svdvals tensordot trace vecdot vector_norm".split())
+ABSENT_LINALG = frozenset(
+    ["diagonal", "matrix_norm", "multi_dot", "outer", "svdvals", "tensordot", "trace", "vecdot", "vector_norm"]
+)
+
+
+class Memory:
+    """An allocation, one object for all arrays that look at it."""
+
+    known: weakref.WeakValueDictionary[int, Memory] = weakref.WeakValueDictionary()
+
+    def __init__(self, root: Any) -> None:
+        self.root, self.ptr, self.size = root, root.__array_interface__["data"][0], root.nbytes
+
+    @classmethod
+    def of(cls, a: Any) -> Memory:
+        while isinstance(a.base, (np.ndarray, Window)):
+            a = a.base.root if isinstance(a.base, Window) else a.base
+        found = cls.known.get(id(a))
+        if found is None:
+            found = cls.known[id(a)] = cls(a)
+        return found
+
+
+class Window:
+    """Memory of another array, offered by NumPy's interface."""
+
+    def __init__(self, root: Any, interface: dict[str, Any]) -> None:
+        self.root, self.__array_interface__ = root, interface
 
 
 class Pointer:
     """`array.data`: memory and an offset in bytes."""
 
     def __init__(self, owner: Any, offset: int) -> None:
-        self.owner, self.offset = owner, offset
+        self.owner, self.offset, self.mem = owner, offset, Memory.of(owner)
         self.ptr = owner.__array_interface__["data"][0] + offset
 
     def __add__(self, count: int) -> Pointer:
@@ -53,17 +103,24 @@ class ndarray:  # noqa: N801
         if memptr is None:
             self.a = np.empty(shape, dtype)
             return
-        interface = dict(memptr.owner.__array_interface__)
-        holder = types.SimpleNamespace(keep=memptr.owner)
         dtype = np.dtype(dtype)
         if strides is None:
             strides = np.empty(shape, dtype).strides if np.prod(shape) < 1 << 20 else None
-        holder.__array_interface__ = {
-            **interface, "data": (memptr.ptr, False), "shape": tuple(shape), "strides": strides, "typestr": dtype.str
-            if dtype.kind != "V" else f"|u{dtype.itemsize}", "descr": [("", dtype.str)],
-        }  # fmt: skip
-        self.a = np.asarray(holder).view(dtype) if dtype.kind == "V" else np.asarray(holder)
-        self.base = memptr.owner
+        typestr = f"|u{dtype.itemsize}" if dtype.kind == "V" else dtype.str
+        self.a = np.asarray(
+            Window(
+                memptr.mem.root,
+                {
+                    "data": (memptr.ptr, False),
+                    "shape": tuple(shape),
+                    "strides": strides,
+                    "typestr": typestr,
+                    "version": 3,
+                },
+            )
+        )
+        if dtype.kind == "V":
+            self.a = self.a.view(dtype)
 
     shape = property(lambda self: self.a.shape)
     dtype = property(lambda self: self.a.dtype)
@@ -213,10 +270,67 @@ def called(function: Any, args: Any, kwargs: Any) -> Any:
     return lifted(result, source_of(args))
 
 
-_OPERATORS = """add sub mul truediv floordiv mod pow matmul and or xor lshift rshift divmod lt le gt ge eq ne""".split()
-_METHODS = """all any argmax argmin argpartition argsort choose clip conj cumprod cumsum diagonal dot flatten max mean min
-nonzero partition prod ravel repeat reshape round squeeze std sum swapaxes take trace transpose var view copy sort put
-compress""".split()
+_OPERATORS = [
+    "add",
+    "sub",
+    "mul",
+    "truediv",
+    "floordiv",
+    "mod",
+    "pow",
+    "matmul",
+    "and",
+    "or",
+    "xor",
+    "lshift",
+    "rshift",
+    "divmod",
+    "lt",
+    "le",
+    "gt",
+    "ge",
+    "eq",
+    "ne",
+]
+_METHODS = [
+    "all",
+    "any",
+    "argmax",
+    "argmin",
+    "argpartition",
+    "argsort",
+    "choose",
+    "clip",
+    "conj",
+    "cumprod",
+    "cumsum",
+    "diagonal",
+    "dot",
+    "flatten",
+    "max",
+    "mean",
+    "min",
+    "nonzero",
+    "partition",
+    "prod",
+    "ravel",
+    "repeat",
+    "reshape",
+    "round",
+    "squeeze",
+    "std",
+    "sum",
+    "swapaxes",
+    "take",
+    "trace",
+    "transpose",
+    "var",
+    "view",
+    "copy",
+    "sort",
+    "put",
+    "compress",
+]
 
 
 def _operator(name: str) -> Any:

@@ -26,14 +26,28 @@ def gpu(*values: float) -> Any:
 
 def test_factories() -> None:
     made = [
-        torch.zeros(3, device="cuda"), torch.ones(3, device="cuda:0"), torch.full((3,), 2.0, device="cuda"), gpu(1, 2, 3),
-        torch.rand(3, device="cuda"), torch.randn(3, device=torch.device("cuda", 0)), torch.linspace(0, 1, 3, device="cuda"),
-        torch.ones(3).cuda(), torch.ones(3).to("cuda"), torch.ones(3, dtype=torch.float64).to("cuda:0", torch.float32),
-        torch.empty(3, device="cuda").normal_(), torch.empty(3, device="cuda").uniform_(), torch.normal(gpu(1, 2, 3), 1.0),
-        torch.bernoulli(torch.full((3,), 0.5, device="cuda")), gpu(1).new_zeros(3), torch.zeros_like(gpu(1, 2, 3)),
-        torch.rand_like(gpu(1, 2, 3)), torch.logspace(0, 1, 3, device="cuda"), torch.as_tensor([1.0, 2.0, 3.0], device="cuda"),
-        torch.empty_strided((3,), (2,), device="cuda").fill_(1.0), torch.zeros(3, out=gpu(1, 2, 3)),
-    ]  # fmt: skip
+        torch.zeros(3, device="cuda"),
+        torch.ones(3, device="cuda:0"),
+        torch.full((3,), 2.0, device="cuda"),
+        gpu(1, 2, 3),
+        torch.rand(3, device="cuda"),
+        torch.randn(3, device=torch.device("cuda", 0)),
+        torch.linspace(0, 1, 3, device="cuda"),
+        torch.ones(3).cuda(),
+        torch.ones(3).to("cuda"),
+        torch.ones(3, dtype=torch.float64).to("cuda:0", torch.float32),
+        torch.empty(3, device="cuda").normal_(),
+        torch.empty(3, device="cuda").uniform_(),
+        torch.normal(gpu(1, 2, 3), 1.0),
+        torch.bernoulli(torch.full((3,), 0.5, device="cuda")),
+        gpu(1).new_zeros(3),
+        torch.zeros_like(gpu(1, 2, 3)),
+        torch.rand_like(gpu(1, 2, 3)),
+        torch.logspace(0, 1, 3, device="cuda"),
+        torch.as_tensor([1.0, 2.0, 3.0], device="cuda"),
+        torch.empty_strided((3,), (2,), device="cuda").fill_(1.0),
+        torch.zeros(3, out=gpu(1, 2, 3)),
+    ]
     for x in made:
         assert x.device == torch.device("cuda:0") and x.is_cuda and x.shape == (3,), x
         assert x.dtype == torch.float32
@@ -94,7 +108,13 @@ def test_higher_order() -> None:
 
 def test_mixed_devices() -> None:
     x, y = gpu(1, 2), torch.ones(2)
-    for mix in (lambda: x + y, lambda: y * x, lambda: torch.cat([x, y]), lambda: torch.where(x > 0, x, y), lambda: x.add_(y)):
+    for mix in (
+        lambda: x + y,
+        lambda: y * x,
+        lambda: torch.cat([x, y]),
+        lambda: torch.where(x > 0, x, y),
+        lambda: x.add_(y),
+    ):
         with pytest.raises(RuntimeError, match=MIXED + "(cuda:0 and cpu|cpu and cuda:0)!"):
             mix()
     with pytest.raises(RuntimeError, match=MIXED + "cuda:0 and cpu!"):
@@ -145,7 +165,9 @@ def test_half_precision() -> None:
 
 def test_default_device() -> None:
     with torch.device("cuda"):
-        assert torch.ones(2).is_cuda and torch.tensor([1.0]).is_cuda and torch.arange(3).is_cuda and torch.rand(2).is_cuda
+        assert (
+            torch.ones(2).is_cuda and torch.tensor([1.0]).is_cuda and torch.arange(3).is_cuda and torch.rand(2).is_cuda
+        )
     assert torch.ones(2).device.type == "cpu"
     torch.set_default_device("cuda")
     try:

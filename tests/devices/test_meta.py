@@ -1,4 +1,4 @@
-"""Tensors without elements: every operator gives the CPU's shapes, dtypes and gradient shapes, and nothing is computed."""
+"""Tensors without elements: shapes, dtypes and gradients are the CPU's for every operator; nothing is computed."""
 
 from __future__ import annotations
 
@@ -84,10 +84,19 @@ def test_factories() -> None:
     x = meta(2, 3)
     assert x.device == torch.device("meta") and x.is_meta
     made = [
-        torch.zeros(2, 3, device="meta"), torch.full((2, 3), 1.0, device="meta"), torch.rand(2, 3, device="meta"),
-        torch.zeros_like(x), torch.ones_like(x), torch.empty_like(x), torch.rand_like(x), x.new_zeros(2, 3), x.new_empty(2, 3),
-        torch.ones(2, 3).to("meta"), torch.tensor([[0.0] * 3] * 2, device="meta"), torch.ones_like(torch.ones(2, 3), device="meta"),
-    ]  # fmt: skip
+        torch.zeros(2, 3, device="meta"),
+        torch.full((2, 3), 1.0, device="meta"),
+        torch.rand(2, 3, device="meta"),
+        torch.zeros_like(x),
+        torch.ones_like(x),
+        torch.empty_like(x),
+        torch.rand_like(x),
+        x.new_zeros(2, 3),
+        x.new_empty(2, 3),
+        torch.ones(2, 3).to("meta"),
+        torch.tensor([[0.0] * 3] * 2, device="meta"),
+        torch.ones_like(torch.ones(2, 3), device="meta"),
+    ]
     for y in made:
         assert y.is_meta and y.shape == (2, 3) and y.dtype == torch.float32
     assert torch.arange(5, device="meta").dtype == torch.int64
@@ -187,8 +196,15 @@ def test_default_device() -> None:
     assert torch.ones(2).device.type == "cpu"
     torch.set_default_device("meta")
     try:
-        for made in (torch.zeros(2), torch.arange(3), torch.eye(2), torch.tril_indices(2, 2), torch.logspace(0, 1, 3),
-                     torch.empty_strided((2,), (3,)), torch.scalar_tensor(2)):  # fmt: skip
+        for made in (
+            torch.zeros(2),
+            torch.arange(3),
+            torch.eye(2),
+            torch.tril_indices(2, 2),
+            torch.logspace(0, 1, 3),
+            torch.empty_strided((2,), (3,)),
+            torch.scalar_tensor(2),
+        ):
             assert made.is_meta
     finally:
         torch.set_default_device(None)

@@ -31,8 +31,8 @@ PARAMETERS: dict[str, str] = {
 }
 UNSAMPLED = {"sampled": "its values come from a distribution: tested with the distributions"}
 # Methods and in-place forms that torch has and we have not, or the other way round, and why.
-METHODS: dict[str, str] = {"where": "not there yet: x.where(condition, other)"}
-IN_PLACE: dict[str, str] = {"float_power": "not there yet"}
+METHODS: dict[str, str] = {}
+IN_PLACE: dict[str, str] = {}
 
 
 def public() -> list[str]:

@@ -8,10 +8,10 @@ parameter or state), the others return a temporary.  `x` and `y` are of the name
 =================  =====================================================================
 TENSORS            any device, dtype and layout; recorded if recording is on
 RECORDED_STEP      the same, keeping copies of state that backward will need
-ARRAYS             float32/float64 on the CPU: a few ufunc calls into memory kept between steps
+ArrayForms         float32/float64 on the CPU: a few ufunc calls into memory kept between steps
 =================  =====================================================================
 
-Note [One order of rounding]: every operation of ARRAYS rounds where the tensor operation of the
+Note [One order of rounding]: every operation of ArrayForms rounds where the tensor operation of the
 same name rounds: `addcmul` is x + (value * a) * b, `addcdiv` is x + (value * a) / b, `lerp` is
 x + w (y - x) below w = 1/2 and y - (y - x)(1 - w) from there.
 """
@@ -19,6 +19,7 @@ x + w (y - x) below w = 1/2 and y - (y - x)(1 - w) from there.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from threading import local
 from typing import Any
 
 import numpy as np
@@ -28,7 +29,7 @@ from wengert.core.tape.core import F32, F64, RECORDED, TensorBase, VersionCounte
 from wengert.core.tape.modes import OFF, current
 from wengert.core.tape.views import mark_views_stale
 
-__all__ = ["ARRAYS", "RECORDED_STEP", "TENSORS", "update"]
+__all__ = ["RECORDED_STEP", "TENSORS", "ArrayForms", "update"]
 
 BLOCK = 131072
 """Bytes of each array that a rule works on at a time: all it touches stays in a second-level cache of 1 MB."""
@@ -233,7 +234,18 @@ class ArrayForms:
         return t
 
 
-TENSORS, RECORDED_STEP, ARRAYS = TensorForms(), RecordedForms(), ArrayForms()
+TENSORS, RECORDED_STEP = TensorForms(), RecordedForms()
+_thread = local()
+
+
+def array_forms() -> ArrayForms:
+    """ARRAYS of this thread: two optimizers may step at the same time."""
+    forms = getattr(_thread, "forms", None)
+    if forms is None:
+        forms = _thread.forms = ArrayForms()
+    return forms
+
+
 Rule = Callable[..., None]
 
 
@@ -250,13 +262,13 @@ def update(
 
     states: one list per kind of state, aligned with params; an entry may be None.
     coefficients: per parameter what the rule takes after the state.
-    A parameter goes through ARRAYS if nothing is recorded and it, its gradient and its state are plain
+    A parameter goes through ArrayForms if nothing is recorded and it, its gradient and its state are plain
     contiguous arrays of one floating or complex dtype; else through tensors.  Complex values are pairs of reals.
     """
     fast = current() is OFF and not differentiable
     forms: Any = RECORDED_STEP if differentiable else TENSORS
     written: list[Any] = []
-    arrays = ArrayForms() if fast and len(params) and params[0]._array.size > SHARED else ARRAYS
+    arrays = array_forms()
     token = hush()
     try:
         for i, p in enumerate(params):
@@ -275,3 +287,66 @@ def update(
         restore(token)
         if written:
             count_writes(written)
+
+
+def flat_arrays(p: Any, g: Any, state: list[Any]) -> list[Any] | None:
+    """Parameter, gradient and state as flat real arrays over the same memory; None if they have to go as tensors."""
+    array = p._array
+    dtype = array.dtype if array.__class__ is _ndarray else None
+    if dtype not in PART or p._flags > 1 or not array.flags.c_contiguous:
+        return None
+    gradient = g._array
+    if gradient.__class__ is not _ndarray or gradient.dtype != dtype or gradient.shape != array.shape or g._flags > 1:
+        return None
+    flat = [array.reshape(-1), gradient.reshape(-1)]
+    for x in state:
+        if x is None:
+            flat.append(None)
+            continue
+        part = x._array
+        if part.__class__ is not _ndarray or part.dtype != dtype or part.shape != array.shape:
+            return None
+        if x._flags > 1 or not part.flags.c_contiguous:
+            return None
+        flat.append(part.reshape(-1))
+    part_type = PART[dtype]
+    return flat if part_type is dtype else [None if x is None else x.view(part_type) for x in flat]
+
+
+PART = {F32: F32, F64: F64, np.dtype(np.complex64): F32, np.dtype(np.complex128): F64}
+"""Dtypes that the array path takes, with the dtype of their real parts."""
+
+
+def in_blocks(rule: Rule, arrays: ArrayForms, flat: list[Any], coefficients: tuple[Any, ...]) -> None:
+    """Apply an elementwise rule to flat arrays, a block at a time."""
+    p = flat[0]
+    step = BLOCK // p.itemsize
+    if p.size <= step:
+        arrays.open(p)
+        rule(arrays, *flat, *coefficients)
+        return
+    for start in range(0, p.size, step):
+        end = start + step
+        arrays.open(p)
+        rule(arrays, *[None if x is None else x[start:end] for x in flat], *coefficients)
+
+
+def as_real(x: Any) -> Any:
+    """Complex tensors as pairs of reals, others as they are."""
+    return RECORDED.view_as_real(x) if x is not None and x._array.dtype.kind == "c" else x
+
+
+def count_writes(tensors: list[Any]) -> None:
+    """Count one in-place write into each tensor, all by the line that asked for the step."""
+    first = tensors[0]
+    count_write(first, 2)
+    code, lasti = first._vc.code, first._vc.lasti
+    for i, x in enumerate(tensors):
+        counter = x._vc
+        if counter is None:
+            counter = x._vc = VersionCounter()
+        if i:
+            counter.n += 1
+            counter.code, counter.lasti = code, lasti
+        if counter.views:
+            mark_views_stale(counter)

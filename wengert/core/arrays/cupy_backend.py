@@ -7,7 +7,6 @@ counts, the current device, memory, streams.
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from typing import Any
 
 import numpy as np
@@ -30,15 +29,16 @@ def library() -> Any:
     """The cupy module where it is installed and a device is there, else None; looked for once."""
     if "cupy" not in _found:
         _found["cupy"] = None
-        if find_spec("cupy") is not None:
+        try:
             import cupy
-
-            try:
-                count = cupy.cuda.runtime.getDeviceCount()
-            except cupy.cuda.runtime.CUDARuntimeError:
-                count = 0
-            if count:
-                _found.update(cupy=cupy, count=count)
+        except ImportError:
+            return None
+        try:
+            count = cupy.cuda.runtime.getDeviceCount()
+        except cupy.cuda.runtime.CUDARuntimeError:
+            count = 0
+        if count:
+            _found.update(cupy=cupy, count=count)
     return _found["cupy"]
 
 

@@ -151,33 +151,39 @@ def is_dense(shape: tuple[int, ...], strides: tuple[int, ...], itemsize: int) ->
     return True
 
 
-class Place:
-    """A position in memory that does not exist: `array.data + bytes`."""
+class Memory:
+    """Memory that does not exist, of `size` bytes: what an array and its views share."""
 
-    __slots__ = ("owner", "offset")
+    __slots__ = ("size",)
+    ptr = 0
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+
+
+class Place:
+    """A position in such memory, as CuPy has it: `array.data + bytes`; `mem.ptr` is the address where it begins."""
+
+    __slots__ = ("owner", "ptr", "mem")
 
     def __init__(self, owner: Any, offset: int) -> None:
-        self.owner, self.offset = owner, offset
-
-    @property
-    def ptr(self) -> int:
-        """The offset stands for the address; memory begins at 0."""
-        return self.offset
+        self.owner, self.ptr, self.mem = owner, offset, owner.memory
 
     def __add__(self, count: int) -> Place:
-        return Place(self.owner, self.offset + count)
+        return Place(self.owner, self.ptr + count)
 
 
 class MetaArray:
     """Shape, dtype and strides (in bytes) of an array; `base` owns the memory that it would look at."""
 
-    __slots__ = ("shape", "dtype", "strides", "base", "offset", "__weakref__")
+    __slots__ = ("shape", "dtype", "strides", "base", "offset", "memory", "__weakref__")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, shape: Any, dtype: Any, strides: Any = None, base: Any = None, offset: int = 0) -> None:
         self.shape, self.dtype = tuple(shape), numpy.dtype(dtype)
         self.strides = dense_strides(self.shape, self.dtype.itemsize) if strides is None else tuple(strides)
         self.base, self.offset = base, offset
+        self.memory = Memory(math.prod(self.shape) * self.dtype.itemsize) if base is None else base.memory
 
     def __repr__(self) -> str:
         return f"MetaArray({self.shape}, {self.dtype})"
@@ -293,9 +299,7 @@ def elementwise(ufunc: Any, *inputs: Any) -> Any:
     arrays = [x for x in inputs if isinstance(x, (MetaArray, _ndarray))]
     shape = numpy.broadcast_shapes(*[a.shape for a in arrays])
     same = next((a for a in arrays if a.shape == shape and a.__class__ is MetaArray), None)
-    results = ufunc(
-        *[numpy.empty((0,) if a.shape else (), a.dtype) if isinstance(a, MetaArray) else a for a in inputs]
-    )
+    results = ufunc(*[numpy.empty((0,) if a.shape else (), a.dtype) if isinstance(a, MetaArray) else a for a in inputs])
     made = []
     for r in results if isinstance(results, tuple) else (results,):
         found = r.dtype
@@ -389,7 +393,7 @@ class MetaNumPy:
     @staticmethod
     def ndarray(shape: Any, dtype: Any, memptr: Any, strides: Any) -> MetaArray:
         """An array over memory that another one owns."""
-        return MetaArray(shape, dtype, strides, memptr.owner, memptr.offset)
+        return MetaArray(shape, dtype, strides, memptr.owner, memptr.ptr)
 
 
 class Function:

@@ -74,6 +74,11 @@ def storage_of(array: Any) -> Any:
     return found
 
 
+def storage_bytes(array: Any) -> int:
+    """Size of the memory that `array` looks at."""
+    return storage_of(array).nbytes if isinstance(array, _ndarray) else array.data.mem.size
+
+
 def address_of(array: Any) -> int:
     """Where the first element lies."""
     return array.__array_interface__["data"][0] if isinstance(array, _ndarray) else array.data.ptr
@@ -81,6 +86,8 @@ def address_of(array: Any) -> int:
 
 def storage_offset(array: Any) -> int:
     """How many elements lie between the start of the storage and the first element of `array`."""
+    if not isinstance(array, _ndarray):
+        return (array.data.ptr - array.data.mem.ptr) // array.dtype.itemsize
     base = array.base
     if base is None or not array.size:
         return 0

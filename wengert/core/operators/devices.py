@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from wengert.core.arrays.backend import Backend, use_late
-from wengert.core.arrays.cupy_backend import CudaBackend, Library, make_cuda
+from wengert.core.arrays.cupy_backend import CudaBackend, Library, make_cuda, probe
+from wengert.core.arrays.device import set_accelerator_probe
 from wengert.core.arrays.meta import MetaArray, MetaBackend
 from wengert.core.operators.inference import MetaNamespace
 from wengert.core.operators.raw import use_library, use_namespace
@@ -29,6 +30,7 @@ def announce() -> None:
     makers: dict[str, Any] = {"meta": meta, "cuda": cuda}
     for name, make in makers.items():
         use_late(name, make)
+    set_accelerator_probe(probe)
 
 
 announce()

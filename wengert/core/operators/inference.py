@@ -101,10 +101,12 @@ def scaled(op: Op, args: Sequence[Any]) -> Any:
     several = isinstance(a, tuple)
     if several and len(a) != len(b):
         return infer(op, args)
-    specs = [agreed(x, y, named, named_too) for x, y in zip(a if several else (a,), b if several else (b,), strict=True)]
-    if None in specs:
+    joined = [
+        agreed(x, y, named, named_too) for x, y in zip(a if several else (a,), b if several else (b,), strict=True)
+    ]
+    if any(spec is None for spec in joined):
         return infer(op, args)
-    return tuple(specs) if several else specs[0]
+    return tuple(joined) if several else joined[0]
 
 
 def agreed(a: Spec, b: Spec, named: dict[int, int], named_too: dict[int, int]) -> Spec | None:

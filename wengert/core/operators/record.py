@@ -63,7 +63,9 @@ class Op:
         self.arrays = tuple(i for i, n in enumerate(names) if notes.get(n) in _TENSOR)
         self.many = next((i for i, n in enumerate(names) if notes.get(n) in _TENSORS), -1)
         self.ints = frozenset(i for i, n in enumerate(names) if str(notes.get(n)).startswith("Ints"))
-        self.call = self.raw = self.node_class = None
+        self.call: Any = None
+        self.raw: Any = None
+        self.node_class: Any = None
         self.doc = body.__doc__ or ""
         for key, default in _OPTIONS.items():
             setattr(self, key, options.pop(key, default))
@@ -128,7 +130,7 @@ class Rule:
     def __init__(self, function: Callable[..., Any], positions: tuple[int, ...], op: Op) -> None:
         self.function = function
         self.single = len(positions) == 1
-        self.pick = itemgetter(*positions) if positions else None
+        self.pick: Any = itemgetter(*positions) if positions else None
         tensors = {i + FIRST for i in op.arrays} | ({op.many + FIRST} if op.many >= 0 else set())
         self.saves = frozenset(p for p in positions if p == RESULT or p in tensors)
 

@@ -229,7 +229,7 @@ def checked(i: int, x: Any, g: Any, allow_unused: bool | None, materialize: bool
     if g is not None:
         return g
     if materialize:
-        return wrap(np.zeros_like(x._array))
+        return wrap(namespace_of(x._array).np.zeros_like(x._array))
     if not allow_unused:
         raise GraphError(
             f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set "

@@ -245,7 +245,7 @@ def keep_two(node: Any, form: Form, x: Any, y: Any, out: Any) -> None:
         wanted = needs[0] | needs[1] if y._flags else needs[0]
     else:
         wanted = needs[1]
-    saved = []
+    saved: list[Any] = []
     for k, position in zip(keeps, form.op.saves, strict=True):
         if position not in wanted:
             saved.append(None)

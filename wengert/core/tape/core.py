@@ -76,6 +76,11 @@ class TensorBase:
     """Storage of a tensor; the public class adds the names (floor 5)."""
 
     __slots__ = ("_array", "_flags", "_node", "_vc", "_extra", "__weakref__")
+    _array: Any
+    _flags: int
+    _node: Any
+    _vc: Any
+    _extra: Any
 
 
 Tensor: Any = TensorBase
@@ -182,6 +187,14 @@ class Node:
     shape: Any = None
     metas: Any = None
     _outputs = 1
+    seq: int
+    inputs: Any
+    fit: Any
+    saved: Any
+    versions: Any
+    extra: Any
+    code: Any
+    lasti: int
     _seq: int
     _inputs: Any
     _fit: Any
@@ -205,7 +218,7 @@ class Node:
         """The same on tensors, recorded."""
         return self.gradients(RECORDED, g, recorded_value)
 
-    def gradients(self, m: Any, g: Any, value: Any) -> list[Any]:
+    def gradients(self, m: Any, g: Any, value: Any) -> Any:
         """Run the record's rules for the inputs that want a gradient."""
         op = self.op
         saved = self.saved

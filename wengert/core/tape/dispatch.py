@@ -113,7 +113,7 @@ def integers(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         return tuple(v if v.__class__ is int else operator.index(v) for v in value)
     if isinstance(value, (TensorBase, np.ndarray)) and value.ndim:  # type: ignore[union-attr]
-        return tuple(int(v) for v in value)
+        return tuple(int(v) for v in value)  # type: ignore[union-attr]
     return operator.index(value)
 
 
@@ -273,7 +273,7 @@ def apply(op: Op, args: tuple[Any, ...]) -> Any:
     if results.__class__ is not _ndarray:
         results = to_array(results)
     if half is not None and results.dtype is _F32:
-        results = results.astype(half)
+        results = rounded(results, half)
     out = wrap(results)
     if recording and results.dtype.kind in "fcV":
         record(op, args, out, mode)
@@ -301,6 +301,15 @@ def compute(op: Op, raw: list[Any], args: tuple[Any, ...]) -> Any:
         raise
     except (ValueError, TypeError, np.exceptions.AxisError) as error:
         raise explained(op, args, error) from error
+    finally:
+        restore(token)
+
+
+def rounded(array: Any, dtype: Any) -> Any:
+    """A float32 result in half precision; what is too large becomes inf without a warning."""
+    token = hush()
+    try:
+        return array.astype(dtype)
     finally:
         restore(token)
 
@@ -381,9 +390,11 @@ def record(op: Op, args: tuple[Any, ...], out: Any, mode: Any, depth: int = 4) -
 
 def fill(node: Any, op: Op, args: tuple[Any, ...], out: Any) -> None:
     """Edges, attributes and what the gradients must be fitted to."""
-    inputs, fit, plain = [], [], True
+    inputs: list[Any] = []
+    fit: list[Any] = []
+    plain = True
     view = op.kind.view
-    result = None if out is None else out._array
+    result: Any = None if out is None else out._array
     elementwise = isinstance(op.kind, Elementwise) and not mixed(op, args, result)
     for x in op.values(args):
         if not isinstance(x, TensorBase):
@@ -447,6 +458,7 @@ def save(node: Any, op: Op, args: tuple[Any, ...], out: Any, original: Any = Non
     first = (op.arrays[0] + FIRST) if op.arrays else -1
     for position in op.saves:
         version: Any = 0
+        value: Any
         if position not in wanted:
             value = None
         elif position == RESULT:
@@ -478,7 +490,7 @@ def many_results(op: Op, args: Any, results: Any, half: Any, recording: Any, mod
     outs = []
     for a in results:
         a = to_array(a)
-        outs.append(wrap(a.astype(half) if half is not None and a.dtype is _F32 else a))
+        outs.append(wrap(rounded(a, half) if half is not None and a.dtype is _F32 else a))
     differentiable = [x._array.dtype.kind in "fcV" for x in outs]
     if recording and any(differentiable):
         node = core._new(node_class_of(op, True, args))

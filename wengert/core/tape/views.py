@@ -20,6 +20,7 @@ from wengert.core.tape.core import (
     Node,
     TensorBase,
     VersionCounter,
+    _ndarray,
     _new,
     attach,
     count_write,
@@ -116,6 +117,8 @@ def shares_memory(out: Any, source: Any) -> bool:
     a, b = out._array, source._array
     if a is b:
         return True
+    if a.__class__ is not _ndarray:
+        return a.__class__ is b.__class__ and a.data.mem is b.data.mem
     base = a.base
     while base is not None and base is not b:
         if base is b.base:

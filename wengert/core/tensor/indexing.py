@@ -390,7 +390,8 @@ def near(index: Any, array: Any) -> Any:
         return index
     if own.type != "cpu":
         raise DeviceError(
-            f"indices should be either on cpu or on the same device as the indexed tensor ({target}); this one is on {own}"
+            f"indices should be either on cpu or on the same device as the indexed tensor ({target}); "
+            f"this one is on {own}"
         )
     return RECORDED.to_device(index, target, own)
 

@@ -87,7 +87,7 @@ def hot_inplace(general: Any, ufunc: Any) -> Callable[..., Any]:
 
 
 class Writing:
-    """The operators of a composite's in-place form: the internal records that it chooses from store into their input."""
+    """The operators of a composite's in-place form: the records that it chooses from store into their input."""
 
     def __getattr__(self, name: str) -> Any:
         op = REGISTRY[name]

@@ -85,7 +85,7 @@ def overridden(op: Op, args: tuple[Any, ...]) -> Any:
     if not _enabled.get():
         return without_flag(op, args)
     tensors = [x for x in op.values(args) if isinstance(x, TensorBase) and x._flags & OVERRIDE]
-    kinds = []
+    kinds: list[Any] = []
     for x in tensors:
         if x.__class__ not in kinds:
             at = next((i for i, k in enumerate(kinds) if issubclass(x.__class__, k)), len(kinds))

@@ -212,8 +212,8 @@ def removed(name: str, instead: str) -> Callable[..., NoReturn]:
 
     def function(*args: Any, **kwargs: Any) -> NoReturn:
         raise RuntimeError(
-            f"This function was deprecated since version 1.9 and is now removed. `torch.{name}` is deprecated in favor of "
-            f"`{instead}`."
+            f"This function was deprecated since version 1.9 and is now removed. `torch.{name}` is deprecated in favor "
+            f"of `{instead}`."
         )
 
     function.__name__ = function.__qualname__ = name
@@ -315,7 +315,8 @@ METHODS: dict[str, Any] = {
     "is_neg": false, "is_distributed": false, "_is_zerotensor": false, "to_dense": itself, "dequantize": itself,
     "sparse_dim": zero, "dense_dim": dim, "record_stream": record_stream, "reinforce": reinforce,
     "module_load": module_load, "apply_": applied, "map_": mapped, "map2_": mapped2, "__reversed__": reversed_,
-    "__dir__": directory, "as_subclass": as_subclass, **{name: f for name, f in REMOVED.items() if name != "matrix_rank"},
+    "__dir__": directory, "as_subclass": as_subclass,
+    **{name: f for name, f in REMOVED.items() if name != "matrix_rank"},
     **{name: sparse_only(name) for name in ("coalesce", "is_coalesced", "indices")},
     "values": sparse_only("values", "sparse tensor layout"),
 }  # fmt: skip

@@ -144,7 +144,8 @@ REFLECTED = {
     "__rlshift__": "bitwise_left_shift", "__rrshift__": "bitwise_right_shift",
 }  # fmt: skip
 INPLACE = {
-    "__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "div_", "__idiv__": "div_", "__ipow__": "pow_",
+    "__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "div_", "__idiv__": "div_",
+    "__ipow__": "pow_",
     "__ifloordiv__": "floor_divide_", "__imod__": "remainder_", "__iand__": "bitwise_and_",
     "__ior__": "bitwise_or_", "__ixor__": "bitwise_xor_", "__ilshift__": "bitwise_left_shift_",
     "__irshift__": "bitwise_right_shift_",
@@ -162,7 +163,8 @@ def install_operators(cls: type) -> None:
     special = {
         "__mul__": hot.mul, "__add__": hot.add, "__sub__": hot.sub, "__truediv__": hot.div,
         "__matmul__": hot.matmul, "__neg__": hot.neg, "__rmul__": multiplied, "__radd__": added,
-        "__pow__": hot.pow, "__rsub__": subtracted, "__rtruediv__": divided, "__hash__": identity_hash, "__pos__": positive,
+        "__pow__": hot.pow, "__rsub__": subtracted, "__rtruediv__": divided, "__hash__": identity_hash,
+        "__pos__": positive,
         "__div__": hot.div, "__rdiv__": divided, "__rmatmul__": product, "__rpow__": reversed_power,
         "__invert__": inverted, "__abs__": RECORDED.abs,
     }  # fmt: skip

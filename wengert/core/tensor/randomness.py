@@ -153,9 +153,11 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any 
     if not isinstance(mean, TensorBase) and not isinstance(std, TensorBase):
         shape, kind = size_of((size,), "normal"), float_kind(dtype, out)
         device = devices.cpu if device is None else device  # torch.normal takes no notice of the default device
-        return placed(
-            lambda: sampling.normal(shape, kind, mean, std, generator=generator), shape, kind, device, out, requires_grad
-        )
+
+        def sample() -> Any:
+            return sampling.normal(shape, kind, mean, std, generator=generator)
+
+        return placed(sample, shape, kind, device, out, requires_grad)
     tensors = [x for x in (mean, std) if isinstance(x, TensorBase)]
     shape, kind = np.broadcast_shapes(*[x._array.shape for x in tensors]), tensors[0]._array.dtype
 

@@ -155,6 +155,8 @@ def _check_weights(input: Any, fweights: Any, aweights: Any) -> None:
                 f"cov(): expected {name} to have {kind} dtype but got {name} with "
                 f"{dtypes.scalar_name(weights.dtype)} dtype"
             )
+        if weights.numel() and bool((weights < 0).any()):
+            raise ShapeError(f"cov(): {name} cannot be negative; the smallest is {weights.min().item()}")
 
 
 @composite(

@@ -97,8 +97,8 @@ def gradient(m, input: Array, *, spacing=None, dim=None, edge_order: int = 1):
         spacings = [spacings] * len(dims)
     if len(spacings) != len(dims):
         raise ShapeError(
-            f"torch.gradient expected spacing to be unspecified, a scalar, or a list of length equal to 'self.dim() = {n}', "
-            f"but got a list of length {len(spacings)}"
+            "torch.gradient expected spacing to be unspecified, a scalar or a list, its length equal to the number of "
+            f"dimensions, {len(dims)}, but got a list of length {len(spacings)}"
         )
     return tuple(_differences(m, input, d, h, edge_order) for d, h in zip(dims, spacings))
 

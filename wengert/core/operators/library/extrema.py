@@ -207,6 +207,11 @@ def extremum(np, input: Array, largest):
 def _extremum(m: Any, name: str, input: Any, dim: Any, keepdim: Any) -> Any:
     """The overloads of max and min."""
     largest = name == "max"
+    if is_number(input):
+        raise ArgumentError(
+            f"{name}() received an invalid combination of arguments - got a number for input; it takes (input), "
+            "(input, other) or (input, dim, keepdim=False)"
+        )
     if dim is None:
         if keepdim is not None:
             raise ArgumentError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from operator import index as as_index
 
 from wengert.core.arrays.shape import wrap_dim
-from wengert.core.base.errors import DimError, ShapeError
+from wengert.core.base.errors import ArgumentError, DimError, ShapeError
 from wengert.core.operators.kinds import composite, view
 from wengert.core.operators.record import Array, Ints
 from wengert.core.operators.samples import call

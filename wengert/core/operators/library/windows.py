@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from wengert.core.arrays.shape import wrap_dim
-from wengert.core.arrays.strided import storage_of, window
+from wengert.core.arrays.strided import storage_bytes, window
 from wengert.core.arrays.strided import storage_offset as offset_of
 from wengert.core.base.errors import IndexRangeError, MissingError, ShapeError
 from wengert.core.operators.kinds import Opaque, composite, linear, view
@@ -54,13 +54,12 @@ def _check_window(array, size, stride, offset):
         raise ShapeError(f"as_strided: Negative strides are not supported at the moment, got strides: {list(stride)}")
     if offset < 0:
         raise ShapeError(f"Tensor: invalid storage offset {offset}")
-    itemsize, storage = array.dtype.itemsize, storage_of(array)
+    itemsize, room = array.dtype.itemsize, storage_bytes(array)
     last = _last(size, stride, offset)
-    if last >= offset and (last + 1) * itemsize > storage.size * storage.dtype.itemsize:
+    if last >= offset and (last + 1) * itemsize > room:
         raise ShapeError(
             f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize {itemsize} "
-            f"requiring a storage size of {(last + 1) * itemsize} are out of bounds for storage of size "
-            f"{storage.size * storage.dtype.itemsize}"
+            f"requiring a storage size of {(last + 1) * itemsize} are out of bounds for storage of size {room}"
         )
 
 

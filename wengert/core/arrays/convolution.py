@@ -1,0 +1,291 @@
+"""Convolution on arrays (N, C, *spatial): windows as a strided view, copied tile by tile, one product of matrices each.
+
+A tile is as large as the processor's cache likes it (ROOM), so the copy of the windows costs a fraction of the
+product.  Spatial sizes are tuples, one entry per dim; paddings are pairs (before, after) and may be negative.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import product
+from math import prod
+from typing import Any
+
+from wengert.core.arrays.strided import window
+
+Shape = tuple[int, ...]
+Pairs = tuple[tuple[int, int], ...]
+
+ROOM = 1 << 19
+"""Elements of the windows that are laid out at once."""
+
+_ALL = slice(None)
+
+
+def extent(size: int, kernel: int, stride: int, padding: int, dilation: int) -> int:
+    """How many places a kernel takes along one dim."""
+    return (size + 2 * padding - dilation * (kernel - 1) - 1) // stride + 1
+
+
+def padded(np: Any, x: Any, pairs: Pairs, value: Any = 0) -> Any:
+    """x with `value` around its spatial dims; negative paddings cut off."""
+    if not any(a or b for a, b in pairs):
+        return x
+    lead = x.ndim - len(pairs)
+    cut = tuple([slice(max(-a, 0), n - max(-b, 0)) for (a, b), n in zip(pairs, x.shape[lead:], strict=True)])
+    x = x[(_ALL,) * lead + cut]
+    if not any(a > 0 or b > 0 for a, b in pairs):
+        return x
+    shape = tuple([n + max(a, 0) + max(b, 0) for (a, b), n in zip(pairs, x.shape[lead:], strict=True)])
+    out = np.zeros(x.shape[:lead] + shape, dtype=x.dtype) if value == 0 else np.full(x.shape[:lead] + shape, value, x.dtype)
+    inside = tuple([slice(max(a, 0), max(a, 0) + n) for (a, _), n in zip(pairs, x.shape[lead:], strict=True)])
+    out[(_ALL,) * lead + inside] = x
+    return out
+
+
+def windows(np: Any, x: Any, kernel: Shape, stride: Shape, dilation: Shape) -> Any:
+    """All windows of (N, C, *spatial) as a view (N, C, *kernel, *places)."""
+    places = tuple([extent(n, k, s, 0, d) for n, k, s, d in zip(x.shape[2:], kernel, stride, dilation, strict=True)])
+    own = x.strides
+    steps = tuple([a * d for a, d in zip(own[2:], dilation, strict=True)])
+    hops = tuple([a * s for a, s in zip(own[2:], stride, strict=True)])
+    return window(np, x, (*x.shape[:2], *kernel, *places), (*own[:2], *steps, *hops))
+
+
+def reached(position: Shape, places: Shape, stride: Shape, dilation: Shape) -> tuple[Any, ...]:
+    """The elements that one position of the kernel meets, as an index of (N, C, *spatial)."""
+    spans = [
+        slice(k * d, k * d + s * (n - 1) + 1, s) for k, n, s, d in zip(position, places, stride, dilation, strict=True)
+    ]
+    return (_ALL, _ALL, *spans)
+
+
+def positions(kernel: Shape) -> Iterator[Shape]:
+    """All positions of a kernel, row by row."""
+    return product(*map(range, kernel))
+
+
+# --- Tiles ---------------------------------------------------------------------------------------------------------
+
+
+def tiles(count: int, places: Shape, depth: int) -> Iterator[tuple[slice, slice]]:
+    """Images, and rows of the first spatial dim, whose windows of `depth` elements fill about ROOM."""
+    whole = depth * prod(places)
+    if not whole:
+        return
+    if whole <= 4 * ROOM:
+        step = max(1, ROOM // whole)
+        for i in range(0, count, step):
+            yield slice(i, min(i + step, count)), _ALL
+        return
+    rows = max(1, ROOM * places[0] // whole)
+    for i in range(count):
+        for r in range(0, places[0], rows):
+            yield slice(i, i + 1), slice(r, min(r + rows, places[0]))
+
+
+def columns(np: Any, view: Any, images: slice, rows: slice, rank: int) -> Any:
+    """The windows of a tile as a matrix (C * kernel, images * places)."""
+    part = view[(images, *(_ALL,) * (1 + rank), rows)]
+    order = (*range(1, 2 + rank), 0, *range(2 + rank, 2 + 2 * rank))
+    depth = prod(part.shape[1 : 2 + rank])
+    return np.ascontiguousarray(part.transpose(order)).reshape(depth, -1)
+
+
+def sheet(np: Any, x: Any, images: slice, rows: slice) -> Any:
+    """The places of a tile as a matrix (C, images * places)."""
+    part = x[images, :, rows]
+    channels = part.shape[1]
+    if part.shape[0] == 1:
+        return part[0].reshape(channels, -1)
+    return part.transpose(1, 0, *range(2, part.ndim)).reshape(channels, -1)
+
+
+def put_sheet(out: Any, images: slice, rows: slice, matrix: Any) -> None:
+    """Store a matrix (C, images * places) at the places of a tile."""
+    part = out[images, :, rows]
+    n, c = part.shape[:2]
+    part[...] = matrix.reshape(c, n, *part.shape[2:]).transpose(1, 0, *range(2, part.ndim))
+
+
+# --- Forward -------------------------------------------------------------------------------------------------------
+
+
+def convolve(np: Any, x: Any, w: Any, stride: Shape, pairs: Pairs, dilation: Shape, groups: int) -> Any:
+    """out[n, o, p] = sum over c, k of w[o, c, k] * x[n, c, p * stride + k * dilation] in each group."""
+    x = padded(np, x, pairs)
+    kernel = w.shape[2:]
+    places = tuple([extent(n, k, s, 0, d) for n, k, s, d in zip(x.shape[2:], kernel, stride, dilation, strict=True)])
+    shape = (x.shape[0], w.shape[0], *places)
+    if 0 in x.shape or 0 in w.shape or 0 in shape:
+        return np.zeros(shape, dtype=x.dtype)
+    if w.shape[1] == 1 and groups > 1:
+        return convolve_channels(np, x, w, stride, dilation, groups, places)
+    out = np.empty(shape, dtype=x.dtype)
+    inner, outer = w.shape[1], w.shape[0] // groups
+    for i in range(groups):
+        part = x if groups == 1 else x[:, i * inner : (i + 1) * inner]
+        into = out if groups == 1 else out[:, i * outer : (i + 1) * outer]
+        convolve_group(np, part, w[i * outer : (i + 1) * outer], into, stride, dilation)
+    return out
+
+
+def convolve_group(np: Any, x: Any, w: Any, out: Any, stride: Shape, dilation: Shape) -> None:
+    """One group's convolution stored in `out`."""
+    kernel, places = w.shape[2:], out.shape[2:]
+    rank = len(kernel)
+    matrix = w.reshape(w.shape[0], -1)
+    view = windows(np, x, kernel, stride, dilation)
+    for images, rows in tiles(x.shape[0], places, matrix.shape[1]):
+        flat = columns(np, view, images, rows, rank)
+        if rows == _ALL and images.stop - images.start == 1 and out.flags.c_contiguous:
+            np.matmul(matrix, flat, out=out[images.start].reshape(len(matrix), -1))
+        else:
+            put_sheet(out, images, rows, np.matmul(matrix, flat))
+
+
+def convolve_channels(np: Any, x: Any, w: Any, stride: Shape, dilation: Shape, groups: int, places: Shape) -> Any:
+    """Convolution with one input channel in each group: a sum over the positions of the kernel."""
+    many = w.shape[0] // groups
+    n, rank = x.shape[0], len(places)
+    factors = w.reshape(groups, many, *w.shape[2:])
+    out = term = None
+    for position in positions(w.shape[2:]):
+        part = x[reached(position, places, stride, dilation)][:, :, None]
+        factor = factors[(_ALL, _ALL, *position)].reshape(groups, many, *(1,) * rank)
+        if out is None:
+            out = part * factor
+            term = np.empty_like(out)
+        else:
+            np.multiply(part, factor, out=term)
+            out += term
+    return out.reshape(n, groups * many, *places)  # type: ignore[union-attr]
+
+
+# --- Transposes ----------------------------------------------------------------------------------------------------
+
+
+def weight_gradient(
+    np: Any, g: Any, x: Any, kernel: Shape, stride: Shape, pairs: Pairs, dilation: Shape, groups: int
+) -> Any:
+    """dw[o, c, k] = sum over n, p of g[n, o, p] * x[n, c, p * stride + k * dilation]."""
+    x = padded(np, x, pairs)
+    inner, outer = x.shape[1] // groups, g.shape[1] // groups
+    out = np.zeros((g.shape[1], inner, *kernel), dtype=g.dtype)
+    if 0 in x.shape or 0 in g.shape or not out.size:
+        return out
+    if inner == 1 and groups > 1:
+        return weight_gradient_channels(np, g, x, out, stride, dilation, groups)
+    rank = len(kernel)
+    for i in range(groups):
+        part = x if groups == 1 else x[:, i * inner : (i + 1) * inner]
+        given = g if groups == 1 else g[:, i * outer : (i + 1) * outer]
+        into = out[i * outer : (i + 1) * outer].reshape(outer, -1)
+        view = windows(np, part, kernel, stride, dilation)
+        if view.shape[2 + rank :] != g.shape[2:]:
+            view = view[(_ALL,) * (2 + rank) + tuple([slice(n) for n in g.shape[2:]])]
+        for images, rows in tiles(x.shape[0], g.shape[2:], into.shape[1]):
+            into += np.matmul(sheet(np, given, images, rows), columns(np, view, images, rows, rank).T)
+    return out
+
+
+def weight_gradient_channels(
+    np: Any, g: Any, x: Any, out: Any, stride: Shape, dilation: Shape, groups: int
+) -> Any:
+    """The same for one input channel in each group."""
+    many, places = g.shape[1] // groups, g.shape[2:]
+    given = g.reshape(g.shape[0], groups, many, *places)
+    into = out.reshape(groups, many, *out.shape[2:])
+    axes = (0, *range(3, given.ndim))
+    for position in positions(out.shape[2:]):
+        part = x[reached(position, places, stride, dilation)][:, :, None]
+        into[(_ALL, _ALL, *position)] = (given * part).sum(axis=axes)
+    return out
+
+
+def spread(
+    np: Any, g: Any, w: Any, size: Shape, stride: Shape, pairs: Pairs, dilation: Shape, groups: int
+) -> Any:
+    """Transpose of `convolve` with respect to x of spatial size `size`: (N, O, *places) -> (N, C, *size)."""
+    kernel = w.shape[2:]
+    outer, inner = w.shape[0] // groups, w.shape[1]
+    if 0 in g.shape or 0 in w.shape or 0 in size:
+        return np.zeros((g.shape[0], inner * groups, *size), dtype=g.dtype)
+    if all(s == 1 for s in stride) and not (inner == 1 and outer > 1 and groups > 1):
+        flipped = w.reshape(groups, outer, inner, *kernel).swapaxes(1, 2)[(..., *(slice(None, None, -1),) * len(kernel))]
+        flipped = np.ascontiguousarray(flipped).reshape(groups * inner, outer, *kernel)
+        before = [d * (k - 1) - p for k, d, (p, _) in zip(kernel, dilation, pairs, strict=True)]
+        after = [
+            n - m - b + d * (k - 1)
+            for n, m, b, k, d in zip(size, g.shape[2:], before, kernel, dilation, strict=True)
+        ]
+        return convolve(np, g, flipped, stride, tuple(zip(before, after, strict=True)), dilation, groups)
+    whole = tuple(
+        [
+            max(a + n + b, d * (k - 1) + s * (m - 1) + 1)
+            for n, m, k, s, d, (a, b) in zip(size, g.shape[2:], kernel, stride, dilation, pairs, strict=True)
+        ]
+    )
+    out = np.zeros((g.shape[0], inner * groups, *whole), dtype=g.dtype)
+    for i in range(groups) if inner > 1 or groups == 1 else ():
+        given = g if groups == 1 else g[:, i * outer : (i + 1) * outer]
+        into = out[:, i * inner : (i + 1) * inner]
+        spread_group(np, given, w[i * outer : (i + 1) * outer], into, stride, dilation)
+    if inner == 1 and groups > 1:
+        spread_channels(np, g, w, out, stride, dilation, groups)
+    start = tuple([slice(a, a + n) for n, (a, _) in zip(size, pairs, strict=True)])
+    return out if whole == tuple(size) else np.ascontiguousarray(out[(_ALL, _ALL, *start)])
+
+
+def spread_group(np: Any, g: Any, w: Any, out: Any, stride: Shape, dilation: Shape) -> None:
+    """One group's transpose, added up in `out`."""
+    kernel, places = w.shape[2:], g.shape[2:]
+    matrix = w.reshape(w.shape[0], -1).T
+    for images, _ in tiles(g.shape[0], (prod(places),), matrix.shape[0]):
+        step = slice(images.start, images.stop)
+        flat = np.matmul(matrix, sheet(np, g, step, _ALL))
+        gather_columns(out[step], flat.reshape(w.shape[1], *kernel, -1, *places), kernel, stride, dilation)
+
+
+def gather_columns(out: Any, flat: Any, kernel: Shape, stride: Shape, dilation: Shape) -> None:
+    """Add columns (C, *kernel, N, *places) up where their windows lie in `out`."""
+    places = flat.shape[len(kernel) + 2 :]
+    for position in positions(kernel):
+        out[reached(position, places, stride, dilation)] += flat[(_ALL, *position)].swapaxes(0, 1)
+
+
+def spread_channels(np: Any, g: Any, w: Any, out: Any, stride: Shape, dilation: Shape, groups: int) -> None:
+    """The transpose for one channel of the result in each group."""
+    many, places = w.shape[0] // groups, g.shape[2:]
+    given = g.reshape(g.shape[0], groups, many, *places)
+    factors = w.reshape(groups, many, *w.shape[2:])
+    ones = (1,) * len(places)
+    for position in positions(w.shape[2:]):
+        factor = factors[(_ALL, _ALL, *position)].reshape(groups, many, *ones)
+        term = given[:, :, 0] * factor[:, 0] if many == 1 else (given * factor).sum(axis=2)
+        out[reached(position, places, stride, dilation)] += term
+
+
+# --- Columns as results --------------------------------------------------------------------------------------------
+
+
+def unfolded(np: Any, x: Any, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape) -> Any:
+    """All windows as columns: (N, C, *spatial) -> (N, C * kernel, places)."""
+    view = windows(np, padded(np, x, tuple([(p, p) for p in padding])), kernel, stride, dilation)
+    n, c = x.shape[:2]
+    count = prod(view.shape[2 + len(kernel) :])
+    return np.ascontiguousarray(view).reshape(n, c * prod(kernel), count)
+
+
+def folded(np: Any, x: Any, size: Shape, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape) -> Any:
+    """Transpose of `unfolded`: columns added up where their windows lie."""
+    places = tuple(
+        [extent(n, k, s, p, d) for n, k, s, p, d in zip(size, kernel, stride, padding, dilation, strict=True)]
+    )
+    n, c = x.shape[0], x.shape[1] // prod(kernel)
+    flat = x.reshape(n, c, *kernel, *places)
+    out = np.zeros((n, c, *[a + 2 * p for a, p in zip(size, padding, strict=True)]), dtype=x.dtype)
+    for position in positions(kernel):
+        out[reached(position, places, stride, dilation)] += flat[(_ALL, _ALL, *position)]
+    inside = tuple([slice(p, p + a) for a, p in zip(size, padding, strict=True)])
+    return np.ascontiguousarray(out[(_ALL, _ALL, *inside)]) if any(padding) else out
