@@ -58,6 +58,6 @@ def empty_cache() -> None:
 
 
 __all__ = [
-    "current_accelerator", "current_device_index", "device_count", "empty_cache", "get_device_module", "is_available", "set_device_index",
-    "synchronize",
+    "current_accelerator", "current_device_index", "device_count", "empty_cache", "get_device_module", "is_available",
+    "set_device_index", "synchronize",
 ]  # fmt: skip

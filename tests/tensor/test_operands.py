@@ -79,7 +79,7 @@ REFUSED = {
     "[1, 2][x[0]]": (TypeError, "only integer tensors of a single element can be converted to an index"),
     "x.item()": (RuntimeError, "a Tensor with 2 elements cannot be converted to Scalar"),
     "f'{x:.2f}'": (TypeError, "unsupported format string passed to Tensor.__format__"),
-    "None in x": (RuntimeError, "Tensor.__contains__ only supports Tensor or scalar, but you passed in a <class 'NoneType'>"),
+    "None in x": (RuntimeError, "Tensor.__contains__ only supports Tensor or scalar, but you passed in a <class 'None"),
     "del_(x)": (TypeError, "Tensor does not support deleting items"),
     "x.to('cuda')": ((AssertionError, RuntimeError), "Torch not compiled with CUDA enabled"),
     "x.to([1])": (TypeError, "to() received an invalid combination of arguments - got (list)"),
@@ -95,7 +95,7 @@ REFUSED = {
     "torch.Tensor(-1)": (RuntimeError, "Trying to create tensor with negative dimension -1: [-1]"),
     "torch.Tensor(2, dtype=torch.float64)": (TypeError, "new() received an invalid combination of arguments"),
     "torch.Tensor([[1, 2], [3]])": (ValueError, "expected sequence of length 2 at dim 1 (got 1)"),
-    "torch.Tensor(2, device='cuda')": (RuntimeError, "legacy constructor expects device type: cpu but device type: cuda"),
+    "torch.Tensor(2, device='cuda')": (RuntimeError, "legacy constructor expects device type: cpu but device type:"),
     "torch.FloatTensor(i)": (TypeError, "expected TensorOptions(dtype="),
 }  # fmt: skip
 
@@ -120,7 +120,7 @@ def test_to():
     x = vector()
     assert x.to() is x.to(None) is x.to("cpu") is x.to(torch.float32) is x.to(torch.ones(1)) is x
     assert x.to(float).dtype == torch.float64 and x.to(torch.int8, True, True).dtype == torch.int8
-    assert x.to("cpu", torch.float64).dtype == x.to(other=torch.ones(1).double()).dtype == torch.float64
+    assert x.to("cpu", torch.float64).dtype == x.to(tensor=torch.ones(1).double()).dtype == torch.float64
     assert x.to(copy=True) is not x
     assert torch.ones(1, 2, 2, 2).to(memory_format=torch.channels_last).stride() == (8, 1, 4, 2)
     assert x.type() == "torch.FloatTensor" and x.type(torch.IntTensor).dtype == torch.int32

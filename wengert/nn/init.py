@@ -70,6 +70,9 @@ def normal_(tensor: Any, mean: float = 0.0, std: float = 1.0, generator: Any = N
     return tensor.normal_(mean, std, generator=generator)
 
 
+_FEW = 0.3  # share of accepted draws from which on drawing again is the way
+
+
 def _normal_cdf(x: float) -> float:
     return (1.0 + math.erf(x / math.sqrt(2.0))) / 2.0
 
@@ -78,18 +81,39 @@ def _normal_cdf(x: float) -> float:
 def trunc_normal_(
     tensor: Any, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator: Any = None
 ) -> Any:
-    """Normal, restricted to [a, b]: by the inverse of its distribution function."""
+    """Normal, restricted to [a, b]: what falls outside is drawn again; by the inverse distribution function if that is rare."""
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
             "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.",
             stacklevel=2,
         )
-    low, high = _normal_cdf((a - mean) / std), _normal_cdf((b - mean) / std)
-    tensor.uniform_(2 * low - 1, 2 * high - 1, generator=generator)
-    tensor.erfinv_()
-    tensor.mul_(std * math.sqrt(2.0))
-    tensor.add_(mean)
+    low, high = (a - mean) / std, (b - mean) / std
+    share = _normal_cdf(high) - _normal_cdf(low)
+    if share >= _FEW:
+        return _redrawn(tensor, lambda t: t.normal_(mean, std, generator=generator), lambda t: (t < a) | (t > b))
+    mode = min(max(0.0, low), high)
+    if share >= _FEW * (high - low) * math.exp(-mode * mode / 2) / math.sqrt(2 * math.pi):
+
+        def rejected(t: Any) -> Any:
+            z = (t - mean) / std
+            return creation.empty_like(t).uniform_(generator=generator) > m.exp((mode * mode - z * z) / 2)
+
+        return _redrawn(tensor, lambda t: t.uniform_(a, b, generator=generator), rejected)
+    tensor.uniform_(2 * _normal_cdf(low) - 1, 2 * _normal_cdf(high) - 1, generator=generator)
+    tensor.erfinv_().mul_(std * math.sqrt(2.0)).add_(mean)
     return tensor.clamp_(min=a, max=b)
+
+
+def _redrawn(tensor: Any, draw: Callable[[Any], Any], rejected: Callable[[Any], Any]) -> Any:
+    """Draw, then draw anew where rejected until nothing is; each time for the whole tensor."""
+    draw(tensor)
+    wrong = rejected(tensor)
+    while wrong.any():
+        fresh = draw(creation.empty_like(tensor))
+        again = wrong & rejected(fresh)
+        tensor.copy_(m.where(wrong, fresh, tensor))
+        wrong = again
+    return tensor
 
 
 @unrecorded

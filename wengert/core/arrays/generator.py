@@ -61,18 +61,25 @@ class Generator:
     Source: Matsumoto & Nishimura 1998, "Mersenne Twister", ACM TOMACS 8(1).
     """
 
-    __slots__ = ("__weakref__", "_engine", "_fresh", "_initial_seed", "cached_float", "cached_normal", "device", "lock")
+    __slots__ = ("__weakref__", "_fresh", "_initial_seed", "cached_float", "cached_normal", "device", "lock", "made")
 
     def __init__(self, device: Any = "cpu") -> None:
         self.device = _checked_device(device)
         self.lock = threading.RLock()
-        self._engine = np.random.RandomState(0)
+        self.made: Any = None  # the engine, made on first use: importing numpy.random takes longer than all of ours
         self._reseed(DEFAULT_SEED)
+
+    @property
+    def _engine(self) -> Any:
+        if self.made is None:
+            self.made = np.random.RandomState(self._initial_seed & 0xFFFFFFFF)
+        return self.made
 
     def _reseed(self, seed: int) -> None:
         with self.lock:
-            self._engine.seed(seed & 0xFFFFFFFF)
             self._initial_seed = seed
+            if self.made is not None:
+                self.made.seed(seed & 0xFFFFFFFF)
             self._fresh = True  # torch distinguishes "no word taken yet" from "block used up" in its state bytes
             self.cached_normal: float | None = None
             self.cached_float: float | None = None

@@ -142,7 +142,7 @@ def to_arguments(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, An
     """Device, dtype, copy flag and memory format of any of the forms of `to`."""
     given = dict(kwargs)
     order = given.pop("memory_format", None)
-    first = given.pop("other", args[0] if args else None)
+    first = given.pop("tensor", given.pop("other", args[0] if args else None))
     if isinstance(first, TensorBase):
         names: tuple[str, ...] = _TO[2:]
         rest = args[1:] if args and args[0] is first else args

@@ -57,13 +57,13 @@ def numpy(self: Any, *, force: bool = False) -> Any:
     """
     a = self._array
     if not force:
-        if self._flags & 1 and current().grad:
-            raise GraphError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
         if a.__class__ is not np.ndarray:
             raise ArgumentError(
                 f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host "
                 "memory first."
             )
+        if self._flags & 1 and current().grad:
+            raise GraphError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
     a = host(self)
     if a.dtype not in _NATIVE:
         raise ArgumentError(f"Got unsupported ScalarType {dtypes.of(a.dtype).scalar}; convert with .float() first")

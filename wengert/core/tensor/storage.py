@@ -46,7 +46,12 @@ class Memory:
 
 
 def memory_of(a: Any) -> Any:
-    """All bytes under an array as a uint8 array."""
+    """All bytes under an array as a uint8 array.
+
+    Raises: MissingError for an array that is not on the CPU.
+    """
+    if a.__class__ is not np.ndarray:
+        raise MissingError("storage(): only tensors on the CPU show their memory as a storage")
     root = root_array(a)
     if root.dtype == np.uint8 and root.ndim == 1 and root.flags.c_contiguous:
         return root
