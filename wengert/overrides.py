@@ -87,8 +87,8 @@ def resolve_name(f: Any) -> str | None:
         for name, function in functions.items():
             if function is f:
                 return ".".join(("torch", *filter(None, ("nn.functional" if space == "nn" else space,)), name))
-    name = getattr(f, "__name__", None)
-    return f"torch.Tensor.{name}" if name is not None and getattr(Tensor, name, None) is f else None
+    method = getattr(f, "__name__", "")
+    return f"torch.Tensor.{method}" if getattr(Tensor, method, None) is f else None
 
 
 __all__ = [

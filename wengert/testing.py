@@ -110,7 +110,7 @@ def compare(actual: Any, expected: Any, options: Options, place: tuple[Any, ...]
     elif is_number(actual) and is_number(expected):
         compare_numbers(actual, expected, options, place)
     elif (pair := arrays_of(actual, expected)) is not None:
-        compare_tensors(*pair, options, place)
+        compare_tensors(pair[0], pair[1], options, place)
     else:
         raise ArgumentError(
             f"No comparison pair was able to handle inputs of type {type(actual)} and {type(expected)}."
@@ -271,6 +271,8 @@ def make_tensor(
 
 def limits(kind: Any, low: float | None, high: float | None) -> tuple[float, float]:
     """The bounds that values are drawn between."""
+    bottom: float
+    top: float
     bottom, top = (0, 2) if kind is dtypes.bool_ else (0 if not kind.is_signed else -9, 9 if kind.category > 1 else 10)
     bottom, top = bottom if low is None else low, top if high is None else high
     if not bottom < top:

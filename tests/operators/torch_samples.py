@@ -47,8 +47,19 @@ UNSET = {
     "empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided", "resize_", "resize_as_",
 }  # fmt: skip
 DRAWN = {
-    "bernoulli", "cauchy", "exponential", "geometric", "log_normal", "multinomial", "normal", "rand_like", "randint",
-    "randint_like", "randn", "randn_like", "uniform",
+    "bernoulli",
+    "cauchy",
+    "exponential",
+    "geometric",
+    "log_normal",
+    "multinomial",
+    "normal",
+    "rand_like",
+    "randint",
+    "randint_like",
+    "randn",
+    "randn_like",
+    "uniform",
 }
 # Which of several equal elements comes first is left open.
 TIED = {"argsort", "kthvalue", "mode", "sort", "topk"}
@@ -289,7 +300,7 @@ def drawn(info, dtype, count, requires_grad=False):
     torch.manual_seed(0)
     random.seed(0)
     np.random.seed(0)
-    for k, sample in enumerate(info.sample_inputs("cpu", dtype, requires_grad=requires_grad)):
+    for k, sample in enumerate(info.sample_inputs_func(info, "cpu", dtype, requires_grad)):
         if k == count:
             return
         yield sample
@@ -451,7 +462,7 @@ def into(entry, dtype, count):
 def errors(entry, count):
     """The first error input whose class or leading words differ."""
     torch.manual_seed(0)
-    for k, item in enumerate(entry.info.error_inputs("cpu")):
+    for k, item in enumerate(entry.info.error_inputs_func(entry.info, "cpu")):
         if k == count:
             break
         try:

@@ -111,7 +111,7 @@ def test_refusals(expression):
 def test_numbers():
     assert math.floor(torch.tensor(2.5)) == 2 and hex(torch.tensor(17)) == "0x11" and complex(torch.tensor(2)) == 2 + 0j
     assert range(torch.tensor(3)) == range(3) and operator.index(torch.tensor(True)) == 1
-    assert f"{torch.tensor(1.5):.3f}" == "1.500" and "%d" % torch.tensor(2) == "2"
+    assert f"{torch.tensor(1.5):.3f}" == "1.500" and f"{torch.tensor(2):5d}" == "    2"
     assert float(torch.tensor(1 + 0j)) == 1.0 and 2.0 in vector() and vector()[0] in vector()
     assert reversed(vector()).tolist() == [2.0, 1.0] and max(vector()).item() == 2.0 and sum(vector()).item() == 3.0
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wengert.optim import adam as adam_module
-from wengert.optim.adam import Adam
+from wengert.optim.adam import Adam, adam
 from wengert.optim.optimizer import ParamsT
 
 __all__ = ["AdamW", "adamw"]
@@ -56,4 +55,4 @@ class AdamW(Adam):
 
 def adamw(*args: Any, **kwargs: Any) -> None:
     """AdamW's update of several parameters: `adam` with decoupled weight decay."""
-    adam_module.adam(*args, **kwargs, decoupled_weight_decay=True)
+    adam(*args, **kwargs, decoupled_weight_decay=True)

@@ -85,7 +85,7 @@ class SteppingOptimizer(Optimizer):
                 state = self.state.get(p) or {}
                 for name in SCALARS & state.keys():
                     if not isinstance(state[name], TensorBase):
-                        state[name] = creation.tensor(float(state[name]), dtype=_get_scalar_dtype(group.get("fused")))
+                        state[name] = creation.full((), float(state[name]), dtype=_get_scalar_dtype(group.get("fused")))
 
 
 SCALARS = {"step", "mu_product", "eta", "mu"}
@@ -97,7 +97,7 @@ def new_step(p: Any, group: dict[str, Any], value: float = 0.0) -> Any:
     fused = group.get("fused")
     if group.get("capturable") or fused:
         return creation.full((), value, dtype=_get_scalar_dtype(fused), device=p.device)
-    return creation.tensor(value, dtype=_get_scalar_dtype())
+    return creation.full((), value, dtype=_get_scalar_dtype())
 
 
 def zeros_like(p: Any) -> Any:

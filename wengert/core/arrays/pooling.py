@@ -108,11 +108,11 @@ def located(
 
 def largest_at(np: Any, x: Any, candidates: Iterable[Any], shape: Shape) -> tuple[Any, Any]:
     """Largest of the elements at each of the candidates' flat indices, and its index."""
-    flat = x.reshape(*x.shape[:2], -1)
+    flat = x.reshape(*x.shape[:2], prod(x.shape[2:]))
     best = index = None
     for places in candidates:
         if places.ndim == len(shape):
-            part = np.take_along_axis(flat, places.reshape(*places.shape[:2], -1), axis=2).reshape(shape)
+            part = np.take_along_axis(flat, places.reshape(*places.shape[:2], prod(places.shape[2:])), axis=2).reshape(shape)
         else:
             part = flat[:, :, places]
         if best is None:
@@ -160,7 +160,7 @@ def scattered(np: Any, x: Any, indices: Any, size: Shape, once: bool) -> Any:
     n, c = x.shape[:2]
     volume = prod(size)
     out = np.zeros(n * c * volume, dtype=x.dtype)
-    places = (indices.reshape(n * c, -1) + np.arange(n * c).reshape(-1, 1) * volume).ravel()
+    places = (indices.reshape(n * c, prod(indices.shape[2:])) + np.arange(n * c).reshape(-1, 1) * volume).ravel()
     if once:
         out[places] = x.ravel()
     else:
@@ -171,7 +171,7 @@ def scattered(np: Any, x: Any, indices: Any, size: Shape, once: bool) -> Any:
 def gathered(np: Any, x: Any, indices: Any) -> Any:
     """The elements of (N, C, *spatial) at the indices (N, C, *places)."""
     n, c = x.shape[:2]
-    return np.take_along_axis(x.reshape(n, c, -1), indices.reshape(n, c, -1), axis=2).reshape(indices.shape)
+    return np.take_along_axis(x.reshape(n, c, prod(x.shape[2:])), indices.reshape(n, c, prod(indices.shape[2:])), axis=2).reshape(indices.shape)
 
 
 # --- Averages ------------------------------------------------------------------------------------------------------

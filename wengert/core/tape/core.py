@@ -5,8 +5,8 @@ has a larger number than what it consumed, so visiting nodes from the largest nu
 is the list read backwards.  No pre-pass, no recursion.
 
 Note [Flags]: `Tensor._flags` is 0 for plain data, 1 when gradients are wanted; any larger
-value means "look closer" and leaves the fast path: bit 1 (SPECIAL: stale view, override,
-inference ...), bits from NR_SHIFT up hold the output number of a many-output node.
+value means "look closer" and leaves the fast path: bit 1 (SPECIAL: stale view), inference,
+override, MARKS (dual, batched); bits from NR_SHIFT up hold the output number of a many-output node.
 
 Note [Leaves]: a leaf that requires grad owns an AccumulateGrad node in `_node`, and that
 node owns the gradient.  It knows its tensor weakly, so no cycle exists.
@@ -38,6 +38,7 @@ from wengert.core.tape.handles import HookTable
 from wengert.core.tape.modes import MODE, OFF, PLAIN
 
 SPECIAL = 2
+MARKS = 48
 NR_SHIFT = 8
 
 _new = object.__new__
@@ -339,6 +340,18 @@ class Result:
         self.kind = out.__class__
 
 
+class MarkedResult(Result):
+    """A node's own output that carries marks: it is batched or has a tangent."""
+
+    __slots__ = ("flags", "extra")
+
+    def __init__(self, result: Result, out: Any) -> None:
+        self._array, self._vc, self.version, self.nr, self.kind = (
+            result._array, result._vc, result.version, result.nr, result.kind,
+        )  # fmt: skip
+        self.flags, self.extra = out._flags & MARKS, out._extra
+
+
 class Packed:
     """A saved value in the form that a pack hook gave it.
 
@@ -371,7 +384,9 @@ class Packed:
         out = wrap(value._array)
         out._vc = value._vc
         out._node = node
-        out._flags = 1 | self.nr << NR_SHIFT
+        out._flags = 1 | self.nr << NR_SHIFT | value._flags & MARKS
+        if value._flags & MARKS:
+            out._extra = value._extra
         return out
 
     @property
@@ -382,7 +397,7 @@ class Packed:
 def check_version(node: Any, k: int) -> None:
     """Raise if saved value k was changed in place since it was saved."""
     x = node._saved[k]
-    if x.__class__ is Result:
+    if isinstance(x, Result):
         wanted = x.version
     else:
         wanted = 0 if node._versions is None else node._versions[k]
@@ -429,7 +444,7 @@ def recorded_value(node: Any, k: int) -> Any:
         return unpack_list(node, k, x)
     if x._vc is not None:
         check_version(node, k)
-    if x.__class__ is Result:
+    if x.__class__ is Result or x.__class__ is MarkedResult:
         return own_result(node, x)
     if x.__class__ is Packed:
         return x.recorded(node)
@@ -444,6 +459,9 @@ def own_result(node: Any, result: Any) -> Any:
     out._vc = result._vc
     out._node = node
     out._flags = 1 | result.nr << NR_SHIFT
+    if result.__class__ is MarkedResult:
+        out._flags |= result.flags
+        out._extra = result.extra
     return out
 
 
@@ -461,8 +479,8 @@ def freed_error(node: Any) -> FreedGraphError:
 
 def damage_error(node: Any, x: Any, wanted: int) -> InplaceError:
     """The error of a saved value that was changed in place, with both lines."""
-    vc, producer = x._vc, node if x.__class__ is Result else x._node
-    nr = x.nr if x.__class__ is Result else x._flags >> NR_SHIFT
+    vc, producer = x._vc, node if isinstance(x, Result) else x._node
+    nr = x.nr if isinstance(x, Result) else x._flags >> NR_SHIFT
     made = ""
     if producer is not None and producer.__class__ is not AccumulateGrad:
         made = f", which is output {nr} of {operation_name(producer)},"
@@ -685,10 +703,11 @@ def sweep(roots: list[Any], retain: bool, create: bool, plan: Any = None) -> Non
 
     Visits each node once, when everything that used it has been visited.  `plan` is
     None for a full sweep into the leaves, else a Plan: the nodes that are needed and
-    the gradients to capture.
+    the gradients to capture.  `create` True records the sweep; any other true value runs the rules
+    on tensors all the same (they may be dual or batched) without recording.
     """
     mode = _mode_get()
-    token = MODE.set(mode.but(grad=create) if mode is not PLAIN or create else OFF)
+    token = MODE.set(mode.but(grad=create is True) if mode is not PLAIN or create else OFF)
     pending: dict[int, Any] = {}
     nodes: dict[int, Any] = {}
     heap: list[int] = []

@@ -37,7 +37,8 @@ from wengert.core.tape.modes import PLAIN, current
 from wengert.core.tape.packing import pack_saved
 from wengert.core.tape.views import refresh, register_view
 
-STALE, INFERENCE, OVERRIDE = 2, 4, 8
+STALE, INFERENCE, OVERRIDE, MARKED = 2, 4, 8, 48
+CLAIMED = OVERRIDE | MARKED
 
 _ndarray = np.ndarray
 _HALF = {dtypes.float16.numpy, dtypes.bfloat16.numpy} | {
@@ -252,14 +253,17 @@ def _number(op: Op, i: int, x: Any, dt: Any) -> Any:
 # ---------------------------------------------------------------- apply
 
 
-def apply(op: Op, args: tuple[Any, ...]) -> Any:
-    """Compute an operator on tensors, and record it if a gradient is wanted."""
+def apply(op: Op, args: tuple[Any, ...], claimed: int = CLAIMED) -> Any:
+    """Compute an operator on tensors, and record it if a gradient is wanted.
+
+    claimed: flags that hand the call to somebody else: a tensor class, or the transforms (MARKED).
+    """
     flags = 0
     for x in args[op.many] if op.many >= 0 else [args[i] for i in op.arrays]:
         if isinstance(x, TensorBase):
             flags |= x._flags
-    if flags & OVERRIDE:
-        return overridden(op, args)
+    if flags & claimed:
+        return overridden(op, args) if flags & OVERRIDE else TRANSFORMS["apply"](op, args)
     if flags & STALE:
         flags = refresh_all(op, args)
     if FOREIGN:
@@ -352,6 +356,9 @@ def overridden(op: Op, args: tuple[Any, ...]) -> Any:
 
 
 OVERRIDES: dict[str, Any] = {}
+
+TRANSFORMS: dict[str, Any] = {}
+"""Who answers for dual and batched tensors: "apply", "inplace", "out" and "detach" (set by transforms.py)."""
 
 
 # ---------------------------------------------------------------- record

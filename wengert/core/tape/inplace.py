@@ -18,9 +18,12 @@ from wengert.core.tape import core
 from wengert.core.tape.core import NR_SHIFT, ManyNode, OpNode, TensorBase, attach, to_array, wrap
 from wengert.core.tape.devices import together
 from wengert.core.tape.dispatch import (
+    CLAIMED,
     INFERENCE,
+    MARKED,
     OVERRIDE,
     STALE,
+    TRANSFORMS,
     compute,
     dressed,
     fill,
@@ -35,15 +38,15 @@ from wengert.core.tape.modes import OFF, PLAIN, current, enter, leave
 from wengert.core.tape.views import check_inplace, counter_of, mark_views_stale, rebase, written
 
 
-def apply_inplace(op: Op, args: tuple[Any, ...], depth: int = 3) -> Any:
+def apply_inplace(op: Op, args: tuple[Any, ...], depth: int = 3, claimed: int = CLAIMED) -> Any:
     """Compute an operator and store its result in its first tensor."""
     x = first_tensor(op, args)
     flags = 0
     for value in op.values(args):
         if isinstance(value, TensorBase):
             flags |= value._flags
-    if flags & OVERRIDE:
-        return overridden(op, args)
+    if flags & claimed:
+        return overridden(op, args) if flags & OVERRIDE else TRANSFORMS["inplace"](op, args, depth)
     if flags & STALE:
         flags = refresh_all(op, args)
     mode = current()
@@ -94,6 +97,8 @@ def recorded_write(op: Op, args: tuple[Any, ...], x: Any, mode: Any, depth: int)
 
 def original(x: Any) -> Any:
     """x as it was before it is written, with its history: second derivatives go through it."""
+    if x._flags & MARKED:
+        return TRANSFORMS["original"](x)
     out = wrap(x._array.copy())
     out._node = x._node
     out._flags = x._flags & 1 | x._flags >> NR_SHIFT << NR_SHIFT
@@ -103,7 +108,7 @@ def original(x: Any) -> Any:
 def refresh_saved_result(node: Any, op: Op, x: Any) -> None:
     """A saved result is x itself after the write: share its counter and version."""
     for value in node.saved:
-        if value.__class__ is core.Result:
+        if isinstance(value, core.Result):
             value._array, value._vc = x._array, counter_of(x)
             value.version = x._vc.n
 
@@ -146,6 +151,8 @@ def apply_out(op: Op, args: tuple[Any, ...], call: Any, out: Any) -> Any:
     """Compute without recording and store in `out`, resized if its shape is another."""
     outs = out if isinstance(out, (tuple, list)) else (out,)
     mode = current()
+    if any(isinstance(x, TensorBase) and x._flags & MARKED for x in (*op.values(args), *outs)):
+        return TRANSFORMS["out"](op, args, call, out)
     if mode.grad:
         wants = any(isinstance(x, TensorBase) and x._flags & 1 for x in op.values(args))
         if wants or any(x._flags & 1 for x in outs):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from wengert.core.base.errors import GraphError
-from wengert.core.tape.core import NR_SHIFT, Node, Packed, Result, recorded_value, wrap
+from wengert.core.tape.core import NR_SHIFT, MarkedResult, Node, Packed, Result, recorded_value, wrap
 from wengert.core.tape.modes import current, enter, leave
 
 Hooks = tuple[Callable[[Any], Any], Callable[[Any], Any]]
@@ -28,11 +28,13 @@ def pack_saved(node: Any, hooks: Hooks) -> None:
 def packed(value: Any, hooks: Hooks) -> Packed:
     """A saved value given to a pack hook, which may not write to it."""
     pack, unpack = hooks
-    own = value.__class__ is Result
+    own = isinstance(value, Result)
     tensor = value
     if own:
         tensor = wrap(value._array)
         tensor._vc = value._vc
+        if value.__class__ is MarkedResult:
+            tensor._flags, tensor._extra = value.flags, value.extra
     before = 0 if tensor._vc is None else tensor._vc.n
     token = enter(current().but(grad=False, hooks=()))
     try:

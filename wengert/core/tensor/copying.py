@@ -17,7 +17,7 @@ from wengert.core.tensor.storage import bounds, root_array
 
 def bare(cls: type, array: Any) -> Any:
     """A leaf of a class over an array."""
-    out = object.__new__(cls)
+    out: Any = object.__new__(cls)
     out._array, out._flags, out._node, out._vc, out._extra = array, 0, None, None, None
     return out
 

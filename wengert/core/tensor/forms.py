@@ -94,9 +94,36 @@ def histogramdd(input: Any, bins: Any, *, range: Any = None, weight: Any = None,
     )
 
 
-def diagonal_copy(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1) -> Any:
+def diagonal_copy(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1, *, out: Any = None) -> Any:
     """A copy of the diagonal of dims `dim1` and `dim2`."""
-    return RECORDED.diagonal_copy(input, offset, dim1, dim2)
+    return delivered(RECORDED.diagonal_copy(input, offset, dim1, dim2), out)
+
+
+def delivered(value: Any, out: Any) -> Any:
+    """A result, put into `out=` if that is given."""
+    return value if out is None else out.resize_(value.shape).copy_(value)
+
+
+def as_strided_copy(input: Any, size: Any, stride: Any, storage_offset: int | None = None, *, out: Any = None) -> Any:
+    """A copy of the input's storage seen with given sizes and strides (in elements)."""
+    return delivered(RECORDED.clone(RECORDED.as_strided(input, size, stride, storage_offset)), out)
+
+
+def as_strided_scatter(self: Any, src: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
+    """A copy of self with `src` written where `as_strided(size, stride, storage_offset)` looks."""
+    result = RECORDED.clone(self)
+    RECORDED.as_strided(result, size, stride, storage_offset).copy_(src)
+    return result
+
+
+def view_copy(input: Any, size: Any, *, out: Any = None) -> Any:
+    """A copy of the input under another shape, or, given a dtype, of its memory read as that dtype."""
+    return delivered(RECORDED.clone(RECORDED.view(input, size)), out)
+
+
+def view_as_complex_copy(input: Any, *, out: Any = None) -> Any:
+    """A copy of pairs of real numbers as complex ones."""
+    return delivered(RECORDED.clone(RECORDED.view_as_complex(input)), out)
 
 
 def thread_safe_generator() -> Any:
@@ -120,9 +147,11 @@ def chalf(self: Any, memory_format: Any = None) -> Any:
     raise ArgumentError("chalf(): torch.complex32 has no NumPy counterpart, so no tensor can hold it; use cfloat()")
 
 
-METHODS: dict[str, Any] = {"where": where, "float_power_": float_power_, "chalf": chalf}
+METHODS: dict[str, Any] = {"where": where, "float_power_": float_power_, "chalf": chalf,
+                           "as_strided_scatter": as_strided_scatter}  # fmt: skip
 FUNCTIONS: dict[str, Any] = {
     "zero_": zero_, "range": range_, "empty_permuted": empty_permuted, "histogramdd": histogramdd,
-    "diagonal_copy": diagonal_copy,
+    "diagonal_copy": diagonal_copy, "as_strided_copy": as_strided_copy, "as_strided_scatter": as_strided_scatter,
+    "view_copy": view_copy, "view_as_complex_copy": view_as_complex_copy,
     "float_power_": float_power_, "thread_safe_generator": thread_safe_generator, "from_file": from_file,
 }  # fmt: skip

@@ -21,7 +21,7 @@ class Generator(generator.Generator):
 
     __slots__ = ()
 
-    @property
+    @property  # type: ignore[override]
     def device(self) -> devices.device:  # type: ignore[override]
         """The CPU."""
         return devices.cpu

@@ -20,9 +20,9 @@ from wengert.core.tensor.tensor import Tensor
 
 def construct(cls: type, *args: Any, device: Any = None, **kwargs: Any) -> Any:
     """`Tensor(...)`: uninitialised memory of a shape, a copy of a sequence, or an alias of a tensor."""
-    out = object.__new__(cls)
-    out._array = legacy_array(args, kwargs, device, None)  # type: ignore[attr-defined]
-    out._flags, out._node, out._vc, out._extra = 0, None, None, None  # type: ignore[attr-defined]
+    out: Any = object.__new__(cls)
+    out._array = legacy_array(args, kwargs, device, None)
+    out._flags, out._node, out._vc, out._extra = 0, None, None, None
     if cls is not Tensor and cls is not TensorBase:
         mark(out)
     return out

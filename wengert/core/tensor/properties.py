@@ -292,7 +292,7 @@ def as_subclass(self: Any, cls: type) -> Any:
 
 def make_subclass(cls: type, data: Any, require_grad: bool = False, **options: Any) -> Any:
     """A leaf of class `cls` over the memory of `data`."""
-    made = object.__new__(cls)
+    made: Any = object.__new__(cls)
     made._array, made._flags, made._node, made._vc, made._extra = data._array, 0, None, None, None
     if require_grad:
         made.requires_grad_()

@@ -13,12 +13,6 @@ def alias_copy(m, input: Array):
     return m.clone(input)
 
 
-@composite(method=False, samples=lambda s: [call(s.array(6), (2, 2), (2, 1), 1)])
-def as_strided_copy(m, input: Array, size: Ints, stride: Ints, storage_offset=None):
-    """A copy of the input's storage seen with given sizes and strides (in elements)."""
-    return m.clone(m.as_strided(input, size, stride, storage_offset))
-
-
 @composite(method=False, samples=lambda s: [call(s.array(3, 1), (3, 4)), call(s.array(), (2,))])
 def expand_copy(m, input: Array, size: Ints, *, implicit=False):
     """A copy of the input stretched to `size`."""
@@ -73,22 +67,10 @@ def unsqueeze_copy(m, input: Array, dim: int):
     return m.clone(m.unsqueeze(input, dim))
 
 
-@composite(method=False, samples=lambda s: [call(s.array(2, 6), (3, 4))])
-def view_copy(m, input: Array, size: Ints):
-    """A copy of the input under another shape (or, given a dtype, of its memory read as that dtype)."""
-    return m.clone(m.view(input, size))
-
-
 @composite(method=False, samples=lambda s: [call(s.complex(3))])
 def view_as_real_copy(m, input: Array):
     """A copy of complex numbers as pairs of real ones."""
     return m.clone(m.view_as_real(input))
-
-
-@composite(method=False, samples=lambda s: [call(s.array(3, 2))])
-def view_as_complex_copy(m, input: Array):
-    """A copy of pairs of real numbers as complex ones."""
-    return m.clone(m.view_as_complex(input))
 
 
 @composite(method=False, outputs=2, samples=lambda s: [call(s.array(4, 2), 2)])

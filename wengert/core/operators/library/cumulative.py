@@ -14,8 +14,8 @@ from wengert.core.operators.library.reduction import accumulator
 from wengert.core.operators.record import Array
 from wengert.core.operators.samples import call
 
-_WIDE = {"float32": "float64", "complex64": "complex128"}
-"""Running totals of single precision are kept in double."""
+_WIDE = {"float16": "float32", "bfloat16": "float32", "float32": "float64", "complex64": "complex128"}
+"""Running totals are kept in the next wider precision."""
 
 
 def _samples(s: Any) -> list[Any]:

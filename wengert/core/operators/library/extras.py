@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from wengert.core.base.errors import ArgumentError, ShapeError
+from wengert.core.arrays import dtype as dtypes
+from wengert.core.arrays.shape import wrap_dim, wrap_dims
+from wengert.core.base.errors import ArgumentError, DimError, DtypeError, MissingError, ShapeError
 from wengert.core.operators.kinds import composite, opaque, plain
 from wengert.core.operators.record import Array, Ints
 from wengert.core.operators.samples import call
@@ -42,6 +44,11 @@ def _weighted(m, input, dim, start, weights):
 
 def _differences(m, input, dim, coordinate, order):
     n = input.shape[dim]
+    if input.dtype is dtypes.bool_:
+        raise DtypeError(
+            "Subtraction, the `-` operator, with two bool tensors is not supported. Use the `^` or `logical_xor()` "
+            "operator instead."
+        )
     if n < order + 1:
         raise ShapeError(
             f"torch.gradient expected each dimension size to be at least edge_order+1; dim {dim} has size {n}"
@@ -90,8 +97,11 @@ def gradient(m, input: Array, *, spacing=None, dim=None, edge_order: int = 1):
     if edge_order not in (1, 2):
         raise ShapeError(f"torch.gradient only supports edge_order=1 and edge_order=2. Got {edge_order}")
     n = len(input.shape)
-    dims = list(range(n)) if dim is None else [dim] if isinstance(dim, int) else list(dim)
-    dims = [d % n for d in dims]
+    if input.dtype is dtypes.uint8:
+        raise DtypeError("torch.gradient does not support uint8 input.")
+    dims = wrap_dims(dim, n)
+    if dims and not n:
+        raise DimError(f"Dimension specified as {dims[0]} but tensor has no dimensions")
     spacings = [1] * len(dims) if spacing is None else spacing
     if isinstance(spacings, (int, float, complex)):
         spacings = [spacings] * len(dims)
@@ -163,6 +173,10 @@ def frobenius_norm(m, input: Array, dim: Ints, keepdim: bool = False):
 @composite(method=False, samples=lambda s: [call(s.array(3, 4)), call(s.array(2, 3, 4), (1, 2), True)])
 def nuclear_norm(m, input: Array, dim: Ints | None = None, keepdim: bool = False):
     """Sum of the singular values of a matrix, or of the matrices in two dims."""
+    if len(input.shape) < 2:
+        raise ShapeError(
+            f"linalg.matrix_norm: The input tensor A must have at least 2 dimensions; this one has {len(input.shape)}"
+        )
     return m.norm(input, "nuc", (0, 1) if dim is None else dim, keepdim)
 
 
@@ -172,7 +186,15 @@ def norm_except_dim(m, v: Array, pow: int = 2, dim: int = 0):
     if dim == -1:
         return m.norm(v, pow)
     n = len(v.shape)
-    return m.norm(v, pow, tuple(d for d in range(n) if d != dim % n), True)
+    dim = wrap_dim(dim, n)
+    if not n:
+        raise DimError(f"Dimension specified as {dim} but tensor has no dimensions")
+    if not v.shape[dim]:
+        raise ShapeError(
+            f"cannot reshape tensor of 0 elements into shape [{v.shape[dim]}, -1] because the unspecified dimension "
+            "size -1 can be any value and is ambiguous"
+        )
+    return m.norm(v, pow, tuple(d for d in range(n) if d != dim), True)
 
 
 # ---------------------------------------------------------------- segments
@@ -196,10 +218,17 @@ def _reduced_segment(m, part, reduce, axis, initial):
     return out / part.shape[axis] if reduce == "mean" else out
 
 
-@composite(method=False)
+@composite(
+    method=False,
+    samples=lambda s: [
+        call(s.array(5), "sum", lengths=s.integers(2) * 0 + (2, 3)),
+        call(s.distinct(5, 2), "max", lengths=s.integers(2) * 0 + (4, 1)),
+        call(s.array(5), "mean", lengths=s.integers(3) * 0 + (1, 2, 2)),
+    ],
+)
 def segment_reduce(
-    m, data: Array, reduce: str, *, lengths=None, indices=None, offsets=None, axis: int = 0, unsafe: bool = False,
-    initial=None,
+    m, data: Array, reduce: str, *, lengths: Array | None = None, indices: Array | None = None,
+    offsets: Array | None = None, axis: int = 0, unsafe: bool = False, initial=None,
 ):  # fmt: skip
     """Reduce consecutive segments along `axis` with "sum", "mean", "max", "min" or "prod".
 
@@ -208,8 +237,16 @@ def segment_reduce(
     """
     if reduce not in _EMPTY:
         raise ShapeError(f"unsupported reduction given! {reduce}: it is one of {', '.join(_EMPTY)}")
+    if not data.dtype.is_floating_point:
+        raise MissingError(f"\"_segment_reduce_cpu\" not implemented for '{data.dtype.scalar}'")
     if lengths is None and offsets is None:
         raise ShapeError("segment_reduce(): Either lengths or offsets must be defined.")
+    given = lengths if lengths is not None else offsets
+    if axis != len(given.shape) - 1:
+        raise ShapeError(
+            f"segment_reduce(): Expected axis to be the last dimension of lengths but got {axis}. The lengths have "
+            f"{len(given.shape)} dims"
+        )
     if lengths is not None:
         sizes = lengths.tolist()
     else:
@@ -221,7 +258,7 @@ def segment_reduce(
     return m.stack([_reduced_segment(m, part, reduce, axis, initial) for part in parts], axis)
 
 
-# ---------------------------------------------------------------- diagonals and windows
+# ---------------------------------------------------------------- diagonals
 
 
 def _diagonal_mask(np, shape, wrap):
@@ -263,12 +300,4 @@ def fill_diagonal(np, input: Array, fill_value, wrap: bool = False):
     """The input with `fill_value` on its main diagonal; tall matrices may start again below (`wrap`)."""
     out = input.copy()
     out[_diagonal_mask(np, input.shape, wrap)] = fill_value
-    return out
-
-
-@composite(samples=lambda s: [call(s.array(3, 3), s.array(2, 2), (2, 2), (1, 2))])
-def as_strided_scatter(m, input: Array, src: Array, size: Ints, stride: Ints, storage_offset=None):
-    """A copy of the input with `src` written where `as_strided(size, stride, storage_offset)` looks."""
-    out = m.clone(input)
-    m.as_strided(out, size, stride, storage_offset).copy_(src)
     return out

@@ -207,8 +207,9 @@ def convolution(np, input: Array, weight: Array, bias: Array | None, stride, pad
     check_positive(stride, padding, dilation, output_padding, groups)
     check_channels(input.shape, weight, bias, transposed, groups)
     check_dtypes(input, weight, bias)
-    if input.dtype.kind == "b":
-        refuse(_label(rank, transposed, dilation), "b", input)
+    if input.dtype.kind not in "fi":
+        plain = not transposed and all(d == 1 for d in dilation)
+        refuse(_label(rank, transposed, dilation), "bc" if plain else "bcu", input)
     if transposed:
         size = transposed_size(input.shape[2:], weight.shape[2:], stride, padding, dilation, output_padding)
         if min(size) < 0:
@@ -246,7 +247,7 @@ def convolution_weight(np, grad: Array, input: Array, kernel, stride, padding, d
 # ---------------------------------------------------------------- torch's functions
 
 
-def _batched(m, name, rank, input, weight, bias, make):
+def _batched(name, rank, input, m, make):
     """Run `make` on a batch; an input without batch dim gets one for the while."""
     n = input.ndim
     if n == rank + 1:
@@ -282,9 +283,20 @@ def convolved(m, rank, input, weight, bias, stride, padding, dilation, groups):
     def make(x):
         if any(extra):
             x = m.constant_pad_nd(x, extra, 0)
-        return m.convolution(x, weight, bias, stride, padding, dilation, False, zero, groups)
+        return _real_or_complex(
+            m, x, weight, bias, lambda x, w, b: m.convolution(x, w, b, stride, padding, dilation, False, zero, groups)
+        )
 
-    return _batched(m, name, rank, input, weight, bias, make)
+    return _batched(name, rank, input, m, make)
+
+
+def _real_or_complex(m, input, weight, bias, run):
+    """Run a real convolution; for complex operands run it on the parts."""
+    if getattr(input.dtype, "numpy", input.dtype).kind != "c":
+        return run(input, weight, bias)
+    a, b, c, d = m.real(input), m.imag(input), m.real(weight), m.imag(weight)
+    out = m.complex(run(a, c, None) - run(b, d, None), run(a, d, None) + run(b, c, None))
+    return out if bias is None else out + m.reshape(bias, (-1, *(1,) * (input.ndim - 2)))
 
 
 def _integers(function, value, rank, name):
@@ -317,10 +329,14 @@ def deconvolved(m, rank, input, weight, bias, stride, padding, output_padding, g
     output_padding = _integers(name, output_padding, rank, "output_padding")
     if min(stride) > 0 and min(dilation) > 0:
         check_output_padding(stride, dilation, output_padding)
-    return _batched(
-        m, name, rank, input, weight, bias,
-        lambda x: m.convolution(x, weight, bias, stride, padding, dilation, True, output_padding, groups),
-    )  # fmt: skip
+
+    def make(x):
+        return _real_or_complex(
+            m, x, weight, bias,
+            lambda x, w, b: m.convolution(x, w, b, stride, padding, dilation, True, output_padding, groups),
+        )  # fmt: skip
+
+    return _batched(name, rank, input, m, make)
 
 
 def _layer_samples(rank):

@@ -164,8 +164,8 @@ def _directed(m, input, where, dim, name, least):
     """hsplit, vsplit and dsplit: a number of pieces must divide the size."""
     if isinstance(where, (str, float)):
         raise ArgumentError(
-            f"{name}() received an invalid combination of arguments - got (Tensor, {type(where).__name__}), but expected "
-            "one of: (input, sections), (input, indices)"
+            f"{name}() received an invalid combination of arguments - got (Tensor, {type(where).__name__}), but "
+            "expected one of: (input, sections), (input, indices)"
         )
     if input.ndim < least:
         raise ShapeError(

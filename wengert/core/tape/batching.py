@@ -1,0 +1,364 @@
+"""Batches: one tensor that stands for many, and operators on all of them at once.
+
+Inside `vmap` a tensor's array is a BatchedArray.  It answers for shape, dtype and strides as one
+entry would, and has no elements to give; behind it is the tensor that holds the whole batch, its
+dim 0 counting the entries.  An operator runs its record's batching rule on those tensors, so
+whatever lies further out (tape, tangents, another batch) sees ordinary calls.
+
+What is recorded inside a batch level is recorded on the batched tensors themselves.
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Any
+
+import numpy as np
+
+from wengert.core.arrays.backend import DEVICE_OF, Backend, use_backend
+from wengert.core.base.errors import GraphError, ShapeError
+from wengert.core.operators import derived
+from wengert.core.operators.record import Op
+from wengert.core.tape import core
+from wengert.core.tape.core import NR_SHIFT, RECORDED, ManyNode, TensorBase, attach, wrap
+from wengert.core.tape.dispatch import dressed, fill, first_tensor, node_class_of, save
+from wengert.core.tape.inplace import check_storable, recorded_write, refresh_saved_result
+from wengert.core.tape.levels import BATCHED, Level, copy_of, duals_of, keep_marks, outside, set_duals
+from wengert.core.tape.modes import PLAIN, current
+from wengert.core.tape.views import check_inplace, counter_of, mark_views_stale, rebase, register_view, written
+
+# ---------------------------------------------------------------- arrays
+
+
+class Order:
+    """Memory flags of a BatchedArray, those of one entry."""
+
+    __slots__ = ("array",)
+
+    def __init__(self, array: Any) -> None:
+        self.array = array
+
+    writeable = owndata = True
+
+    @property
+    def c_contiguous(self) -> bool:
+        """Whether an entry's elements lie in row-major order."""
+        return dense(self.array, reversed(range(self.array.ndim)))
+
+    @property
+    def f_contiguous(self) -> bool:
+        """Whether an entry's elements lie in column-major order."""
+        return dense(self.array, range(self.array.ndim))
+
+    @property
+    def forc(self) -> bool:
+        """Either."""
+        return self.c_contiguous or self.f_contiguous
+
+
+def dense(array: Any, dims: Any) -> bool:
+    """Whether strides grow without gaps along `dims`."""
+    step = array.itemsize
+    for i in dims:
+        if array.shape[i] != 1 and array.strides[i] != step:
+            return not array.size
+        step *= array.shape[i]
+    return True
+
+
+class BatchedArray:
+    """What the tensor that stands for many has in place of an array.
+
+    value: the tensor that holds the batch; dim: 0, or None where all entries are the same and `value` is the entry.
+    """
+
+    __slots__ = ("value", "dim", "level", "shape", "strides", "dtype")
+    __hash__ = None  # type: ignore[assignment]
+
+    def __init__(self, value: Any, dim: int | None, level: Level) -> None:
+        inner = value._array
+        self.value, self.dim, self.level = value, dim, level
+        self.dtype = inner.dtype
+        self.shape = inner.shape if dim is None else inner.shape[1:]
+        self.strides = inner.strides if dim is None else inner.strides[1:]
+
+    ndim = property(lambda self: len(self.shape))
+    size = property(lambda self: prod(self.shape))
+    itemsize = property(lambda self: self.dtype.itemsize)
+    nbytes = property(lambda self: self.size * self.dtype.itemsize)
+    flags = property(Order)
+
+    def copy(self) -> BatchedArray:
+        """The same batch in memory of its own."""
+        return BatchedArray(RECORDED.clone(self.value), self.dim, self.level)
+
+    def view(self) -> BatchedArray:
+        """The same batch."""
+        return BatchedArray(self.value, self.dim, self.level)
+
+    def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
+        if function in _BLANK:
+            return _BLANK[function](self.shape, kwargs.get("dtype") or self.dtype)
+        raise no_data(".numpy()")
+
+    def __array__(self, *args: Any, **kwargs: Any) -> Any:
+        raise no_data(".numpy()")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise no_data(f".{name}()")
+
+    def __repr__(self) -> str:
+        return f"BatchedArray({self.shape}, {self.dtype})"
+
+
+_BLANK: dict[Any, Any] = {
+    np.zeros_like: np.zeros, np.ones_like: np.ones, np.empty_like: np.empty,
+}  # fmt: skip
+
+
+class BatchBackend(Backend):
+    """Batches have no elements to copy out."""
+
+    name = "batch"
+    array_class = BatchedArray
+
+    def device_of(self, array: Any) -> Any:
+        inner = array.value._array
+        return DEVICE_OF[inner.__class__](inner)
+
+    def to_numpy(self, array: Any) -> Any:
+        raise no_data(".numpy() or .tolist()")
+
+    def item(self, array: Any) -> Any:
+        raise no_item()
+
+
+use_backend(BatchBackend())
+
+
+def user_line() -> str:
+    """Where the user's program stands."""
+    frame = core.user_frame(core._getframe(2))
+    return "\nThis happened at:\n  " + core.where_text(frame.f_code, frame.f_lasti)
+
+
+def no_item() -> GraphError:
+    """A single number is asked of many; told apart by whether a truth value is wanted."""
+    frame, truth = core._getframe(2), False
+    while frame is not None and frame.f_code.co_filename.startswith(core._root):
+        truth = truth or frame.f_code.co_name == "to_bool"
+        frame = frame.f_back
+    if truth:
+        return GraphError(
+            "vmap: It looks like you're attempting to use a Tensor in some data-dependent control flow. We don't "
+            "support that yet: the entries of the batch may differ in it. Compute both branches and choose with "
+            "torch.where(condition, a, b)." + user_line()
+        )
+    return GraphError(
+        "vmap: It looks like you're calling .item() on a Tensor. We don't support vmap over calling .item() on a "
+        "Tensor, please try to rewrite what you're doing with other operations: keep the number a 0-d tensor."
+        + user_line()
+    )
+
+
+def no_data(what: str) -> GraphError:
+    """Elements are asked of a tensor that stands for many."""
+    return GraphError(
+        f"Cannot access data pointer of Tensor that doesn't have storage: {what} inside vmap has no single array to "
+        "read. Return the tensor from the mapped function and read it outside." + user_line()
+    )
+
+
+# ---------------------------------------------------------------- in and out
+
+
+def stands_for(value: Any, dim: int | None, level: Level) -> Any:
+    """The tensor that stands for all entries of `value`."""
+    out = wrap(BatchedArray(value, dim, level))
+    out._flags = BATCHED
+    return out
+
+
+def entered(x: Any, dim: int | None, level: Level) -> Any:
+    """x as an input of a batch level: dim `dim` counts the entries."""
+    if dim is None:
+        return x
+    return stands_for(derived.to_front(RECORDED, x, dim) if dim else x, 0, level)
+
+
+def lifted(x: Any, level: Level) -> Any:
+    """x as a tensor of the level: the same for all entries where it is not batched there; no history there then."""
+    if at(x, level):
+        return x
+    out = stands_for(outside(x, level), None, level)
+    inner = {k: t for k, t in duals_of(x).items() if level < k}
+    if inner:
+        set_duals(out, inner)
+    return out
+
+
+def at(x: Any, level: Level) -> bool:
+    """Whether x is a tensor of this batch level."""
+    return bool(x._flags & BATCHED) and x._array.level is level
+
+
+def left(x: Any, level: Level) -> tuple[Any, int | None]:
+    """What a tensor of the level stands for, and its batch dim; others stand for themselves."""
+    if at(x, level):
+        return x._array.value, x._array.dim
+    return x, None
+
+
+def whole(x: Any, level: Level) -> Any:
+    """All entries of x along a new dim 0, also where they are the same."""
+    value, dim = left(x, level)
+    return value if dim == 0 else RECORDED.expand(value, (level.size, *value._array.shape))
+
+
+def level_of(values: list[Any]) -> Any:
+    """The innermost batch level that a tensor among `values` belongs to."""
+    found = None
+    for x in values:
+        if isinstance(x, TensorBase) and x._flags & BATCHED and (found is None or found < x._array.level):
+            found = x._array.level
+    return found
+
+
+# ---------------------------------------------------------------- operators
+
+
+def compute(op: Op, args: tuple[Any, ...], level: Level) -> list[tuple[Any, int | None]]:
+    """Run an operator one level further out: (value, batch dim) of each result, in the form that the operator has."""
+    inner, dims = [], []
+    for x in op.values(args):
+        if not isinstance(x, TensorBase):
+            inner.append(x)
+            dims.append(None)
+            continue
+        value, dim = left(x, level)
+        inner.append(outside(value, level) if dim is None else value)
+        dims.append(dim)
+    full = derived.replaced(op, args, inner)
+    if all(dim is None for dim in dims):
+        return pairs(derived.invoke(op, RECORDED, full), None)
+    found, _ = derived.batch(op, RECORDED, full, dims, level.size)
+    return pairs(found, 0)
+
+
+def pairs(found: Any, dim: int | None) -> Any:
+    """Results with their batch dim."""
+    return [(x, dim) for x in found] if isinstance(found, (tuple, list)) else (found, dim)
+
+
+def apply(op: Op, args: tuple[Any, ...], level: Level) -> Any:
+    """An operator on tensors of which some belong to `level`, recorded there if a gradient is wanted there."""
+    found = compute(op, args, level)
+    many = found.__class__ is list
+    outs = tuple([stands_for(x, dim, level) for x, dim in (found if many else [found])])
+    mode = current()
+    local = derived.replaced(op, args, [lifted(x, level) if isinstance(x, TensorBase) else x for x in op.values(args)])
+    wanted = any(isinstance(x, TensorBase) and x._flags & 1 for x in op.values(tuple(local)))
+    if wanted and mode.grad and level.recording and op.kind.differentiable:
+        recorded(op, tuple(local), outs, mode, many)
+    if op.kind.view:
+        for nr, x in enumerate(outs):
+            register_view(x, first_tensor(op, tuple(local)), op, tuple(local), mode, nr, many)
+    return outs if many else outs[0]
+
+
+def recorded(op: Op, args: tuple[Any, ...], outs: tuple[Any, ...], mode: Any, many: bool) -> None:
+    """Make the node of an operator on batched tensors."""
+    movable = [x._array.dtype.kind in "fcV" for x in outs]
+    if not any(movable):
+        return
+    node = core._new(node_class_of(op, many, args))
+    if isinstance(node, ManyNode):
+        node.outputs = len(outs)
+        node.metas = tuple([(x._array.shape, x._array.dtype) if d else None for x, d in zip(outs, movable, strict=True)])
+    fill(node, op, args, None if many else outs[0])
+    attach(node, wrap(None), 5)
+    for nr, (x, d) in enumerate(zip(outs, movable, strict=True)):
+        if d:
+            x._node = node
+            x._flags |= 1 | nr << NR_SHIFT
+    save(node, op, args, outs if many else outs[0])
+    keep_marks(node, outs)
+    if mode is not PLAIN:
+        dressed(node, mode)
+
+
+# ---------------------------------------------------------------- in place
+
+
+def apply_inplace(op: Op, args: tuple[Any, ...], level: Level, depth: int) -> Any:
+    """The in-place form: the batch that the first tensor stands for is written."""
+    x = first_tensor(op, args)
+    mode = current()
+    local = derived.replaced(op, args, [lifted(y, level) if isinstance(y, TensorBase) else y for y in op.values(args)])
+    wanted = any(isinstance(y, TensorBase) and y._flags & 1 for y in op.values(tuple(local)))
+    if mode.grad and at(x, level):
+        check_inplace(x, mode, wanted)
+    value, dim = compute(op, args, level)
+    check_storable(op, x._array, stands_for(value, dim, level)._array)
+    target, own = left(x, level)
+    if own is None and dim is not None:
+        raise lone_target(op)
+    node = None
+    if wanted and mode.grad and level.recording and at(x, level) and x._array.dtype.kind in "fcV":
+        node = recorded_write(op, tuple(local), x, mode, depth)
+    if value._array.shape != target._array.shape:
+        value = RECORDED.expand(value, target._array.shape)
+    if value._array.dtype != target._array.dtype:
+        value = RECORDED.to_dtype(value, target._array.dtype)
+    target.copy_(value)
+    if at(x, level):
+        written(x, depth)
+        finish_write(op, x, node, mode)
+    return x
+
+
+def finish_write(op: Op, x: Any, node: Any, mode: Any) -> None:
+    """Make an in-place operation the history of what it wrote."""
+    if node is None:
+        mark_views_stale(counter_of(x))
+        return
+    if op.saves:
+        refresh_saved_result(node, op, x)
+        keep_marks(node, (x,))
+    if mode is not PLAIN:
+        dressed(node, mode)
+    rebase(x, node)
+
+
+def lone_target(op: Op) -> ShapeError:
+    """A tensor that is one for all entries cannot hold a result per entry."""
+    return ShapeError(
+        f"vmap: inplace arithmetic(self, *extra_args) is not possible because there exists a Tensor `other` in "
+        f"extra_args that has more elements than `self`. This happened due to `other` being vmapped over but `self` not "
+        f"being vmapped over in a vmap: {op.name}_() would have to store one result per entry in one place. Use the "
+        "out-of-place operator, or make `self` from a tensor that is mapped over (zeros_like, new_zeros)." + user_line()
+    )
+
+
+def detached(x: Any) -> Any:
+    """x without history, at its own level and further out."""
+    array = x._array
+    out = stands_for(array.value.detach(), array.dim, array.level)
+    out._vc = counter_of(x)
+    return out
+
+
+def cut(x: Any) -> Any:
+    """x without its history at its own level; what lies further out stays."""
+    if not x._flags & 1:
+        return x
+    out = copy_of(x)
+    out._node, out._flags = None, out._flags & ~1 & ((1 << NR_SHIFT) - 1)
+    if out._extra is not None:
+        out._extra.view = None
+    return out
+
+
+__all__ = ["BatchedArray", "apply", "apply_inplace", "at", "cut", "detached", "entered", "left", "lifted", "whole"]

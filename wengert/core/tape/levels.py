@@ -1,0 +1,170 @@
+"""Levels of transforms: who is inside whom, and what marks a tensor carries.
+
+A transform that works on values (forward mode, batching) opens a Level and numbers it; a level
+opened later lies inside those opened before.  Tensors that belong to one leave the fast path by
+their flags (DUAL, BATCHED) and operators on them are answered in this order:
+
+    the batch level with the largest number computes: it unwraps its tensors and runs the operator
+    on the whole batch, which is an ordinary call one level further out;
+    dual levels inside it then add their tangents, outermost first.
+
+The reverse sweep needs no level: nested gradients live on one tape, told apart by their nodes.
+Inside a batch level it starts from tensors of that level, so what it records is recorded there.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from itertools import count
+from typing import Any
+
+from wengert.core.tape import core
+from wengert.core.tape.core import MarkedResult, Result, TensorBase, _new
+from wengert.core.tape.views import Extra, extra_of, view_info
+
+DUAL, BATCHED = 16, 32
+MARKED = DUAL | BATCHED
+
+_number = count(1).__next__
+
+
+class Level:
+    """One open transform.
+
+    size: entries of a batch, 0 for a dual level.  randomness: what random operators of a batch do.
+    recording: whether operators on this batch's tensors are recorded.  wanted: whether a tangent of
+    this level has a history of its own.
+    """
+
+    __slots__ = ("number", "size", "randomness", "alive", "recording", "wanted")
+
+    def __init__(self, size: int = 0, randomness: str = "error") -> None:
+        self.number, self.size, self.randomness = _number(), size, randomness
+        self.alive = self.recording = True
+        self.wanted = False
+
+    def __lt__(self, other: Level) -> bool:
+        return self.number < other.number
+
+
+LEVELS: ContextVar[tuple[Any, ...]] = ContextVar("wengert_levels", default=())
+BATCHES: ContextVar[tuple[Any, ...]] = ContextVar("wengert_batches", default=())
+open_levels = LEVELS.get
+
+
+def open_level(level: Level, batch: bool) -> None:
+    """Put a level inside all that are open."""
+    LEVELS.set((*LEVELS.get(), level))
+    if batch:
+        BATCHES.set((*BATCHES.get(), level))
+
+
+def close_level(level: Level) -> None:
+    """End a level; its tangents are gone."""
+    level.alive = False
+    LEVELS.set(tuple([x for x in LEVELS.get() if x is not level]))
+    BATCHES.set(tuple([x for x in BATCHES.get() if x is not level]))
+
+
+def innermost_batch() -> Any:
+    """The batch level that is inside all others, or None."""
+    batches = BATCHES.get()
+    return batches[-1] if batches else None
+
+
+# ---------------------------------------------------------------- tangents of a tensor
+
+
+def own_duals(x: Any) -> Any:
+    """Tangents kept on the tensor itself: {level: tangent}, or None where it has no say of its own."""
+    extra = x._extra
+    return None if extra is None or extra.marks is None else extra.marks.get("duals")
+
+
+def duals_of(x: Any) -> dict[Any, Any]:
+    """The tangents of a tensor by level; a view's are the same views of its base's."""
+    if not x._flags & DUAL:
+        return {}
+    found = own_duals(x)
+    if found is not None:
+        return {level: t for level, t in found.items() if level.alive}
+    info = view_info(x)
+    if info is None:
+        return {}
+    duals = {}
+    for level, t in (own_duals(info.base) or {}).items():
+        if level.alive:
+            for link in info.chain:
+                t = link.replay(core.RECORDED, t)
+            duals[level] = t
+    return duals
+
+
+def set_duals(x: Any, duals: dict[Any, Any]) -> None:
+    """Give a tensor tangents of its own."""
+    extra = extra_of(x)
+    extra.marks = {**(extra.marks or {}), "duals": duals}
+    x._flags = x._flags | DUAL if duals else x._flags & ~DUAL
+
+
+def copy_of(x: Any) -> Any:
+    """Another tensor on the same memory with the same history and marks."""
+    out = _new(core.Tensor)
+    out._array, out._node, out._flags, out._vc = x._array, x._node, x._flags & ~8, x._vc
+    out._extra = None
+    if x._extra is not None:
+        extra = out._extra = Extra()
+        extra.view = x._extra.view
+        marks = x._extra.marks
+        if marks and "duals" in marks:
+            extra.marks = {"duals": dict(marks["duals"])}
+    return out
+
+
+def outside(x: Any, level: Level) -> Any:
+    """x as levels further out see it: without the tangents of `level` and of what is inside it."""
+    if not x._flags & DUAL:
+        return x
+    duals = duals_of(x)
+    kept = {k: t for k, t in duals.items() if k < level}
+    if len(kept) == len(duals) and duals:
+        return x
+    out = copy_of(x)
+    set_duals(out, kept)
+    return out
+
+
+def fresh(x: Any) -> Any:
+    """x without history, marks kept: the start of a graph."""
+    duals = duals_of(x)
+    out = core.wrap(x._array)
+    out._flags = x._flags & BATCHED
+    if x._vc is None:
+        x._vc = core.VersionCounter()
+    out._vc = x._vc
+    if duals:
+        set_duals(out, duals)
+    return out
+
+
+# ---------------------------------------------------------------- results that a node keeps
+
+
+def keep_marks(node: Any, outs: Any) -> None:
+    """Let the results that a node saved come back with the marks of `outs`."""
+    if node is None or not node._saved:
+        return
+
+    def marked(value: Any) -> Any:
+        if value.__class__ is tuple:
+            return tuple([marked(part) for part in value])
+        if value.__class__ is Result and outs[value.nr]._flags & MARKED:
+            return MarkedResult(value, outs[value.nr])
+        return value
+
+    node._saved = tuple([marked(value) for value in node._saved])
+
+
+def tensors_among(values: Any) -> list[Any]:
+    """The tensors of a list of arguments."""
+    return [x for x in values if isinstance(x, TensorBase)]
