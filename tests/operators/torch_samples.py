@@ -35,7 +35,7 @@ for _space in ("linalg", "special", "fft", "nn", "nn.functional"):
 
 RATCHET = Path(__file__).with_name("torch_samples_ratchet.json")
 KINDS = ("forward", "method", "dtypes", "gradient", "complex", "second", "inplace", "out", "errors")
-COUNT = 3
+COUNT = 10
 """How many samples of an entry are compared unless more are asked for."""
 WORDS = 25
 """How many leading characters of an error message are compared."""
@@ -64,7 +64,9 @@ DRAWN = {
 # Which of several equal elements comes first is left open.
 TIED = {"argsort", "kthvalue", "mode", "sort", "topk"}
 # Where torch itself is this far from the truth.
-LOOSE = dict.fromkeys((f"special.bessel_{name}" for name in ("j0", "j1", "y0", "y1")), 1e-5)
+LOOSE = dict.fromkeys(
+    ("special.airy_ai", "special.bessel_j0", "special.bessel_j1", "special.bessel_y0", "special.bessel_y1"), 1e-4
+)
 OTHER_DTYPES = (torch.float32, torch.int64, torch.bool, torch.complex128, torch.bfloat16)
 TOLERANCE = {"float64": 1e-7, "complex128": 1e-7, "float32": 1e-4, "complex64": 1e-4, "float16": 4e-3, "bfloat16": 2e-2}
 

@@ -192,6 +192,7 @@ def test_a_saved_tensor_changed_in_place_fails():
 
 def test_save_for_forward_and_jvp():
     needs(torch, "autograd.forward_ad")
+
     def forward(ctx, x):
         ctx.save_for_forward(x)
         ctx.save_for_backward(x)

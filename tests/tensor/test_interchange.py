@@ -24,7 +24,7 @@ def test_numpy_memory_is_shared_both_ways():
     assert turned.stride() == (1, 3)
 
 
-@pytest.mark.filterwarnings("ignore:__array_wrap__ must accept:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")
 def test_numpy_functions_take_tensors():
     x = torch.tensor([0.0, 1.0])
     assert isinstance(np.asarray(x), np.ndarray) and np.asarray(x, dtype=np.int32).dtype == np.int32
@@ -32,7 +32,7 @@ def test_numpy_functions_take_tensors():
     assert np.concatenate([x, x]).shape == (4,) and np.array(x).tolist() == [0.0, 1.0]
 
 
-@pytest.mark.filterwarnings("ignore:__array_wrap__ must accept:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:__array:DeprecationWarning")
 def test_scalars_and_arrays_of_numpy_are_operands():
     x = torch.tensor([1.0, 2.0])
     for scalar in (np.float32(2), np.float64(2), np.int64(2)):

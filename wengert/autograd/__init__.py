@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wengert.autograd import anomaly_mode, function, functional, grad_mode, graph, variable
+from wengert.autograd import anomaly_mode, forward_ad, function, functional, grad_mode, graph, variable
 from wengert.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly
 from wengert.autograd.function import Function, NestedIOFunction
 from wengert.autograd.grad_mode import (
@@ -29,6 +29,7 @@ __all__ = [
     "detect_anomaly",
     "enable_grad",
     "enforce_grad_layout_policy",
+    "forward_ad",
     "function",
     "functional",
     "grad",

@@ -82,9 +82,7 @@ def _check_vector(v: Any, like: tuple[Any, ...], name: str) -> tuple[Any, ...]:
     return items
 
 
-def _gradients(
-    outputs: tuple[Any, ...], inputs: tuple[Any, ...], weights: Any, create_graph: bool
-) -> tuple[Any, ...]:
+def _gradients(outputs: tuple[Any, ...], inputs: tuple[Any, ...], weights: Any, create_graph: bool) -> tuple[Any, ...]:
     """Gradients where there is a path, None elsewhere."""
     live = [(y, w) for y, w in zip(outputs, weights, strict=True) if y.requires_grad]
     if not live:
@@ -251,8 +249,8 @@ def jacobian(
     if strategy == "forward-mode":
         if create_graph:
             raise NotImplementedError(
-                "torch.autograd.functional.jacobian: `create_graph=True` and `strategy=\"forward-mode\"` are not "
-                "supported together (yet). Please either set `create_graph=False` or `strategy=\"reverse-mode\"`."
+                'torch.autograd.functional.jacobian: `create_graph=True` and `strategy="forward-mode"` are not '
+                'supported together (yet). Please either set `create_graph=False` or `strategy="reverse-mode"`.'
             )
         if not vectorize:
             raise NotImplementedError(

@@ -191,7 +191,8 @@ def _mismatch(a: Any, n: Any, i: int, j: int, prefix: str, hint: str, fast: str 
     mode = "Jacobian computed with forward mode mismatch" if fast == "forward" else "Jacobian mismatch"
     return GradcheckError(
         f"{prefix}{mode} for output {j} with respect to input {i},\n"
-        f"numerical:{wrap(np.asarray(n))!r}\nanalytical:{wrap(np.asarray(a))!r}\n{fast if fast != 'forward' else ''}{hint}"
+        f"numerical:{wrap(np.asarray(n))!r}\nanalytical:{wrap(np.asarray(a))!r}\n"
+        f"{fast if fast != 'forward' else ''}{hint}"
     )
 
 
@@ -224,7 +225,7 @@ def _hint(y: Any, x: Any, a: Any, n: Any) -> str:
         code = getattr(cls.backward, "__code__", None) or getattr(getattr(cls, "vjp", None), "__code__", None)
         if code is not None:
             text += (
-                f'\nCustom gradient in this history: {cls.__name__}.{code.co_name}, '
+                f"\nCustom gradient in this history: {cls.__name__}.{code.co_name}, "
                 f'File "{code.co_filename}", line {code.co_firstlineno}'
             )
     return text
@@ -255,8 +256,8 @@ def _check_reentrant(first: Any, second: Any, options: _Options) -> None:
     for a, b in zip(first, second, strict=True):
         if a.size and np.max(np.abs(a - b)) > options.nondet_tol:
             raise GradcheckError(
-                "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times gives "
-                "different values, although analytical gradient matches numerical gradient. The tolerance for "
+                "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times "
+                "gives different values, although analytical gradient matches numerical gradient. The tolerance for "
                 f"nondeterminism was {options.nondet_tol}."
             )
 
@@ -292,7 +293,9 @@ def _compare_fast(func: Any, inputs: Any, wanted: Any, outputs: Any, options: _O
                     rows = _analytical(y, wanted, unit)[i]
                     raise _mismatch(a, n, where[i], j, prefix, _hint(y, x, rows, rows * np.nan), _FAST)
             _check_reentrant(
-                [np.zeros(1) if g is None else g for g in first], [np.zeros(1) if g is None else g for g in second], options
+                [np.zeros(1) if g is None else g for g in first],
+                [np.zeros(1) if g is None else g for g in second],
+                options,
             )
 
 
@@ -389,9 +392,7 @@ def _check_forward(func: Any, inputs: Any, wanted: Any, outputs: Any, options: _
         for k in range(x._array.size):
             unit = np.zeros(x._array.size, x._array.dtype)
             unit[k] = 1
-            v = tuple(
-                wrap(unit.reshape(z._array.shape)) if z is x else wrap(np.zeros_like(z._array)) for z in wanted
-            )
+            v = tuple(wrap(unit.reshape(z._array.shape)) if z is x else wrap(np.zeros_like(z._array)) for z in wanted)
             for column, t in zip(columns, _tangents(live, wanted, v, False, False, ""), strict=True):
                 column.append(t._array.reshape(-1))
         for column, y in zip(columns, live, strict=True):

@@ -179,7 +179,7 @@ def dumped(obj: Any, module: Any, protocol: int) -> tuple[bytes, list[Any]]:
     if isinstance(base, type) and issubclass(base, pickle._Pickler):  # type: ignore[attr-defined]
         cls = type("Pickler", (TensorPickler, base), {})
     buffer = io.BytesIO()
-    pickler = cls(buffer, protocol=protocol)
+    pickler = cls(buffer, protocol=max(protocol, 2))  # persistent ids that are tuples need 2
     pickler.shelf = Shelf()
     pickler.dump(obj)
     return buffer.getvalue(), pickler.shelf.arrays

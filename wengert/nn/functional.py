@@ -2,38 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
-
-from wengert.core.tensor.methods import SPACES as _SPACES
-
-_ACTIVATIONS = (
-    "relu", "hardtanh", "relu6", "leaky_relu", "rrelu", "threshold", "silu", "mish", "elu", "celu", "selu",
-    "hardsigmoid", "hardswish",
-)  # fmt: skip
-
-
-def _choosing(function: Callable[..., Any], writing: Callable[..., Any]) -> Callable[..., Any]:
-    """An activation with the last argument `inplace` that modules pass on: True stores the result in the input."""
-    places = function.op.positional  # type: ignore[attr-defined]
-
-    def call(*args: Any, inplace: bool = False, **kwargs: Any) -> Any:
-        if len(args) == places + 1:
-            args, inplace = args[:places], args[places]
-        return writing(*args, **kwargs) if inplace else function(*args, **kwargs)
-
-    call.__name__ = call.__qualname__ = function.__name__
-    call.__doc__ = function.__doc__
-    call.op = function.op  # type: ignore[attr-defined]
-    return call
-
-
-globals().update(_SPACES["nn"])
-globals().update(
-    {
-        name: _choosing(_SPACES["nn"][name], _SPACES["nn"].get(name + "_") or _SPACES[""][name + "_"])
-        for name in _ACTIVATIONS
-    }
+from wengert.nn import (
+    functional_activation,
+    functional_ctc,
+    functional_dropout,
+    functional_loss,
+    functional_padding,
+    functional_sparse,
 )
+from wengert.nn.functional_activation import *  # noqa: F403
+from wengert.nn.functional_activation import _get_softmax_dim  # noqa: F401
+from wengert.nn.functional_ctc import *  # noqa: F403
+from wengert.nn.functional_dropout import *  # noqa: F403
+from wengert.nn.functional_loss import *  # noqa: F403
+from wengert.nn.functional_padding import *  # noqa: F403
+from wengert.nn.functional_sparse import *  # noqa: F403
 
-__all__ = [*_SPACES["nn"]]  # noqa: PLE0604
+__all__ = [
+    *functional_activation.__all__,
+    *functional_ctc.__all__,
+    *functional_dropout.__all__,
+    *functional_loss.__all__,
+    *functional_padding.__all__,
+    *functional_sparse.__all__,
+]
+
+try:
+    from wengert.nn import functional_spatial
+    from wengert.nn.functional_spatial import *  # noqa: F403
+
+    __all__ += functional_spatial.__all__
+except ImportError:
+    pass

@@ -41,10 +41,10 @@ class Op:
     """
 
     __slots__ = (
-        "name", "body", "kind", "params", "defaults", "required", "positional", "arrays", "many", "ints", "rules", "saves",
-        "saves_for", "outputs", "node_class", "call", "inplace", "method", "space", "promote", "raw", "cast", "front",
-        "samples", "fresh", "batch", "jvp", "shape", "recorded_body", "aliases", "errors", "doc", "kinks", "backward_name",
-        "variadic", "domain", "reference", "numbers",
+        "name", "body", "kind", "params", "defaults", "required", "positional", "arrays", "many", "ints", "rules",
+        "saves", "saves_for", "outputs", "node_class", "call", "inplace", "method", "space", "promote", "raw", "cast", "front",
+        "samples", "fresh", "batch", "jvp", "shape", "recorded_body", "aliases", "errors", "doc", "kinks",
+        "backward_name", "variadic", "domain", "reference", "numbers",
     )  # fmt: skip
 
     def __init__(self, name: str, body: Callable[..., Any], kind: Any, options: dict[str, Any]) -> None:

@@ -13,7 +13,9 @@ from wengert.core.arrays import dtype as dtypes
 from wengert.core.base.errors import ArgumentError, GraphError, ShapeError, ValueRangeError
 from wengert.core.operators.raw import namespace_of
 from wengert.core.tape import core
-from wengert.core.tape.core import NR_SHIFT, RECORDED, Node, Plan, TensorBase, sweep, to_array, wrap
+from wengert.core.tape.batching import cut
+from wengert.core.tape.core import MARKS, NR_SHIFT, RECORDED, Node, Plan, TensorBase, sweep, to_array, wrap
+from wengert.core.tape.levels import BATCHES, open_levels
 from wengert.core.tape.views import STALE, refresh
 
 

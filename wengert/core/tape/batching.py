@@ -276,7 +276,9 @@ def recorded(op: Op, args: tuple[Any, ...], outs: tuple[Any, ...], mode: Any, ma
     node = core._new(node_class_of(op, many, args))
     if isinstance(node, ManyNode):
         node.outputs = len(outs)
-        node.metas = tuple([(x._array.shape, x._array.dtype) if d else None for x, d in zip(outs, movable, strict=True)])
+        node.metas = tuple(
+            [(x._array.shape, x._array.dtype) if d else None for x, d in zip(outs, movable, strict=True)]
+        )
     fill(node, op, args, None if many else outs[0])
     attach(node, wrap(None), 5)
     for nr, (x, d) in enumerate(zip(outs, movable, strict=True)):

@@ -45,7 +45,18 @@ _NONE, _INPUT, _RESULT, _OTHER = range(4)
 class Form:
     """What the flat path needs to know of an operator, worked out once."""
 
-    __slots__ = ("op", "body", "where", "positional", "names", "view", "elementwise", "differentiable", "keeps", "node_class")
+    __slots__ = (
+        "op",
+        "body",
+        "where",
+        "positional",
+        "names",
+        "view",
+        "elementwise",
+        "differentiable",
+        "keeps",
+        "node_class",
+    )
 
     def __init__(self, op: Op) -> None:
         self.op, self.body = op, op.body
@@ -55,9 +66,7 @@ class Form:
         self.view = op.kind.view
         self.elementwise = isinstance(op.kind, Elementwise)
         self.differentiable = op.kind.differentiable
-        self.keeps = tuple(
-            _RESULT if p == RESULT else _INPUT if p == FIRST else _OTHER for p in op.saves
-        )
+        self.keeps = tuple(_RESULT if p == RESULT else _INPUT if p == FIRST else _OTHER for p in op.saves)
         self.node_class: Any = None
 
     def compute(self, args: tuple[Any, ...]) -> Any:

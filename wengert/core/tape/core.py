@@ -235,9 +235,7 @@ class Node:
         if len(inputs) == 1:
             rule = op.rules[0]
             return (None if rule is None else rule(environment),)
-        return [
-            None if inputs[i] is None or rule is None else rule(environment) for i, rule in enumerate(op.rules)
-        ]
+        return [None if inputs[i] is None or rule is None else rule(environment) for i, rule in enumerate(op.rules)]
 
     def release(self) -> None:
         """Forget the saved values."""

@@ -80,9 +80,7 @@ def _renamed(op: Op, name: str, kwargs: dict[str, Any]) -> Any:
     for other, own in _ALIASES.items():
         if own == name and other in kwargs:
             return kwargs[other]
-    raise ArgumentError(
-        f'{op.name}() missing 1 required positional arguments: "{name}"; it is {signature_text(op)}'
-    )
+    raise ArgumentError(f'{op.name}() missing 1 required positional arguments: "{name}"; it is {signature_text(op)}')
 
 
 def _use_aliases(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], values: list[Any]) -> None:
@@ -300,7 +298,9 @@ def compute(op: Op, raw: list[Any], args: tuple[Any, ...]) -> Any:
             return namespace.run(op, raw)
         if op.positional == len(raw):
             return body(where, *raw)
-        return body(where, *raw[: op.positional], **dict(zip(op.params[op.positional :], raw[op.positional :], strict=True)))
+        return body(
+            where, *raw[: op.positional], **dict(zip(op.params[op.positional :], raw[op.positional :], strict=True))
+        )
     except WengertError:
         raise
     except (ValueError, TypeError, np.exceptions.AxisError) as error:
@@ -502,7 +502,9 @@ def many_results(op: Op, args: Any, results: Any, half: Any, recording: Any, mod
     if recording and any(differentiable):
         node = core._new(node_class_of(op, True, args))
         node.outputs = len(outs)
-        node.metas = tuple((x._array.shape, x._array.dtype) if d else None for x, d in zip(outs, differentiable, strict=True))
+        node.metas = tuple(
+            (x._array.shape, x._array.dtype) if d else None for x, d in zip(outs, differentiable, strict=True)
+        )
         fill(node, op, args, None)
         holder = wrap(None)
         attach(node, holder, 4)
@@ -533,6 +535,6 @@ ANOMALY: dict[str, Any] = {}
 
 
 INFERENCE_SAVED = (
-    "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in computation "
-    "tracked by autograd: clone() them first, or make them under no_grad() instead of inference_mode()."
+    "Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in "
+    "computation tracked by autograd: clone() them first, or make them under no_grad() instead of inference_mode()."
 )

@@ -31,7 +31,9 @@ def make_dual(primal: Any, direction: Any, level: Level) -> Any:
     """
     for what, x in (("primal", primal), ("tangent", direction)):
         if x._array.dtype.kind not in "fcV":
-            raise ValueRangeError(f"Expected {what} to be floating point or complex, but got: {dtypes.of(x._array.dtype)}")
+            raise ValueRangeError(
+                f"Expected {what} to be floating point or complex, but got: {dtypes.of(x._array.dtype)}"
+            )
     given = duals_of(primal)
     if level in given:
         raise GraphError(

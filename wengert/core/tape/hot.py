@@ -84,7 +84,7 @@ _OPERANDS = (TensorBase, bool, int, float, complex, _generic)
 
 
 def foreign(general: Any, a: Any, b: Any) -> Any:
-    """A tensor and whatever stands right of it: NotImplemented, as Python's operators want it, for what is no number."""
+    """A tensor and whatever stands right of it; NotImplemented, as Python wants it, for what is no number."""
     if b.__class__ is _ndarray:
         b = wrap(b)
     elif not isinstance(b, _OPERANDS):
@@ -413,7 +413,11 @@ def neg(a: Any) -> Any:
     """-a."""
     x = a._array
     flags = a._flags
-    if (x.dtype is not F32 and x.dtype is not F64) or flags > 1 or ((mode := _mode_get()) is not PLAIN and mode is not OFF):
+    if (
+        (x.dtype is not F32 and x.dtype is not F64)
+        or flags > 1
+        or ((mode := _mode_get()) is not PLAIN and mode is not OFF)
+    ):
         return GENERAL.neg(a)
     r = _negative(x)
     out = wrap(r if r.__class__ is _ndarray else to_array(r))
@@ -460,11 +464,7 @@ def pow(a: Any, c: Any) -> Any:
     x = a._array
     dtype = x.dtype
     flags = a._flags
-    if (
-        (dtype is not F32 and dtype is not F64)
-        or flags > 1
-        or ((mode := _mode_get()) is not PLAIN and mode is not OFF)
-    ):
+    if (dtype is not F32 and dtype is not F64) or flags > 1 or ((mode := _mode_get()) is not PLAIN and mode is not OFF):
         return GENERAL.pow(a, c)
     try:
         r = _multiply(x, x) if c == 2 else x**c

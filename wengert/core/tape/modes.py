@@ -41,9 +41,10 @@ class Mode:
     def but(self, **changes: Any) -> Mode:
         """The same state with some fields changed; equal plain states are the same object."""
         fields = {name: changes.get(name, getattr(self, name)) for name in Mode.__slots__}
-        if not (fields["hooks"] or fields["hooks_refused"] or fields["anomaly"] or fields["inference"]) and not fields[
-            "overrides"
-        ]:
+        if (
+            not (fields["hooks"] or fields["hooks_refused"] or fields["anomaly"] or fields["inference"])
+            and not fields["overrides"]
+        ):
             return PLAIN if fields["grad"] else OFF
         return Mode(**fields)
 

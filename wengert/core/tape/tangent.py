@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-
 from wengert.core.operators import derived
+from wengert.core.operators.raw import namespace_of
 from wengert.core.operators.record import Op
 from wengert.core.tape.backward import grad
+from wengert.core.tape.batching import cut, level_of, lifted
 from wengert.core.tape.core import RECORDED, TensorBase, wrap
+from wengert.core.tape.levels import BATCHED, fresh
 from wengert.core.tape.modes import current, enter, leave
 
 
@@ -34,7 +35,7 @@ def jvp(op: Op, args: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:
 
 def zeros_like(x: Any) -> Any:
     """A constant of x's shape and dtype."""
-    return wrap(np.zeros_like(x._array))
+    return wrap(namespace_of(x._array).np.zeros(x._array.shape, x._array.dtype))
 
 
 def leaf(array: Any) -> Any:
@@ -44,20 +45,24 @@ def leaf(array: Any) -> Any:
 
 def source(x: Any) -> Any:
     """x as the start of a graph of its own: linked to x's history if it has one."""
-    return RECORDED.clone(x) if x._flags & 1 else leaf(x._array)
+    return RECORDED.clone(x) if x._flags & 1 else fresh(x).requires_grad_()
 
 
 def transposed(op: Op, args: Sequence[Any], tangents: Sequence[Any]) -> Any:
     """J t by sweeping back twice: first for J^T g with a symbolic g, then through that for t."""
-    token = enter(current().but(grad=True))
+    mode = current()
+    token = enter(mode.but(grad=True))
     try:
         values = list(op.values(tuple(args)))
-        moving = [i for i, t in enumerate(tangents) if t is not None]
+        wanted = any(x._flags & 1 for x in (*values, *tangents) if isinstance(x, TensorBase))
+        moving = [i for i, t in enumerate(tangents) if t is not None and values[i]._array.dtype.kind in "fcV"]
+        level = level_of([*values, *tangents])
         for i in moving:
-            values[i] = source(values[i])
+            values[i] = source(values[i] if level is None else lifted(values[i], level))
         out = derived.invoke(op, RECORDED, derived.replaced(op, args, values))
         outs = out if isinstance(out, (tuple, list)) else (out,)
         parts = [tangent_of(y, [values[i] for i in moving], [tangents[i] for i in moving]) for y in outs]
+        parts = [t if t is None or wanted and mode.grad else cut(t) for t in parts]
     finally:
         leave(token)
     return tuple(parts) if isinstance(out, (tuple, list)) else parts[0]
@@ -67,7 +72,9 @@ def tangent_of(y: Any, values: list[Any], tangents: list[Any]) -> Any:
     """The tangent of one result."""
     if not isinstance(y, TensorBase) or not y._flags & 1:
         return None
-    g = leaf(np.ones_like(y._array))
+    level = y._array.level if y._flags & BATCHED else None
+    g = wrap(namespace_of(y._array).np.ones(y._array.shape, y._array.dtype))
+    g = (g if level is None else lifted(g, level)).requires_grad_()
     pairs = [
         (back, t)
         for back, t in zip(grad(y, values, g, create_graph=True, allow_unused=True), tangents, strict=True)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+from wengert.core.base.errors import GraphError
 from wengert.core.operators.record import Op
 from wengert.core.tape import batching, duals, inplace
+from wengert.core.tape.batchedfunction import batched_call
 from wengert.core.tape.core import TensorBase
 from wengert.core.tape.dispatch import TRANSFORMS, apply, first_tensor, refresh_all
-from wengert.core.tape.levels import DUAL, copy_of, duals_of, keep_marks
+from wengert.core.tape.function import INTERCEPT, with_tangents
+from wengert.core.tape.levels import DUAL, copy_of, duals_of, keep_marks, outside
 from wengert.core.tape.views import STALE, view_info
 
 
@@ -73,6 +76,36 @@ def answer_out(op: Op, args: tuple[Any, ...], call: Any, out: Any) -> Any:
     return out
 
 
+def called(cls: Any, args: tuple[Any, ...]) -> Any:
+    """`cls.apply(*args)` of a custom Function: the innermost level among the arguments answers."""
+    values = list(args)
+    level = batching.level_of(values)
+    tangents = moving(values, level)
+    levels = duals.levels_among(tangents)
+    if levels:
+        return dual_call(cls, args, [d.get(levels[-1]) for d in tangents], levels[-1])
+    return NotImplemented if level is None else batched_call(cls, args, level)
+
+
+def dual_call(cls: Any, args: tuple[Any, ...], tangents: list[Any], level: Any) -> Any:
+    """A custom Function on dual tensors: its outputs with what its `jvp` makes of the tangents."""
+    bare = tuple([outside(x, level) if isinstance(x, TensorBase) else x for x in args])
+    out, moved = with_tangents(cls, bare, tuple(tangents))
+    outs = out if isinstance(out, tuple) else (out,)
+    given = moved if isinstance(moved, tuple) else (moved,)
+    if len(given) != len(outs):
+        raise GraphError(
+            f"The function {cls.__name__}.jvp returned an incorrect number of tangents: {len(given)} for {len(outs)} "
+            "outputs"
+        )
+    for x, t in zip(outs, given, strict=True):
+        if isinstance(x, TensorBase) and t is not None:
+            duals.check_shape(x, t)
+            duals.set_duals(x, {**duals_of(x), level: duals.fitted(t, x)})
+    keep_marks(next((x._node for x in outs if isinstance(x, TensorBase) and x._node is not None), None), outs)
+    return out
+
+
 def original(x: Any) -> Any:
     """A marked tensor as it was before it is written."""
     found = duals_of(x)
@@ -86,6 +119,13 @@ def original(x: Any) -> Any:
     return out
 
 
-TRANSFORMS.update(
-    {"apply": answer, "inplace": answer_inplace, "out": answer_out, "original": original, "detach": batching.detached}
-)
+def connect() -> None:
+    """Make operators, their in-place forms and custom Functions answer for marked tensors."""
+    TRANSFORMS.update(
+        {
+            "apply": answer, "inplace": answer_inplace, "out": answer_out, "original": original,
+            "detach": batching.detached,
+        }
+    )  # fmt: skip
+    if called not in INTERCEPT:
+        INTERCEPT.append(called)

@@ -12,9 +12,9 @@ from wengert.core.arrays import device as devices
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.backend import backend_for, backend_of
 from wengert.core.arrays.strided import window
-from wengert.core.base.errors import ArgumentError, ShapeError, ValueRangeError
+from wengert.core.base.errors import ArgumentError, ShapeError
 from wengert.core.operators.raw import namespace_of
-from wengert.core.tape.core import TensorBase, wrap
+from wengert.core.tape.core import TensorBase
 from wengert.core.tensor.data import array_from, finish, on_device, target_device, warn_copy
 
 # ---------------------------------------------------------------- filled
@@ -113,9 +113,7 @@ def empty_strided(size: Any, stride: Any, *, dtype: Any = None, layout: Any = No
                   requires_grad: bool = False, pin_memory: bool = False) -> Any:  # fmt: skip
     """Uninitialised memory with the given strides (in elements)."""
     if len(size) != len(stride):
-        raise RuntimeError(
-            f"mismatch in length of strides and shape: {len(size)} sizes, {len(stride)} strides"
-        )
+        raise RuntimeError(f"mismatch in length of strides and shape: {len(size)} sizes, {len(stride)} strides")
     dt = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     extent = 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if all(size) else 0
     where = target_device(device)

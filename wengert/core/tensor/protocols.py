@@ -11,6 +11,7 @@ from wengert.core.arrays import dtype as dtypes
 from wengert.core.base.errors import ArgumentError
 from wengert.core.tape import hot
 from wengert.core.tape.core import GENERAL, RECORDED, TensorBase, wrap
+from wengert.core.tape.levels import BATCHED, MARKED, duals_of, open_levels
 from wengert.core.tensor import printing
 
 _TAKES = (TensorBase, bool, int, float, complex, np.ndarray, np.generic)
@@ -187,7 +188,21 @@ def positive(self: Any) -> Any:
 
 def text(self: Any, *, tensor_contents: str | None = None) -> str:
     """torch's printed form."""
+    if self._flags & MARKED:
+        return marked_text(self)
     return printing.tensor_text(self, repr(dtypes.get_default_dtype()))
+
+
+def marked_text(x: Any) -> str:
+    """The printed form of a tensor that is batched or has a tangent."""
+    if x._flags & BATCHED:
+        array = x._array
+        lines = text(array.value).replace("\n", "\n    ")
+        depth = sum(level < array.level for level in open_levels()) + 1
+        return f"BatchedTensor(lvl={depth}, bdim={array.dim}, value=\n    {lines}\n)"
+    duals = duals_of(x)
+    tangent = duals[max(duals)] if duals else None
+    return printing.tensor_text(x, repr(dtypes.get_default_dtype()), tangent)
 
 
 def formatted(self: Any, spec: str) -> str:

@@ -70,7 +70,8 @@ def float_kind(dtype: Any, out: Any) -> Any:
 
 
 def rand(*size: Any, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
-         device: Any = None, requires_grad: bool = False, pin_memory: bool = False, names: Any = None) -> Any:  # fmt: skip
+         device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
+         names: Any = None) -> Any:  # fmt: skip
     """Uniform in [0, 1)."""
     shape = size_of(size, "rand")
     kind = float_kind(dtype, out)
@@ -88,7 +89,8 @@ def complex_pair(sample: Any, shape: Any, kind: Any, source: Any, scale: float =
 
 
 def randn(*size: Any, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
-          device: Any = None, requires_grad: bool = False, pin_memory: bool = False, names: Any = None) -> Any:  # fmt: skip
+          device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
+         names: Any = None) -> Any:  # fmt: skip
     """Standard normal; complex ones have total variance 1."""
     shape = size_of(size, "randn")
     kind = float_kind(dtype, out)
@@ -98,7 +100,8 @@ def randn(*size: Any, generator: Any = None, out: Any = None, dtype: Any = None,
 
 
 def randint(*args: Any, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
-            device: Any = None, requires_grad: bool = False, pin_memory: bool = False, **named: Any) -> Any:  # fmt: skip
+            device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
+            **named: Any) -> Any:  # fmt: skip
     """Integers in [low, high): randint(high, size) or randint(low, high, size)."""
     values = dict(named)
     names = ("high", "size") if len(args) + len(named) < 3 or "low" in named else ("low", "high", "size")
@@ -263,7 +266,9 @@ def uniform_(self: Any, from_: float = 0.0, to: float = 1.0, *, generator: Any =
     low, high = named.pop("from", from_), to
     if low > high:
         raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}")
-    return overwrite(self, lambda shape, kind: sampling.uniform(shape, kind, low, high, generator=generator), "uniform_")
+    return overwrite(
+        self, lambda shape, kind: sampling.uniform(shape, kind, low, high, generator=generator), "uniform_"
+    )
 
 
 def normal_(self: Any, mean: float = 0.0, std: float = 1.0, *, generator: Any = None) -> Any:

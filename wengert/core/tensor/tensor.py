@@ -18,7 +18,9 @@ from wengert.core.base.errors import ArgumentError, GraphError, InferenceError
 from wengert.core.tape import core, hot
 from wengert.core.tape.backward import backward as run_backward
 from wengert.core.tape.core import NR_SHIFT, AccumulateGrad, TensorBase, VersionCounter, wrap
+from wengert.core.tape.dispatch import TRANSFORMS
 from wengert.core.tape.handles import HookTable, RemovableHandle
+from wengert.core.tape.levels import BATCHED
 from wengert.core.tape.modes import current
 from wengert.core.tape.views import INFERENCE, STALE, counter_of, extra_of, refresh, view_info
 
@@ -204,6 +206,8 @@ class Tensor(TensorBase, metaclass=TensorMeta):
 
     def detach(self) -> Any:
         """The same memory without history; in-place writes are still counted for both."""
+        if self._flags & BATCHED:
+            return TRANSFORMS["detach"](self)
         out = wrap(self._array)
         out._flags = self._flags & INFERENCE
         out._vc = counter_of(self)
@@ -212,6 +216,8 @@ class Tensor(TensorBase, metaclass=TensorMeta):
     @property
     def data(self) -> Any:
         """The same memory with no history and its own version count: writes are not noticed."""
+        if self._flags & BATCHED:
+            return TRANSFORMS["detach"](self)
         out = wrap(self._array)
         out._flags = self._flags & INFERENCE
         return out if self.__class__ is core.Tensor else as_class(out, self.__class__)

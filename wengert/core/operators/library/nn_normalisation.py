@@ -10,7 +10,7 @@ from math import prod
 
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays import normalisation as arrays
-from wengert.core.base.errors import ArgumentError, DtypeError, ShapeError, ValueRangeError
+from wengert.core.base.errors import ArgumentError, DimError, DtypeError, ShapeError, ValueRangeError
 from wengert.core.operators.kinds import composite, opaque, plain
 from wengert.core.operators.library.overloads import refuse
 from wengert.core.operators.record import Array
@@ -118,7 +118,7 @@ def _weight_gradient(m, g, out, input, weight, layout, eps):
     x, given = m.reshape(input, wide), m.reshape(g[0], wide)
     over = _constant(wide, narrow)
     if m.recorded:
-        found = m.sum(given * _normal(m, x, axes, eps)[0], over, True)
+        found = _summed(m, given * _normal(m, x, axes, eps)[0], over)
     else:
         kept = _kept(wide, axes)
         found = m.normalised_weight_back(given, x, m.reshape(out[1], kept), m.reshape(out[2], kept), over)
@@ -127,7 +127,11 @@ def _weight_gradient(m, g, out, input, weight, layout, eps):
 
 def _bias_gradient(m, g, bias, layout):
     wide, _, narrow = layout
-    return m.reshape(m.sum(m.reshape(g[0], wide), _constant(wide, narrow), True), tuple(bias.shape))
+    return m.reshape(_summed(m, m.reshape(g[0], wide), _constant(wide, narrow)), tuple(bias.shape))
+
+
+def _summed(m, x, over):
+    return m.sum(x, over, True) if over else x
 
 
 def check_dtypes(input, *others):
@@ -270,11 +274,13 @@ def _layer_samples(s):
         ),
         lambda m, g, shape, bias, normalized_shape: _bias_gradient(m, g, bias, layer_layout(shape, normalized_shape)),
     ),
+    space=None,
     method=False,
     outputs=3,
+    backward_name="NativeLayerNormBackward0",
     samples=_layer_samples,
 )
-def native_layer_norm(np, input: Array, normalized_shape, weight: Array | None, bias: Array | None, eps):
+def layer_norm_kernel(np, input: Array, normalized_shape, weight: Array | None, bias: Array | None, eps):
     """(result, mean, 1 / sqrt(variance + eps)) over the last dims, which have normalized_shape.
 
     Source: J. L. Ba et al., Layer normalization (2016).
@@ -302,7 +308,7 @@ def _wide(x, input):
 def layer_norm(m, input: Array, normalized_shape, weight: Array | None = None, bias: Array | None = None, eps=1e-05):
     """(input - mean) / sqrt(variance + eps) * weight + bias over the last dims, whose shape is normalized_shape."""
     shape = normalized_shape if isinstance(normalized_shape, int) else tuple(normalized_shape)
-    return m.native_layer_norm(input, shape, weight, bias, eps)[0]
+    return m.layer_norm_kernel(input, shape, weight, bias, eps)[0]
 
 
 # ---------------------------------------------------------------- group norm
@@ -354,6 +360,8 @@ def group_norm_kernel(np, input: Array, weight: Array | None, bias: Array | None
 ])  # fmt: skip
 def group_norm(m, input: Array, num_groups, weight: Array | None = None, bias: Array | None = None, eps=1e-05):
     """Each of num_groups groups of channels of (N, C, *) normalised; weight and bias (C,)."""
+    if not input.ndim:
+        raise DimError("Dimension specified as 0 but tensor has no dimensions")
     if input.ndim < 2:
         raise ShapeError(f"Expected at least 2 dimensions for input tensor but received {input.ndim}")
     n, c, *rest = input.shape
@@ -439,6 +447,8 @@ def rms_norm(m, input: Array, normalized_shape, weight: Array | None = None, eps
     if isinstance(normalized_shape, int):
         raise ArgumentError("rms_norm(): argument 'normalized_shape' (position 2) must be tuple of ints, not int")
     check_normalized(input, normalized_shape, ("weight", weight))
+    if not input.ndim:
+        raise ValueRangeError("Input tensor must have at least 1 dimensions, but got 0")
     shape = tuple(normalized_shape)
     if tuple(input.shape[max(input.ndim - len(shape), 0) :]) != shape:
         raise _unfitting(input, shape, "")

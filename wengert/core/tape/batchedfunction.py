@@ -1,0 +1,219 @@
+"""Custom Functions inside a batch level.
+
+One call for the whole batch, by the class's own `vmap` or, with `generate_vmap_rule`, by running its
+forward, backward and jvp on batched tensors.  Further out that is the call of a Function again, so
+its gradient is the user's there too.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from wengert.core.base.errors import GraphError
+from wengert.core.tape.batching import at, left, lifted, stands_for, whole
+from wengert.core.tape.core import RECORDED, TensorBase, _new
+from wengert.core.tape.function import Function, no_setup_context, no_vmap
+from wengert.core.tape.levels import BATCHED, DUAL, Level
+from wengert.core.tape.modes import current, enter, leave
+from wengert.core.tape.outputs import recorded_call
+
+
+class VmapInfo(NamedTuple):
+    """What a Function's `vmap` is told of the batch."""
+
+    batch_size: int
+    randomness: str
+
+
+def batched_call(cls: Any, args: tuple[Any, ...], level: Level) -> Any:
+    """`cls.apply(*args)` where some arguments are batched at `level`."""
+    check(cls)
+    dims = tuple([left(x, level)[1] if isinstance(x, TensorBase) else None for x in args])
+    inner = tuple([left(x, level)[0] if isinstance(x, TensorBase) else x for x in args])
+    if cls.generate_vmap_rule:
+        out, out_dims = derived_call(cls, inner, dims, level)
+    else:
+        out, out_dims = cls.vmap(VmapInfo(level.size, level.randomness), dims, *inner)
+        out_dims = spread(out_dims, out)
+    outs = out if isinstance(out, tuple) else (out,)
+    made = tuple(
+        [
+            stands_for(x if not dim else RECORDED.movedim(x, dim, 0), None if dim is None else 0, level)
+            if isinstance(x, TensorBase) else x
+            for x, dim in zip(outs, out_dims, strict=True)
+        ]
+    )  # fmt: skip
+    result = made if isinstance(out, tuple) else made[0]
+    return recorded_inside(cls, args, result, level)
+
+
+def check(cls: Any) -> None:
+    """A Function must separate forward from setup_context and say how it is batched."""
+    name = cls.__name__
+    has_rule = cls.vmap is not no_vmap
+    if cls.generate_vmap_rule and has_rule:
+        raise GraphError(
+            f"You tried to vmap over {name}, but it has both generate_vmap_rule=True and an overriden vmap "
+            "staticmethod. Please set generate_vmap_rule=False or delete the overriden vmap staticmethod to avoid "
+            "ambiguity."
+        )
+    if cls.setup_context is no_setup_context:
+        raise GraphError(
+            "In order to use an autograd.Function with functorch transforms (vmap, grad, jvp, jacrev, ...), it must "
+            f"override the setup_context staticmethod: {name} saves in forward(ctx, ...), which sees one call only."
+        )
+    if not cls.generate_vmap_rule and not has_rule:
+        raise GraphError(
+            f"You tried to vmap over {name}, but it does not have vmap support. Please override and implement the vmap "
+            "staticmethod or set generate_vmap_rule=True."
+        )
+
+
+def spread(dims: Any, out: Any) -> tuple[Any, ...]:
+    """One batch dim per output."""
+    count = len(out) if isinstance(out, tuple) else 1
+    if dims is None or isinstance(dims, int):
+        return (dims,) * count
+    return tuple(dims)
+
+
+def recorded_inside(cls: Any, args: tuple[Any, ...], out: Any, level: Level) -> Any:
+    """Record the call on the batched tensors where a gradient is wanted there."""
+    local = tuple([lifted(x, level) if isinstance(x, TensorBase) else x for x in args])
+    tensors = [x for x in local if isinstance(x, TensorBase)]
+    mode = current()
+    if not (mode.grad and level.recording and any(x._flags & 1 for x in tensors)):
+        return out
+    node = context(cls, local)
+    token = enter(mode.but(grad=False))
+    try:
+        cls.setup_context(node, local, out)
+    finally:
+        leave(token)
+    marks = [x._flags & (BATCHED | DUAL) if isinstance(x, TensorBase) else 0 for x in outs_of(out)]
+    result = recorded_call(node, local, tensors, out, mode)
+    for x, flags in zip(outs_of(result), marks, strict=True):
+        if isinstance(x, TensorBase):
+            x._flags |= flags
+    return result
+
+
+def context(cls: Any, args: tuple[Any, ...]) -> Any:
+    """A fresh context of a call."""
+    node = _new(cls._backward_cls)
+    node._saved, node._versions = (), None
+    node.needs_input_grad = tuple([isinstance(x, TensorBase) and x._flags & 1 == 1 for x in args])
+    return node
+
+
+def outs_of(out: Any) -> tuple[Any, ...]:
+    """Outputs as a tuple."""
+    return out if isinstance(out, tuple) else (out,)
+
+
+# ---------------------------------------------------------------- the rule derived from the class itself
+
+
+class Call:
+    """One batched call: its level, where the batch lies, and what the user's context holds."""
+
+    def __init__(self, cls: Any, dims: tuple[Any, ...], level: Level) -> None:
+        self.cls, self.dims, self.level = cls, dims, level
+        self.node: Any = None
+        self.out_dims: tuple[Any, ...] = ()
+        self.kept: list[Any] = []
+        self.single = True
+
+    def inside(self, values: Any, dims: Any) -> list[Any]:
+        """Values from further out as tensors of the level."""
+        return [
+            stands_for(x, dim, self.level) if isinstance(x, TensorBase) else x
+            for x, dim in zip(values, dims, strict=True)
+        ]
+
+    def run(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The user's forward and setup_context on batched tensors; the outputs as seen further out."""
+        args = tuple(self.inside(values, self.dims))
+        out = self.cls.forward(*args)
+        node = self.node = context(self.cls, args)
+        self.cls.setup_context(node, args, out)
+        self.single = not isinstance(out, tuple)
+        found = [left(x, self.level) if isinstance(x, TensorBase) else (x, None) for x in outs_of(out)]
+        self.out_dims = tuple([dim for _, dim in found])
+        return tuple([x for x, _ in found])
+
+    def restore(self, saved: Any) -> None:
+        """Give the user's context its saved tensors back, with their histories."""
+        self.node._saved = tuple(self.inside(saved, self.kept))
+
+    def gradient(self, x: Any, dim: Any) -> Any:
+        """A gradient of the level as the gradient of what the input stands for."""
+        if not isinstance(x, TensorBase):
+            return x
+        if dim is None:
+            return (
+                RECORDED.sum(x._array.value, 0) if at(x, self.level) and x._array.dim == 0 else left(x, self.level)[0]
+            )
+        return whole(x, self.level)
+
+
+def derived_call(cls: Any, values: tuple[Any, ...], dims: tuple[Any, ...], level: Level) -> tuple[Any, Any]:
+    """The call of a Function made for this one call, whose rules are the class's on batched tensors."""
+    call = Call(cls, dims, level)
+    out = derived_class(call).apply(*values)
+    outs = outs_of(out)
+    return (outs[0] if call.single else outs), call.out_dims
+
+
+def derived_class(call: Call) -> Any:
+    """A Function of tensors further out."""
+
+    def forward(*values: Any) -> Any:
+        outs = call.run(values)
+        return outs if len(outs) > 1 else outs[0]
+
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        node = call.node
+        node.needs_input_grad = ctx.needs_input_grad
+        saved = node.to_save or ()
+        held = [left(x, call.level) if x is not None else (None, None) for x in saved]
+        call.kept = [dim for _, dim in held]
+        ctx.save_for_backward(*[x for x, _ in held])
+        if node.saved_for_forward is not None:
+            found = [left(x, call.level) if x is not None else (None, None) for x in node.saved_for_forward]
+            ctx.forward_dims = [dim for _, dim in found]
+            ctx.save_for_forward(*[x for x, _ in found])
+        constant = node.non_differentiable or ()
+        ctx.mark_non_differentiable(*[left(x, call.level)[0] for x in constant])
+
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        call.restore(ctx.saved_tensors)
+        given = call.inside(gradients, call.out_dims)
+        found = call.node.rule()(call.node, *given)
+        found = found if isinstance(found, tuple) else (found,)
+        return tuple([call.gradient(x, dim) for x, dim in zip(found, call.dims, strict=False)])
+
+    def jvp(ctx: Any, *tangents: Any) -> Any:
+        node = call.node
+        if node.saved_for_forward is not None:
+            node.saved_for_forward = tuple(
+                [None if x is None else stands_for(x, dim, call.level)
+                 for x, dim in zip(ctx.saved_tensors, ctx.forward_dims, strict=True)]
+            )  # fmt: skip
+        node._in_jvp = True
+        try:
+            found = call.cls.jvp(node, *call.inside(tangents, call.dims))
+        finally:
+            node._in_jvp = False
+        return tuple(
+            [x if not isinstance(x, TensorBase) else whole(x, call.level) if dim == 0 else left(x, call.level)[0]
+             for x, dim in zip(outs_of(found), call.out_dims, strict=True)]
+        )  # fmt: skip
+
+    rules = {"forward": forward, "setup_context": setup_context, "backward": backward, "jvp": jvp}
+    space: dict[str, Any] = {name: staticmethod(rule) for name, rule in rules.items()}
+    space["generate_vmap_rule"] = True
+    return type(call.cls.__name__, (Function,), space)
+
+
+__all__ = ["VmapInfo", "batched_call"]

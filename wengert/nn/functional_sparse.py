@@ -1,0 +1,116 @@
+"""Tables of rows: embedding, bags of embeddings, one_hot; distances between rows."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from wengert.core.arrays import dtype as dtypes
+from wengert.core.base.errors import DtypeError, IndexRangeError, MissingError, ShapeError, ValueRangeError
+from wengert.core.tape.core import RECORDED as m
+from wengert.core.tape.core import TensorBase, wrap
+
+__all__ = [
+    "bilinear", "cosine_similarity", "embedding", "embedding_bag", "linear", "normalize", "one_hot",
+    "pairwise_distance", "pdist",
+]  # fmt: skip
+
+linear, bilinear, one_hot, pdist = m.linear, m.bilinear, m.one_hot, m.pdist
+cosine_similarity, pairwise_distance, embedding = m.cosine_similarity, m.pairwise_distance, m.embedding
+
+
+def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Any = None) -> Any:
+    """input / max(its p-norm over dim, eps)."""
+    size = m.clamp_min(m.norm(input, p, dim, True), eps)
+    return m.div(input, size) if out is None else m.div(input, size, out=out)
+
+
+def _check_bags(input: Any, weight: Any, offsets: Any, mode: str, samples: Any) -> None:
+    if samples is not None and input.size() != samples.size():
+        raise ValueRangeError(
+            f"embedding_bag: If per_sample_weights ({samples.shape}) is not None, then it must have the same shape as "
+            f"the input ({input.shape})"
+        )
+    if input.dim() == 2 and offsets is not None:
+        raise ValueRangeError(
+            "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length "
+            f"sequences. However, found offsets of type {type(offsets)}"
+        )
+    if input.dim() == 1 and not isinstance(offsets, TensorBase):
+        raise ValueRangeError(f"offsets has to be a 1D Tensor but got {type(offsets) if offsets is not None else None}")
+    if input.dim() == 1 and offsets.dim() != 1:
+        raise ValueRangeError("offsets has to be a 1D Tensor")
+    if input.dim() not in (1, 2):
+        raise ValueRangeError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {input.dim()}")
+    if mode not in ("sum", "mean", "max"):
+        raise ValueRangeError("mode has to be one of sum, mean or max")
+    if samples is not None and mode != "sum":
+        raise MissingError(
+            "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' (got "
+            f"mode='{mode}')."
+        )
+
+
+def _flat_bags(input: Any, offsets: Any, last: bool) -> tuple[Any, Any, int]:
+    """Indices in one row, the bag of each, and the number of bags."""
+    indices = input._array
+    if indices.dtype.kind != "i" or indices.dtype.itemsize < 4:
+        raise DtypeError(
+            "Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got "
+            f"{dtypes.tensor_type_name(input.dtype)} instead (while checking arguments for embedding_bag)"
+        )
+    if indices.ndim == 2:
+        rows, width = indices.shape
+        return indices.reshape(-1), np.repeat(np.arange(rows), width), rows
+    starts = offsets._array
+    if starts.size and starts[0] != 0:
+        raise ShapeError(
+            "offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, "
+            f"got {int(starts[0])}"
+        )
+    if starts.size and starts[-1] > indices.size:
+        raise ShapeError(
+            f"offsets[-1] can not be greater than input's length {indices.size} but got offsets[-1] of {int(starts[-1])}"
+        )
+    count = max(starts.size - 1, 0) if last else starts.size
+    bags = np.searchsorted(starts[:count], np.arange(indices.size), side="right") - 1
+    return indices, bags, count
+
+
+def embedding_bag(
+    input: Any, weight: Any, offsets: Any = None, max_norm: float | None = None, norm_type: float = 2,
+    scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False, per_sample_weights: Any = None,
+    include_last_offset: bool = False, padding_idx: int | None = None,
+) -> Any:  # fmt: skip
+    """The sum, mean or maximum of weight[i] over each bag of indices i.
+
+    Shapes: input (bags, n), or (N,) with offsets (bags,) where each bag starts; weight (rows, width) ->
+    (bags, width).  An empty bag gives 0.  padding_idx: indices that do not count.  per_sample_weights: a factor for
+    each index, with mode "sum".
+    """
+    if weight.dtype in (dtypes.int64, dtypes.int32) and input.is_floating_point():
+        weight, input = input, weight
+    _check_bags(input, weight, offsets, mode, per_sample_weights)
+    indices, bags, count = _flat_bags(input, offsets, include_last_offset)
+    rows = weight.shape[0]
+    if indices.size and (indices.min() < 0 or indices.max() >= rows):
+        raise IndexRangeError(f"index out of range in self: the table has {rows} rows")
+    if max_norm is not None:
+        m.embedding(wrap(indices), weight.detach(), None, max_norm, norm_type)
+    factors = None if per_sample_weights is None else m.reshape(per_sample_weights, (-1,))
+    if padding_idx is not None:
+        if not -rows <= padding_idx < rows:
+            raise AssertionError("padding_idx must be within the number of embeddings")
+        kept = np.flatnonzero(indices != padding_idx % rows)
+        indices, bags = indices[kept], bags[kept]
+        factors = None if factors is None else m.index_select(factors, 0, wrap(kept))
+    if mode == "max":
+        tops = m.bag_tops(weight.detach(), wrap(indices), wrap(bags), count)
+        return m.bag_maxima(weight, tops)
+    sizes = None
+    if mode == "mean":
+        sizes = wrap(np.maximum(np.bincount(bags, minlength=count), 1).astype(weight._array.dtype))
+    return m.bag_sums(weight, wrap(indices), wrap(bags), factors, sizes, count, scale_grad_by_freq)
+
+
