@@ -16,6 +16,7 @@ import contextlib
 import functools
 import importlib
 import json
+import os
 import random
 import sys
 import types
@@ -35,8 +36,10 @@ for _space in ("linalg", "special", "fft", "nn", "nn.functional"):
 
 RATCHET = Path(__file__).with_name("torch_samples_ratchet.json")
 KINDS = ("forward", "method", "dtypes", "gradient", "complex", "second", "inplace", "out", "errors")
-COUNT = 10
-"""How many samples of an entry are compared unless more are asked for."""
+COUNT = 500
+"""How many samples of an entry are compared, unless `--count` says otherwise; 500 is all but always all."""
+SEED = int(os.environ.get("WENGERT_SAMPLES_SEED", 0))
+"""Where the samples' values come from; the ratchet file is that of seed 0."""
 WORDS = 25
 """How many leading characters of an error message are compared."""
 
@@ -197,7 +200,9 @@ def ours(x, pairs=None):
         return type(x)(ours(v, pairs) for v in x)
     if isinstance(x, slice):
         return slice(ours(x.start), ours(x.stop), ours(x.step))
-    return x
+    if isinstance(x, torch.nn.Module):
+        return getattr(wengert.nn, type(x).__name__)()
+    return translated(x) if isinstance(x, types.FunctionType) else x
 
 
 def flat(x):
@@ -299,13 +304,23 @@ def brief(x):
 
 def drawn(info, dtype, count, requires_grad=False):
     """The first samples of a row, the same at every call."""
-    torch.manual_seed(0)
-    random.seed(0)
-    np.random.seed(0)
+    torch.manual_seed(SEED)
+    random.seed(SEED)
+    np.random.seed(SEED)
     for k, sample in enumerate(info.sample_inputs_func(info, "cpu", dtype, requires_grad)):
         if k == count:
             return
         yield sample
+
+
+def trials(entry, dtype, count, requires_grad=False):
+    """Samples on both sides; those with modules that only torch has are left out."""
+    for sample in drawn(entry.info, dtype, count, requires_grad):
+        try:
+            trial = Trial(entry, sample)
+        except AttributeError:
+            continue
+        yield trial
 
 
 def first_line(error):
@@ -313,10 +328,9 @@ def first_line(error):
     return f"{type(error).__name__}: {str(error).splitlines()[0][:110] if str(error) else ''}"
 
 
-def forward(entry, dtype, count, function=None, find=None):
+def forward(entry, dtype, count, function=None):
     """The first difference of results for a dtype, or ""."""
-    for sample in drawn(entry.info, dtype, count):
-        trial = Trial(entry, sample)
+    for trial in trials(entry, dtype, count):
         try:
             wanted = trial.torch_result()
         except Exception:
@@ -325,9 +339,9 @@ def forward(entry, dtype, count, function=None, find=None):
             found = trial.own_result(function)
         except Exception as error:
             return f"{first_line(error)} for ({trial.described()})"
-        process = translated(sample.output_process_fn_grad) or sample.output_process_fn_grad
+        process = trial.sample.output_process_fn_grad
         with contextlib.suppress(Exception):
-            found, wanted = process(found), sample.output_process_fn_grad(wanted)
+            found, wanted = (translated(process) or process)(found), process(wanted)
         if error := differs(found, wanted, entry.blind, entry.tolerance):
             return f"{error} for ({trial.described()})"
     return ""
@@ -398,8 +412,7 @@ def torch_refuses(trial, order):
 
 def backward(entry, dtype, count, order=1):
     """The first difference of first or second gradients, or ""."""
-    for sample in drawn(entry.info, dtype, count, requires_grad=True):
-        trial = Trial(entry, sample)
+    for trial in trials(entry, dtype, count, requires_grad=True):
         size = sum(x.numel() for x in flat(trial.inputs) if isinstance(x, torch.Tensor))
         if order > 1 and size > 400:
             continue
@@ -570,7 +583,7 @@ def main(words):
         for name, reason in failures.items():
             print(f"{kind:9} {name}: {reason}")
     print(counted(found["counts"]))
-    if "--update" in words and not names:
+    if "--update" in words and not names and not SEED:
         RATCHET.write_text(json.dumps(found, indent=1) + "\n")
 
 

@@ -14,7 +14,7 @@ from wengert.core.tape.core import wrap
 from wengert.core.tensor.storage import StorageBase, TypedStorage, UntypedStorage
 from wengert.files import names
 from wengert.files.archive import ArchiveReader, FileFormatError
-from wengert.files.unpickling import Rebuilder, RestrictedUnpickler
+from wengert.files.unpickling import Rebuilder, RestoredGenerator, RestrictedUnpickler
 
 
 class Loader:
@@ -57,6 +57,8 @@ class Loader:
                     return rebuilder.builders[module, name]
                 if (module, name) == ("torch.serialization", "_get_layout"):
                     return names.layout_of
+                if (module, name) == ("torch._C", "Generator"):
+                    return RestoredGenerator
                 if module == "torch" or module.startswith("torch."):
                     return names.counterpart(module, name)
                 return super().find_class(module, name)

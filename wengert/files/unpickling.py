@@ -280,6 +280,16 @@ def set_generator(generator: Any, state: Any) -> None:
     generator.set_state(state[2])
 
 
+class RestoredGenerator(Generator):
+    """A generator that a whole unpickler is about to give its state."""
+
+    __slots__ = ()
+
+    def __setstate__(self, state: Any) -> None:
+        set_generator(self, state)
+        self.__class__ = Generator  # type: ignore[assignment]
+
+
 # ---------------------------------------------------------------- tensors
 
 

@@ -2,6 +2,35 @@
 
 from __future__ import annotations
 
-from wengert.nn import functional
+from wengert.nn import functional, init, modules, parameter, utils
+from wengert.nn.modules import *  # noqa: F403
+from wengert.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 
-__all__ = ["functional"]
+__all__ = [
+    "Buffer",
+    "Parameter",
+    "UninitializedBuffer",
+    "UninitializedParameter",
+    "functional",
+    "init",
+    "modules",
+    "parameter",
+    "utils",
+    *modules.__all__,
+]
+
+
+def factory_kwargs(kwargs: dict[str, object] | None) -> dict[str, object]:
+    """The dtype, device and memory format among a layer's options, checked for repetition."""
+    if kwargs is None:
+        return {}
+    simple = {"device", "dtype", "memory_format"}
+    expected = simple | {"factory_kwargs"}
+    if not kwargs.keys() <= expected:
+        raise TypeError(f"unexpected kwargs {kwargs.keys() - expected}")
+    made = dict(kwargs.get("factory_kwargs", {}))  # type: ignore[call-overload]
+    for name in simple & kwargs.keys():
+        if name in made:
+            raise TypeError(f"{name} specified twice, in **kwargs and in factory_kwargs")
+        made[name] = kwargs[name]
+    return made

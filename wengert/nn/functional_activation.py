@@ -106,24 +106,23 @@ def glu(input: Any, dim: int = -1) -> Any:
     return m.glu(input, dim)
 
 
-def _slopes(input: Any, lower: float, upper: float, generator: Any) -> Any:
+def _slopes(input: Any, lower: float, upper: float) -> Any:
     """1 where input is positive, a slope drawn from [lower, upper) elsewhere."""
     a = input._array
     below = a <= 0
     noise = np.ones(a.shape, a.dtype)
     count = int(below.sum())
-    noise[below] = sampling.uniform((count,), np.float64, lower, upper, generator=generator).astype(a.dtype)
+    noise[below] = sampling.uniform((count,), np.float64, lower, upper).astype(a.dtype)
     return wrap(noise)
 
 
 def rrelu(
-    input: Any, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False,
-    generator: Any = None,
-) -> Any:  # fmt: skip
+    input: Any, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False
+) -> Any:
     """leaky_relu whose slopes are drawn from [lower, upper) in training, and their mean otherwise."""
     if not training:
         return _fixed_(input, lower, upper) if inplace else m.rrelu(input, lower, upper)
-    noise = _slopes(input, lower, upper, generator)
+    noise = _slopes(input, lower, upper)
     return _noise_(input, noise) if inplace else m.rrelu_noise(input, noise)
 
 

@@ -71,7 +71,8 @@ def _flat_bags(input: Any, offsets: Any, last: bool) -> tuple[Any, Any, int]:
         )
     if starts.size and starts[-1] > indices.size:
         raise ShapeError(
-            f"offsets[-1] can not be greater than input's length {indices.size} but got offsets[-1] of {int(starts[-1])}"
+            f"offsets[-1] can not be greater than input's length {indices.size} but got offsets[-1] of "
+            f"{int(starts[-1])}"
         )
     count = max(starts.size - 1, 0) if last else starts.size
     bags = np.searchsorted(starts[:count], np.arange(indices.size), side="right") - 1

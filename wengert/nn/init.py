@@ -31,7 +31,9 @@ def unrecorded(function: Callable[..., Any]) -> Callable[..., Any]:
     return call
 
 
-_ONE = "linear conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d sigmoid".split()
+_ONE = (
+    "linear", "conv1d", "conv2d", "conv3d", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d", "sigmoid",
+)  # fmt: skip
 
 
 def calculate_gain(nonlinearity: str, param: Any = None) -> float:
@@ -81,10 +83,14 @@ def _normal_cdf(x: float) -> float:
 def trunc_normal_(
     tensor: Any, mean: float = 0.0, std: float = 1.0, a: float = -2.0, b: float = 2.0, generator: Any = None
 ) -> Any:
-    """Normal, restricted to [a, b]: what falls outside is drawn again; by the inverse distribution function if that is rare."""
+    """Normal, restricted to [a, b]: what falls outside is drawn again.
+
+    Where too little falls inside, values come from a uniform proposal or from the inverse distribution function.
+    """
     if mean < a - 2 * std or mean > b + 2 * std:
         warnings.warn(
-            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may be incorrect.",
+            "mean is more than 2 std from [a, b] in nn.init.trunc_normal_. The distribution of values may "
+            "be incorrect.",
             stacklevel=2,
         )
     low, high = (a - mean) / std, (b - mean) / std

@@ -114,10 +114,10 @@ class UninitializedTensorMixin:
     """A tensor whose shape will be known later; until then it can only be moved, converted and materialized."""
 
     cls_to_become: Any
-    _allowed = frozenset(
-        "copy_ is_complex is_floating_point half float double bfloat16 char short int long cuda cpu to get_device "
-        "_has_compatible_shallow_copy_type detach requires_grad_ type".split()
-    )
+    _allowed = frozenset((
+        "copy_", "is_complex", "is_floating_point", "half", "float", "double", "bfloat16", "char", "short", "int",
+        "long", "cuda", "cpu", "to", "get_device", "detach", "requires_grad_", "type", "size",
+    ))  # fmt: skip
 
     def materialize(self, shape: Any, device: Any = None, dtype: Any = None) -> None:
         """Give it memory of `shape` (uninitialised) and turn it into an ordinary parameter or buffer."""

@@ -121,9 +121,7 @@ def check_tensor_betas(betas: Any, capturable: bool, foreach: bool | None) -> No
     for i, beta in enumerate(betas):
         if given[i]:
             if foreach and not capturable:
-                raise ValueRangeError(
-                    f"betas[{i}] as a Tensor is not supported for capturable=False and foreach=True"
-                )
+                raise ValueRangeError(f"betas[{i}] as a Tensor is not supported for capturable=False and foreach=True")
             if beta.numel() != 1:
                 raise ValueRangeError(f"Tensor betas[{i}] must be 1-element")
 
@@ -143,7 +141,10 @@ def rule(
     size: Any,
     eps: float,
 ) -> None:
-    """One parameter: `decay` is added to g, p is multiplied by `shrink`; root = sqrt(1 - b2^t), size = lr / (1 - b1^t)."""
+    """One parameter: decay * p is added to g, p is multiplied by shrink, if not None.
+
+    root = sqrt(1 - b2^t), size = lr / (1 - b1^t).
+    """
     if shrink is not None:
         m.mul_(p, shrink)
     if decay is not None:

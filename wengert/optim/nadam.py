@@ -69,9 +69,7 @@ class NAdam(SteppingOptimizer):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._filled(
-            maximize=False, foreach=None, capturable=False, differentiable=False, decoupled_weight_decay=False
-        )
+        self._filled(maximize=False, foreach=None, capturable=False, differentiable=False, decoupled_weight_decay=False)
 
     def _new_state(self, p: Any, group: dict[str, Any]) -> dict[str, Any]:
         return {

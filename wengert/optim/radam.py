@@ -67,9 +67,7 @@ class RAdam(SteppingOptimizer):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._filled(
-            foreach=None, maximize=False, differentiable=False, decoupled_weight_decay=False, capturable=False
-        )
+        self._filled(foreach=None, maximize=False, differentiable=False, decoupled_weight_decay=False, capturable=False)
 
     def _new_state(self, p: Any, group: dict[str, Any]) -> dict[str, Any]:
         return {"step": new_step(p, group), "exp_avg": zeros_like(p), "exp_avg_sq": zeros_like(p)}

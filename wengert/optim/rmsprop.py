@@ -67,9 +67,7 @@ class RMSprop(SteppingOptimizer):
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         super().__setstate__(state)
-        self._filled(
-            momentum=0, centered=False, foreach=None, maximize=False, differentiable=False, capturable=False
-        )
+        self._filled(momentum=0, centered=False, foreach=None, maximize=False, differentiable=False, capturable=False)
 
     def _new_state(self, p: Any, group: dict[str, Any]) -> dict[str, Any]:
         state = {"step": new_step(p, group), "square_avg": zeros_like(p)}

@@ -38,20 +38,15 @@ class SparseAdam(SteppingOptimizer):
         maximize: bool = False,
     ) -> None:
         check_lr(lr)
-        if not 0.0 < eps:
+        if not eps > 0.0:
             raise ValueRangeError(f"Invalid epsilon value: {eps}")
         check_betas(betas)
         super().__init__(params, dict(lr=lr, betas=betas, eps=eps, maximize=maximize))
         sparse = [
-            [i, j]
-            for i, group in enumerate(self.param_groups)
-            for j, p in enumerate(group["params"])
-            if p.is_sparse
+            [i, j] for i, group in enumerate(self.param_groups) for j, p in enumerate(group["params"]) if p.is_sparse
         ]
         if sparse:
-            raise ValueRangeError(
-                f"Sparse params at indices {sparse}: SparseAdam requires dense parameter tensors"
-            )
+            raise ValueRangeError(f"Sparse params at indices {sparse}: SparseAdam requires dense parameter tensors")
 
     def step(self, closure: Any = None) -> Any:
         """Update the named rows once; `closure` computes loss and gradients anew."""

@@ -148,7 +148,7 @@ def check_lr(lr: Any, capturable: bool = True, foreach: bool | None = False) -> 
 
 def check_nonnegative(value: Any, what: str) -> None:
     """Refuse negative numbers and NaN."""
-    if not 0.0 <= value:
+    if not value >= 0.0:
         raise ValueRangeError(f"Invalid {what}: {value}")
 
 

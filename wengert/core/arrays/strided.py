@@ -46,7 +46,7 @@ def _beyond(array: Any, shape: tuple[int, ...], strides: tuple[int, ...], offset
     address, read_only = interface["data"]
     interface["data"] = (address + offset, read_only)
     interface["shape"], interface["strides"] = shape, strides
-    holder = _Window()
+    holder: Any = _Window()
     holder.__array_interface__, holder.base = interface, array
     made = numpy.asarray(holder)
     return made if made.dtype == array.dtype else made.view(array.dtype)

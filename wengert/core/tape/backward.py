@@ -13,9 +13,9 @@ from wengert.core.arrays import dtype as dtypes
 from wengert.core.base.errors import ArgumentError, GraphError, ShapeError, ValueRangeError
 from wengert.core.operators.raw import namespace_of
 from wengert.core.tape import core
-from wengert.core.tape.batching import cut
-from wengert.core.tape.core import MARKS, NR_SHIFT, RECORDED, Node, Plan, TensorBase, sweep, to_array, wrap
-from wengert.core.tape.levels import BATCHES, open_levels
+from wengert.core.tape.batching import cut, entered, whole
+from wengert.core.tape.core import NR_SHIFT, RECORDED, Node, Plan, TensorBase, sweep, to_array, wrap
+from wengert.core.tape.levels import BATCHED, Level, close_level, open_level, open_levels
 from wengert.core.tape.views import STALE, refresh
 
 
@@ -122,11 +122,12 @@ def backward(
     outputs = as_tuple(tensors)
     gradients = first_gradients(outputs, grad_tensors, "grad_tensors")
     retain = create_graph if retain_graph is None else retain_graph
-    roots = [root_of(x, i, g, create_graph) for i, (x, g) in enumerate(zip(outputs, gradients, strict=True))]
+    create, _ = within_levels(outputs, create_graph)
+    roots = [root_of(x, i, g, create) for i, (x, g) in enumerate(zip(outputs, gradients, strict=True))]
     if create_graph:
         warn_of_cycles()
     if inputs is None:
-        sweep(roots, retain, create_graph)
+        sweep(roots, retain, create)
         return
     wanted = as_tuple(inputs)
     if not wanted:
@@ -134,7 +135,7 @@ def backward(
     for x in wanted:
         if isinstance(x, TensorBase):
             x.retain_grad()  # type: ignore[attr-defined]
-    sweep(roots, retain, create_graph, Plan(roots, targets_of(wanted), True))
+    sweep(roots, retain, create, Plan(roots, targets_of(wanted), True))
 
 
 def warn_of_cycles() -> None:
@@ -201,10 +202,37 @@ def grad(
     retain = create_graph if retain_graph is None else retain_graph
     if is_grads_batched:
         return batched(outs, ins, gradients, retain, create_graph, allow_unused, materialize_grads)
-    found = captured(outs, ins, gradients, retain, create_graph)
+    found = captured_within(outs, ins, gradients, retain, create_graph)
     return tuple(
         [checked(i, x, g, allow_unused, materialize_grads) for i, (x, g) in enumerate(zip(ins, found, strict=True))]
     )
+
+
+VALUES: Any = "values"
+"""For `create`: the rules run on tensors, which may be dual or batched, and nothing is recorded."""
+
+
+def within_levels(outs: tuple[Any, ...], create: bool) -> tuple[Any, Any]:
+    """How a sweep that need not be recorded runs inside open levels, and the batch level whose record it leaves alone.
+
+    Inside a batch it runs recorded: what lies further out may want it.  Only the level itself does not record.
+    """
+    if create or not open_levels():
+        return bool(create), None
+    levels = [x._array.level for x in outs if isinstance(x, TensorBase) and x._flags & BATCHED]
+    return (VALUES, None) if not levels else (True, max(levels))
+
+
+def captured_within(outs: Any, ins: Any, gradients: Any, retain: bool, create: bool) -> list[Any]:
+    """`captured`, also inside open levels."""
+    create, level = within_levels(outs, create)
+    if level is None:
+        return captured(outs, ins, gradients, retain, create)
+    before, level.recording = level.recording, False
+    try:
+        return [g if g is None else cut(g) for g in captured(outs, ins, gradients, retain, create)]
+    finally:
+        level.recording = before
 
 
 def captured(outs: Any, ins: Any, gradients: Any, retain: bool, create: bool) -> list[Any]:
@@ -243,34 +271,39 @@ def checked(i: int, x: Any, g: Any, allow_unused: bool | None, materialize: bool
 def batched(
     outs: Any, ins: Any, gradients: Any, retain: bool, create: bool, allow_unused: Any, materialize: bool
 ) -> tuple[Any, ...]:
-    """One sweep per entry of the gradients' leading dim; the results stacked."""
+    """One sweep for all entries of the gradients' leading dim; the results count them in dim 0 too."""
     given = [g for g in gradients if g is not None]
     if len(given) < len(gradients) or any(g._array.ndim == 0 for g in given):
         raise ValueRangeError(
             "is_grads_batched=True needs a grad_outputs tensor for every output, with the batch as its first dimension"
         )
-    size = given[0]._array.shape[0]
-    rows = []
-    for k in range(size):
-        row = [None if g is None else RECORDED.select(g, 0, k) for g in gradients]
-        for i, (x, g) in enumerate(zip(outs, row, strict=True)):
-            if g is not None and g._array.shape != x._array.shape:
-                raise ShapeError(
-                    "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch "
-                    "dimension. The sizes of the remaining dimensions are expected to match the shape of corresponding "
-                    f"output, but a mismatch was detected: grad_output[{i}] has a shape of "
-                    f"torch.Size({list(given[0]._array.shape)}) and output[{i}] has a shape of "
-                    f"torch.Size({list(x._array.shape)})."
-                )
-        rows.append(captured(outs, ins, row, retain or k < size - 1, create))
-    stacked = []
-    for i, x in enumerate(ins):
-        parts = [row[i] for row in rows]
-        if not parts or parts[0] is None:
-            stacked.append(checked(i, x, None, allow_unused, materialize))
-        else:
-            stacked.append(RECORDED.stack(parts, 0))
-    return tuple(stacked)
+    check_batch(outs, gradients)
+    level = Level(given[0]._array.shape[0])
+    if not level.size:
+        raise ValueRangeError("is_grads_batched=True needs at least one entry in grad_outputs")
+    open_level(level, True)
+    try:
+        rows = [entered(g, 0, level) for g in gradients]
+        found = captured(outs, ins, rows, retain, create or VALUES)
+        found = [g if g is None else whole(g, level) for g in found]
+    finally:
+        close_level(level)
+    return tuple(
+        [checked(i, x, g, allow_unused, materialize) for i, (x, g) in enumerate(zip(ins, found, strict=True))]
+    )
+
+
+def check_batch(outs: Any, gradients: Any) -> None:
+    """Each entry of a batch of gradients has its output's shape."""
+    for i, (x, g) in enumerate(zip(outs, gradients, strict=True)):
+        if g._array.shape[1:] != x._array.shape:
+            raise ShapeError(
+                "If `is_grads_batched=True`, we interpret the first dimension of each grad_output as the batch "
+                "dimension. The sizes of the remaining dimensions are expected to match the shape of corresponding "
+                f"output, but a mismatch was detected: grad_output[{i}] has a shape of "
+                f"torch.Size({list(g._array.shape)}) and output[{i}] has a shape of "
+                f"torch.Size({list(x._array.shape)})."
+            )
 
 
 __all__ = ["Node", "backward", "edge_of", "grad"]

@@ -66,6 +66,17 @@ def dense(array: Any, dims: Any) -> bool:
     return True
 
 
+class Memory:
+    """The memory that a batch lies in, to be told from other memory."""
+
+    __slots__ = ("mem",)
+
+    def __init__(self, array: Any) -> None:
+        while isinstance(array, np.ndarray) and array.base is not None:
+            array = array.base
+        self.mem = array if isinstance(array, np.ndarray) or not hasattr(array, "data") else array.data.mem
+
+
 class BatchedArray:
     """What the tensor that stands for many has in place of an array.
 
@@ -87,6 +98,11 @@ class BatchedArray:
     itemsize = property(lambda self: self.dtype.itemsize)
     nbytes = property(lambda self: self.size * self.dtype.itemsize)
     flags = property(Order)
+
+    @property
+    def data(self) -> Memory:
+        """Whose memory the batch lies in."""
+        return Memory(self.value._array)
 
     def copy(self) -> BatchedArray:
         """The same batch in memory of its own."""

@@ -93,11 +93,16 @@ def full(size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layo
     """`fill_value` everywhere; its Python type chooses the dtype unless given."""
     if isinstance(size, int):
         raise ArgumentError(f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}")
-    value = fill_value.item() if isinstance(fill_value, (TensorBase, np.generic)) else fill_value
+    value = number_of(fill_value)
     if dtype is None:
         dtype = out.dtype if out is not None else number_dtype(value)
     made = filled(size_of((size,), "full"), value, dtype, device, requires_grad)
     return made if out is None else store_out(out, made)
+
+
+def number_of(value: Any) -> Any:
+    """A 0-d tensor or NumPy scalar as a Python number; numbers stay."""
+    return value.item() if isinstance(value, (TensorBase, np.generic)) else value  # type: ignore[union-attr]
 
 
 def number_dtype(value: Any) -> Any:
@@ -130,7 +135,7 @@ def arange(*args: Any, out: Any = None, dtype: Any = None, layout: Any = None, d
     Raises: GraphError-free RuntimeError for a zero step or bounds on the wrong side.
     """
     start, end, step = range_arguments(args, named)
-    start, end, step = (x.item() if isinstance(x, (TensorBase, np.generic)) else x for x in (start, end, step))
+    start, end, step = (number_of(x) for x in (start, end, step))
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if (end - start) * step < 0:
@@ -169,7 +174,7 @@ def spaced(start: Any, end: Any, steps: int, dt: Any, name: str) -> Any:
         raise ArgumentError(f"{name}(): argument 'steps' must be int, not {type(steps).__name__}")
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
-    start, end = (x.item() if isinstance(x, (TensorBase, np.generic)) else x for x in (start, end))
+    start, end = (number_of(x) for x in (start, end))
     if steps == 1:
         return np.array([start]).astype(dt)
     work = dt if dt.kind in "fc" and dt.itemsize >= 4 else np.dtype(np.float64 if dt.kind in "iu" else np.float32)
@@ -290,7 +295,7 @@ def full_like(input: Any, fill_value: Any, *, dtype: Any = None, layout: Any = N
               pin_memory: bool = False, requires_grad: bool = False, memory_format: Any = None) -> Any:  # fmt: skip
     """`fill_value` with the shape and dtype of `input`."""
     check_like(input, "full_like")
-    value = fill_value.item() if isinstance(fill_value, (TensorBase, np.generic)) else fill_value
+    value = number_of(fill_value)
     return finish(like_array(input, value, dtype, device, memory_format), requires_grad)
 
 

@@ -144,10 +144,14 @@ def install_rest() -> None:
     overrides.install_overrides()
     Tensor.detach = aware(Tensor.detach)  # type: ignore[method-assign]
     Tensor.new = legacy.new  # type: ignore[attr-defined]
-    Tensor.__new__ = legacy.construct  # type: ignore[assignment,method-assign]
-    Tensor.__getitem__ = indexing.getitem  # type: ignore[attr-defined]
-    Tensor.__setitem__ = indexing.setitem  # type: ignore[attr-defined]
-    Tensor.__delitem__ = undeletable  # type: ignore[attr-defined]
+    special: dict[str, Any] = {
+        "__new__": legacy.construct,
+        "__getitem__": indexing.getitem,
+        "__setitem__": indexing.setitem,
+        "__delitem__": undeletable,
+    }
+    for name, function in special.items():
+        setattr(Tensor, name, function)
     SPACES[""]["detach"] = Tensor.detach
     properties.refuse_writes(Tensor)
 

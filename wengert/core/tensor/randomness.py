@@ -283,11 +283,16 @@ def normal_(self: Any, mean: float = 0.0, std: float = 1.0, *, generator: Any = 
     return overwrite(self, sample, "normal_")
 
 
-def random_(self: Any, *bounds: int, generator: Any = None) -> Any:
-    """Fill with integers: all of the dtype's range, [0, to) or [from, to)."""
-    return overwrite(
-        self, lambda shape, kind: sampling.random_full(shape, kind, *bounds, generator=generator), "random_"
-    )
+def random_(self: Any, *bounds: Any, generator: Any = None, **named: Any) -> Any:
+    """Fill with integers: all of the dtype's range, [0, to) for one bound, [from, to) for two."""
+    values = dict(zip(("to",) if len(bounds) == 1 else ("from", "to"), bounds, strict=False)) | named
+    if values.keys() - {"from", "to"} or len(bounds) > 2:
+        raise ArgumentError(f"random_() received an invalid combination of arguments: {sorted(values)}")
+
+    def sample(shape: Any, kind: Any) -> Any:
+        return sampling.random_full(shape, kind, values.get("from"), values.get("to"), generator=generator)
+
+    return overwrite(self, sample, "random_")
 
 
 def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Any:

@@ -291,7 +291,7 @@ def check_assigned(x: Any, value: Any) -> None:
 
 def as_class(x: Any, cls: type) -> Any:
     """A fresh tensor's storage as an instance of a subclass."""
-    out = cls.__new__(cls) if cls.__new__ is object.__new__ else object.__new__(cls)
+    out: Any = object.__new__(cls)
     for name in TensorBase.__slots__[:-1]:
         setattr(out, name, getattr(x, name))
     return out

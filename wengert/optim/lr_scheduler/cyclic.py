@@ -106,9 +106,7 @@ class CyclicLR(LRScheduler):
         x = 1.0 + position - cycle
         height = x / self.step_ratio if x <= self.step_ratio else (x - 1) / (self.step_ratio - 1)
         scale = self.scale_fn(cycle if self.scale_mode == "cycle" else self.last_epoch)
-        lrs = [
-            base + (most - base) * height * scale for base, most in zip(self.base_lrs, self.max_lrs, strict=True)
-        ]
+        lrs = [base + (most - base) * height * scale for base, most in zip(self.base_lrs, self.max_lrs, strict=True)]
         if self.cycle_momentum:
             bounds = zip(self.base_momentums, self.max_momentums, self.optimizer.param_groups, strict=True)
             for base, most, group in bounds:
@@ -144,17 +142,13 @@ class CosineAnnealingWarmRestarts(LRScheduler):
     Source: Loshchilov and Hutter (2017), eq. 5.
     """
 
-    def __init__(
-        self, optimizer: Any, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1
-    ) -> None:
+    def __init__(self, optimizer: Any, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1) -> None:
         if T_0 <= 0 or not isinstance(T_0, int):
             raise ValueRangeError(f"Expected positive integer T_0, but got {T_0}")
         if T_mult < 1 or not isinstance(T_mult, int):
             raise ValueRangeError(f"Expected integer T_mult >= 1, but got {T_mult}")
         if not isinstance(eta_min, (float, int)):
-            raise ValueRangeError(
-                f"Expected float or int eta_min, but got {eta_min} of type {type(eta_min)}"
-            )
+            raise ValueRangeError(f"Expected float or int eta_min, but got {eta_min} of type {type(eta_min)}")
         self.T_0 = T_0
         self.T_i: Any = T_0
         self.T_mult = T_mult
@@ -325,6 +319,3 @@ def phase(end: float, start_lr: str, end_lr: str, start_momentum: str, end_momen
         "start_momentum": start_momentum,
         "end_momentum": end_momentum,
     }
-
-
-

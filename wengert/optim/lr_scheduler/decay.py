@@ -33,9 +33,7 @@ class LambdaLR(LRScheduler):
     def state_dict(self) -> dict[str, Any]:
         """State without the optimizer; of the functions only the attributes of callable objects."""
         state = {key: value for key, value in self.__dict__.items() if key not in ("optimizer", "lr_lambdas")}
-        state["lr_lambdas"] = [
-            None if isinstance(f, types.FunctionType) else dict(f.__dict__) for f in self.lr_lambdas
-        ]
+        state["lr_lambdas"] = [None if isinstance(f, types.FunctionType) else dict(f.__dict__) for f in self.lr_lambdas]
         return state
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -99,9 +97,7 @@ class StepLR(LRScheduler):
 class MultiStepLR(LRScheduler):
     """lr = base * gamma^(number of milestones reached); a milestone given twice counts twice."""
 
-    def __init__(
-        self, optimizer: Any, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1
-    ) -> None:
+    def __init__(self, optimizer: Any, milestones: Iterable[int], gamma: float = 0.1, last_epoch: int = -1) -> None:
         self.milestones = Counter(milestones)
         self.gamma = gamma
         super().__init__(optimizer, last_epoch)
@@ -125,13 +121,9 @@ class ConstantLR(LRScheduler):
     Raises: ValueRangeError for a factor outside [0, 1].
     """
 
-    def __init__(
-        self, optimizer: Any, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1
-    ) -> None:
+    def __init__(self, optimizer: Any, factor: float = 1.0 / 3, total_iters: int = 5, last_epoch: int = -1) -> None:
         if not 0 <= factor <= 1.0:
-            raise ValueRangeError(
-                f"Constant multiplicative factor expected to be between 0 and 1. Given: {factor}"
-            )
+            raise ValueRangeError(f"Constant multiplicative factor expected to be between 0 and 1. Given: {factor}")
         self.factor = factor
         self.total_iters = total_iters
         super().__init__(optimizer, last_epoch)
@@ -171,9 +163,7 @@ class LinearLR(LRScheduler):
                 f"Given: {start_factor}"
             )
         if not 0 <= end_factor <= 1.0:
-            raise ValueRangeError(
-                f"Ending multiplicative factor expected to be between 0 and 1. Given: {end_factor}"
-            )
+            raise ValueRangeError(f"Ending multiplicative factor expected to be between 0 and 1. Given: {end_factor}")
         self.start_factor = start_factor
         self.end_factor = end_factor
         self.total_iters = total_iters

@@ -66,7 +66,7 @@ def _differences(m, input, dim, coordinate, order):
     else:
         weights = [_interior(a, b) for a, b in zip(h, h[1:])]
         shape = (-1,) + (1,) * (len(input.shape) - 1 - dim)
-        a, b, c = (m.reshape(m.to_dtype(_column(input, w), input._array.dtype), shape) for w in zip(*weights))
+        a, b, c = (m.reshape(_column(input, w), shape) for w in zip(*weights))
         inner = left * a + middle * b + right * c
     return m.cat([first, inner, last], dim)
 
@@ -77,8 +77,9 @@ def _interior(a, b):
 
 
 def _column(like, values):
-    """Numbers as a tensor beside another one."""
-    return like.new_tensor(values, dtype=None)
+    """Fractions as a tensor beside another one, in its dtype unless that is an integer one."""
+    exact = like.dtype.is_floating_point or like.dtype.is_complex
+    return like.new_tensor(values, dtype=like.dtype if exact else dtypes.get_default_dtype())
 
 
 @composite(

@@ -6,7 +6,6 @@ from wengert.core.arrays import attention as arrays
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.base.errors import DtypeError, ShapeError
 from wengert.core.operators.kinds import opaque, plain
-from wengert.core.operators.library.overloads import refuse
 from wengert.core.operators.raw import sum_to
 from wengert.core.operators.record import Array
 from wengert.core.operators.samples import call
@@ -154,7 +153,8 @@ def attention(np, tensors: list[Array], masked, dropping, scale, causal):
     part, any other is added.  dropped: factors of the probabilities.  Rows without any key give 0.
     Source: A. Vaswani et al., Attention is all you need (2017), equation 1; T. Dao et al., FlashAttention (2022).
     """
-    refuse("scaled_dot_product_attention", "biuc", *tensors[:3])
+    if tensors[0].dtype.kind not in "fV":
+        raise DtypeError(f"expected scalar type Float but found {dtypes.of(tensors[0].dtype).scalar}")
     batch, (q, k, v, mask, dropped) = _flattened(np, tensors, masked, dropping)
     if k.shape[2] != q.shape[2]:
         raise ShapeError(

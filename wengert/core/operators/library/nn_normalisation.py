@@ -148,8 +148,8 @@ def _name(x):
 # ---------------------------------------------------------------- batch norm
 
 
-def _elements(name, x, channels):
-    if x is not None and x.shape != (channels,):
+def check_elements(name, x, channels):
+    if x is not None and tuple(x.shape) != (channels,):
         raise ShapeError(f"{name} should contain {channels} elements not {prod(x.shape)}")
 
 
@@ -208,7 +208,7 @@ def batch_norm_kernel(np, input: Array, weight: Array | None, bias: Array | None
             if x is None:
                 raise ShapeError(f"{name} must be defined in evaluation mode")
     for name, x in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
-        _elements(name, x, channels)
+        check_elements(name, x, channels)
     refuse("batch_norm", "biuc", input)
     check_dtypes(input, weight, bias, running_mean, running_var)
     _, axes, narrow = batch_layout(input.shape)

@@ -288,7 +288,10 @@ def places(np, sequence: Array, values: Array | None, number, right, sorter: Arr
         return np.asarray(np.searchsorted(sequence, number, side=side))
     if sequence.ndim == 1:
         return np.asarray(np.searchsorted(sequence, values, side=side))
-    rows, wanted = sequence.reshape(-1, sequence.shape[-1]), values.reshape(-1, values.shape[-1])
+    if not values.size:
+        return np.zeros(values.shape, dtype="int64")
+    count = values.size // values.shape[-1]
+    rows, wanted = sequence.reshape(count, sequence.shape[-1]), values.reshape(count, values.shape[-1])
     found = np.empty(wanted.shape, dtype="int64")
     for i in range(rows.shape[0]):
         found[i] = np.searchsorted(rows[i], wanted[i], side=side)

@@ -315,7 +315,7 @@ def slice_backward(np, input: Array, input_sizes, dim: int, start, end, step: in
 
 def _start(start):
     """A start as int; a tensor must be one whole number without dims."""
-    if hasattr(start, "ndim") and (start.ndim or not isinstance(start.item(), int)):
+    if hasattr(start, "ndim") and (start.ndim or type(start.item()) is not int):
         raise ShapeError(f"start must be an 0-dim integral Tensor. It has {start.ndim} dims and dtype {start.dtype}")
     return as_index(start)
 

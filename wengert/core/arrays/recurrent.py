@@ -1,0 +1,164 @@
+"""Recurrent layers on raw arrays: one pass over time each.
+
+Everything is flat: the rows of `x` are the entries of all sequences, ordered by time; step t holds the rows
+parts[t] = (start, stop) and the first stop - start sequences of the batch (longer sequences come first).
+`parts` lists the steps in the order in which they are computed.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+Parts = list[tuple[int, int]]
+
+
+def steps(sizes: Any, reverse: bool) -> Parts:
+    """The rows of each step in the order of computation."""
+    parts, start = [], 0
+    for n in sizes:
+        parts.append((start, start + n))
+        start += n
+    return parts[::-1] if reverse else parts
+
+
+def projected(x: Any, weight: Any, *biases: Any) -> Any:
+    """x @ weight.T plus the biases that there are."""
+    out = x @ weight.T
+    given = [b for b in biases if b is not None]
+    if given:
+        out += given[0] if len(given) == 1 else given[0] + given[1]
+    return out
+
+
+def gate_scale(np: Any, gates: int, size: int, plain: int, dtype: Any) -> tuple[Any, Any]:
+    """(scale, shift) with sigmoid(a) = scale * tanh(scale * a) + shift; gate number `plain` is tanh itself."""
+    scale = np.full(gates * size, 0.5, dtype=dtype)
+    shift = np.full(gates * size, 0.5, dtype=dtype)
+    scale[plain * size : (plain + 1) * size] = 1
+    shift[plain * size : (plain + 1) * size] = 0
+    return scale, shift
+
+
+def lstm(np: Any, x: Any, parts: Parts, h0: Any, c0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any, w_hr: Any) -> Any:
+    """(outputs, last h, last c, gates i f g o, cells) of long short-term memory.
+
+    One tanh serves all four gates: sigmoid(a) = (1 + tanh(a / 2)) / 2, the halves are taken into the weights.
+    """
+    size = w_hh.shape[0] // 4
+    scale, shift = gate_scale(np, 4, size, 2, x.dtype)
+    gates = projected(x, w_ih, b_ih, b_hh)
+    gates *= scale
+    recurrent = np.ascontiguousarray((w_hh * scale[:, None]).T)
+    projection = None if w_hr is None else w_hr.T
+    cells = np.empty((len(x), size), dtype=x.dtype)
+    out = np.empty((len(x), h0.shape[1]), dtype=x.dtype)
+    h, c = h0.copy(), c0.copy()
+    for start, stop in parts:
+        n = stop - start
+        a, cell = gates[start:stop], cells[start:stop]
+        a += h[:n] @ recurrent
+        np.tanh(a, out=a)
+        a *= scale
+        a += shift
+        np.multiply(a[:, size : 2 * size], c[:n], out=cell)
+        cell += a[:, :size] * a[:, 2 * size : 3 * size]
+        hidden = np.tanh(cell)
+        hidden *= a[:, 3 * size :]
+        out[start:stop] = h[:n] = hidden if projection is None else hidden @ projection
+        c[:n] = cell
+    return out, h, c, gates, cells
+
+
+def gru(np: Any, x: Any, parts: Parts, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
+    """(outputs, last h, gates r z n q) of gated recurrent units; q is the hidden part of n before r is applied."""
+    size = h0.shape[1]
+    given = projected(x, w_ih, b_ih)
+    recurrent = np.ascontiguousarray(w_hh.T)
+    gates = np.empty((len(x), 4 * size), dtype=x.dtype)
+    out = np.empty((len(x), size), dtype=x.dtype)
+    h = h0.copy()
+    for start, stop in parts:
+        n = stop - start
+        a, own = given[start:stop], gates[start:stop]
+        q = h[:n] @ recurrent
+        if b_hh is not None:
+            q += b_hh
+        rz, new = own[:, : 2 * size], own[:, 2 * size : 3 * size]
+        np.add(a[:, : 2 * size], q[:, : 2 * size], out=rz)
+        rz *= 0.5
+        np.tanh(rz, out=rz)
+        rz *= 0.5
+        rz += 0.5
+        own[:, 3 * size :] = q[:, 2 * size :]
+        np.multiply(rz[:, :size], q[:, 2 * size :], out=new)
+        new += a[:, 2 * size :]
+        np.tanh(new, out=new)
+        state = h[:n] - new
+        state *= rz[:, size:]
+        state += new
+        out[start:stop] = h[:n] = state
+    return out, h, gates
+
+
+def rnn(np: Any, relu: bool, x: Any, parts: Parts, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
+    """(outputs, last h) of the plain recurrent network."""
+    out = projected(x, w_ih, b_ih, b_hh)
+    recurrent = np.ascontiguousarray(w_hh.T)
+    h = h0.copy()
+    for start, stop in parts:
+        n, state = stop - start, out[start:stop]
+        state += h[:n] @ recurrent
+        if relu:
+            np.maximum(state, 0, out=state)
+        else:
+            np.tanh(state, out=state)
+        h[:n] = state
+    return out, h
+
+
+def lstm_back(np: Any, d: Any, slope: Any, forget: Any, extra: Any, g: Any, parts: Parts, w_hh: Any, w_hr: Any) -> Any:
+    """(gradient of h0, of c0, what arrived at each output) of `lstm`; `d`, the gates' slopes, becomes their gradient.
+
+    g: gradients of the outputs, the last h and the last c; extra: gradients of the gates and the cells, or None.
+    """
+    g_out, dh, dc = g[0], g[1].copy(), g[2].copy()
+    of_gates, of_cells = extra
+    size = slope.shape[1]
+    arrived = np.empty_like(g_out) if w_hr is not None else None
+    for start, stop in reversed(parts):
+        n = stop - start
+        h, c, own = dh[:n], dc[:n], d[start:stop]
+        h += g_out[start:stop]
+        hidden = h
+        if w_hr is not None:
+            arrived[start:stop] = h
+            hidden = h @ w_hr
+        c += hidden * slope[start:stop]
+        if of_cells is not None:
+            c += of_cells[start:stop]
+        a = own.reshape(n, 4, size)
+        a[:, :3] *= c[:, None]
+        a[:, 3] *= hidden
+        if of_gates is not None:
+            own += of_gates[start:stop]
+        c *= forget[start:stop]
+        np.matmul(own, w_hh, out=h)
+    return dh, dc, arrived
+
+
+def gru_back(np: Any, d: Any, update: Any, extra: Any, g: Any, parts: Parts, w_hh: Any) -> Any:
+    """(gradient of h0, what arrived at each output) of `gru`; `d`, the gates' slopes, becomes their gradient."""
+    g_out, dh = g[0], g[1].copy()
+    arrived = np.empty_like(g_out)
+    size = g_out.shape[1]
+    for start, stop in reversed(parts):
+        n = stop - start
+        h, own, came = dh[:n], d[start:stop], arrived[start:stop]
+        np.add(h, g_out[start:stop], out=came)
+        a = own.reshape(n, 3, size)
+        a *= came[:, None]
+        if extra is not None:
+            own += extra[start:stop]
+        np.multiply(came, update[start:stop], out=h)
+        h += own @ w_hh
+    return dh, arrived

@@ -1,0 +1,333 @@
+"""Recurrent layers: one record, one node, for all time steps of one layer in one direction; and the cells."""
+
+from __future__ import annotations
+
+from math import prod
+
+from wengert.core.arrays import dtype as dtypes
+from wengert.core.arrays import recurrent as arrays
+from wengert.core.base.errors import ShapeError
+from wengert.core.operators.kinds import composite, opaque
+from wengert.core.operators.record import Array, Ints
+from wengert.core.operators.samples import call
+
+# ---------------------------------------------------------------- gradients, written once for raw and recorded sweeps
+
+
+def unpacked(tensors, cell, bias):
+    """(x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr) with None for what there is not."""
+    parts = list(tensors)
+    x, h0 = parts.pop(0), parts.pop(0)
+    c0 = parts.pop(0) if cell == "lstm" else None
+    w_ih, w_hh = parts.pop(0), parts.pop(0)
+    b_ih, b_hh = (parts.pop(0), parts.pop(0)) if bias else (None, None)
+    return x, h0, c0, w_ih, w_hh, b_ih, b_hh, parts[0] if parts else None
+
+
+def _flat(x):
+    return x.reshape(prod(x.shape[:-1]), x.shape[-1]) if x.ndim == 3 else x
+
+
+def _joined(m, pieces):
+    return pieces[0] if len(pieces) == 1 else m.cat(pieces, 0)
+
+
+def _previous(m, first, flat, parts, reverse):
+    """Per row the state that its step started from."""
+    pieces, last = [], None
+    for start, stop in parts:
+        n = stop - start
+        if last is None:
+            piece = first[:n]
+        else:
+            have = last[1] - last[0]
+            piece = flat[last[0] : last[0] + min(n, have)]
+            if n > have:
+                piece = m.cat([piece, first[have:n]], 0)
+        pieces.append(piece)
+        last = start, stop
+    return _joined(m, pieces[::-1] if reverse else pieces)
+
+
+class _Carry:
+    """The gradient of a state on its way back: rows of sequences that end here join, rows of those that begin here leave."""
+
+    __slots__ = ("m", "last", "value", "left")
+
+    def __init__(self, m, last):
+        self.m, self.last, self.value, self.left = m, last, None, []
+
+    def rows(self, n):
+        """The gradient for the first n sequences."""
+        have = 0 if self.value is None else self.value.shape[0]
+        if n > have:
+            more = self.last[have:n]
+            self.value = more if not have else self.m.cat([self.value, more], 0)
+        elif n < have:
+            self.left.append(self.value[n:])
+            self.value = self.value[:n]
+        return self.value
+
+    def first(self):
+        """The gradient of the initial state."""
+        return _joined(self.m, [self.value, *self.left[::-1]])
+
+
+def _direct(m):
+    """Whether `m` computes on arrays at once."""
+    return not m.recorded and m.run is None
+
+
+def _present(m, g):
+    """A gradient of intermediate values, None if a sweep on raw arrays brought only zeros."""
+    return None if _direct(m) and not (g.size and (g.max() or g.min())) else g
+
+
+def _columns(x, size):
+    return [x[:, k : k + size] for k in range(0, x.shape[1], size)]
+
+
+def _in_time_order(m, pieces, reverse):
+    """What a loop from the last step computed to the first has collected, by row."""
+    return _joined(m, pieces if reverse else pieces[::-1])
+
+
+def _lstm_back(m, g, out, parts, reverse, given):
+    """(gradient of the gates before their functions, the same again, of h0, of c0, of w_hr)."""
+    c0, w_hh, w_hr = given[2], given[4], given[7]
+    gates, cells = out[3], out[4]
+    i, f, n, o = _columns(gates, cells.shape[1])
+    saturated = m.tanh(cells)
+    slope = o * (1 - saturated * saturated)
+    before = _previous(m, c0, cells, parts, reverse)
+    d = m.cat([n * i * (1 - i), before * f * (1 - f), i * (1 - n * n), saturated * o * (1 - o)], 1)
+    of_gates, of_cells = _present(m, g[3]), _present(m, g[4])
+    if of_gates is not None:
+        of_gates = of_gates * m.cat([i * (1 - i), f * (1 - f), 1 - n * n, o * (1 - o)], 1)
+    g = (_flat(g[0]), g[1], g[2])
+    if not _direct(m):
+        d, dh, dc, arrived = _lstm_steps(m, d, slope, f, (of_gates, of_cells), g, parts, w_hh, w_hr, reverse)
+    else:
+        dh, dc, arrived = arrays.lstm_back(m.np, d, slope, f, (of_gates, of_cells), g, parts, w_hh, w_hr)
+    return d, d, dh, dc, None if w_hr is None else _turned(m, arrived) @ (o * saturated)
+
+
+def _lstm_steps(m, slopes, slope, forget, extra, g, parts, w_hh, w_hr, reverse):
+    """arrays.lstm_back in operators: (gradient of the gates, of h0, of c0, what arrived at each output)."""
+    size = slope.shape[1]
+    h, c, pieces, arrived = _Carry(m, g[1]), _Carry(m, g[2]), [], []
+    for start, stop in reversed(parts):
+        dh = h.rows(stop - start) + g[0][start:stop]
+        arrived.append(dh)
+        if w_hr is not None:
+            dh = dh @ w_hr
+        dc = c.rows(stop - start) + dh * slope[start:stop] + extra[1][start:stop]
+        own = slopes[start:stop]
+        d = m.cat([own[:, : 3 * size] * m.cat([dc, dc, dc], 1), own[:, 3 * size :] * dh], 1) + extra[0][start:stop]
+        pieces.append(d)
+        c.value = dc * forget[start:stop]
+        h.value = d @ w_hh
+    return _in_time_order(m, pieces, reverse), h.first(), c.first(), _in_time_order(m, arrived, reverse)
+
+
+def _gru_back(m, g, out, parts, reverse, given):
+    """(gradient of the gates' input parts, of their hidden parts, of h0, None, None)."""
+    h0, w_hh, gates, flat = given[1], given[4], out[2], _flat(out[0])
+    size = h0.shape[1]
+    r, z, n, q = _columns(gates, size)
+    slope_r, slope_z, slope_n = r * (1 - r), z * (1 - z), 1 - n * n
+    new = (1 - z) * slope_n
+    d = m.cat([new * q * slope_r, (_previous(m, h0, flat, parts, reverse) - n) * slope_z, new * r], 1)
+    extra = _present(m, g[2])
+    if extra is not None:
+        e_r, e_z, e_n, e_q = _columns(extra, size)
+        e_n = e_n * slope_n
+        extra = m.cat([(e_n * q + e_r) * slope_r, e_z * slope_z, e_n * r + e_q], 1)
+    g = (_flat(g[0]), g[1])
+    if not _direct(m):
+        d, dh, arrived = _gru_steps(m, d, z, extra, g, parts, w_hh, reverse)
+    else:
+        dh, arrived = arrays.gru_back(m.np, d, z, extra, g, parts, w_hh)
+    of_new = new * arrived
+    if extra is not None:
+        of_new = of_new + e_n
+    return m.cat([d[:, : 2 * size], of_new], 1), d, dh, None, None
+
+
+def _gru_steps(m, slopes, update, extra, g, parts, w_hh, reverse):
+    """arrays.gru_back in operators: (gradient of the gates' hidden parts, of h0, what arrived at each output)."""
+    h, pieces, arrived = _Carry(m, g[1]), [], []
+    for start, stop in reversed(parts):
+        dh = h.rows(stop - start) + g[0][start:stop]
+        d = slopes[start:stop] * m.cat([dh, dh, dh], 1) + extra[start:stop]
+        pieces.append(d)
+        arrived.append(dh)
+        h.value = dh * update[start:stop] + d @ w_hh
+    return _in_time_order(m, pieces, reverse), h.first(), _in_time_order(m, arrived, reverse)
+
+
+def _rnn_back(m, g, out, parts, reverse, given, relu):
+    """(gradient of what the activation was given, the same again, of h0, None, None)."""
+    w_hh, states, g_out = given[4], _flat(out[0]), _flat(g[0])
+    slope = None if relu else 1 - states * states
+    h, pieces = _Carry(m, g[1]), []
+    for start, stop in reversed(parts):
+        dh = h.rows(stop - start) + g_out[start:stop]
+        d = m.where(states[start:stop] > 0, dh, 0.0) if relu else dh * slope[start:stop]
+        pieces.append(d)
+        h.value = d @ w_hh
+    d = _in_time_order(m, pieces, reverse)
+    return d, d, h.first(), None, None
+
+
+def _turned(m, x):
+    return m.transpose(x, 0, 1)
+
+
+def _layer_gradients(m, g, out, tensors, cell, sizes, reverse, bias):
+    given = unpacked(tensors, cell, bias)
+    x, h0, _, w_ih, w_hh, _, _, w_hr = given
+    parts = arrays.steps(_sizes(x, sizes), reverse)
+    if cell == "lstm":
+        d, hidden, dh, dc, projection = _lstm_back(m, g, out, parts, reverse, given)
+    elif cell == "gru":
+        d, hidden, dh, dc, projection = _gru_back(m, g, out, parts, reverse, given)
+    else:
+        d, hidden, dh, dc, projection = _rnn_back(m, g, out, parts, reverse, given, cell == "rnn_relu")
+    dx = d @ w_ih
+    gradients = [dx.reshape(tuple(x.shape)) if x.ndim == 3 else dx, dh]
+    if dc is not None:
+        gradients.append(dc)
+    before = _previous(m, h0, _flat(out[0]), parts, reverse)
+    gradients += [_turned(m, d) @ _flat(x), _turned(m, hidden) @ before]
+    if bias:
+        first = m.sum(d, 0)
+        gradients += [first, first if hidden is d else m.sum(hidden, 0)]
+    return gradients if w_hr is None else [*gradients, projection]
+
+
+# ---------------------------------------------------------------- the record
+
+
+def _sizes(x, sizes):
+    return (x.shape[1],) * x.shape[0] if sizes is None else sizes
+
+
+def _samples(s):
+    def tensors(cell, shape, batch, projection=0, bias=True):
+        gates = {"lstm": 4, "gru": 3}.get(cell, 1)
+        size, out = 3, projection or 3
+        found = [s.array(*shape, low=-1, high=1), s.array(batch, out, low=-1, high=1)]
+        if cell == "lstm":
+            found.append(s.array(batch, size, low=-1, high=1))
+        found += [s.array(gates * size, shape[-1], low=-1, high=1), s.array(gates * size, out, low=-1, high=1)]
+        if bias:
+            found += [s.array(gates * size, low=-1, high=1), s.array(gates * size, low=-1, high=1)]
+        return found + ([s.array(projection, size)] if projection else [])
+
+    kinds = ("lstm", "gru", "rnn_tanh")
+    found = [call(tensors(cell, (3, 2, 2), 2), cell) for cell in kinds]
+    found += [call(tensors(cell, (6, 2), 3, 0, False), cell, (3, 2, 1), True, False) for cell in kinds]
+    found.append(call(tensors("lstm", (5, 2), 3, 2), "lstm", (3, 2)))
+    return [*found, call(tensors("lstm", (2, 2, 2), 2, 2, False), "lstm", None, True, False)]
+
+
+_HALF = (dtypes.float16.numpy, dtypes.bfloat16.numpy)
+
+
+@opaque(
+    vjp=_layer_gradients,
+    space=None,
+    method=False,
+    backward_name="MkldnnRnnLayerBackward0",
+    samples=_samples,
+)
+def recurrent_layer(np, tensors: list[Array], cell: str, sizes: Ints | None = None, reverse: bool = False,
+                    bias: bool = True):  # fmt: skip
+    """All steps of one recurrent layer in one direction: (outputs, last h, intermediate values that its rule needs).
+
+    tensors: x, h0, c0 (lstm), w_ih, w_hh, b_ih and b_hh (bias), w_hr (lstm with projection).  x is (T, B, F), or
+    (rows, F) ordered by time with the batch sizes of the steps in `sizes`.  Results: outputs (T, B, H) or (rows, H),
+    h (B, H); for lstm c, gates i f g o and the cells of all rows; for gru gates r z n and the hidden part of n.
+    Sources: S. Hochreiter and J. Schmidhuber (1997), long short-term memory; K. Cho et al. (2014), gated units.
+    """
+    dtype = tensors[0].dtype
+    if dtype in _HALF:
+        tensors = [x.astype(np.float32) for x in tensors]
+    x, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr = unpacked(tensors, cell, bias)
+    parts = arrays.steps(_sizes(x, sizes), reverse)
+    flat = _flat(x)
+    if cell == "lstm":
+        results = arrays.lstm(np, flat, parts, h0, c0, w_ih, w_hh, b_ih, b_hh, w_hr)
+    elif cell == "gru":
+        results = arrays.gru(np, flat, parts, h0, w_ih, w_hh, b_ih, b_hh)
+    else:
+        results = arrays.rnn(np, cell == "rnn_relu", flat, parts, h0, w_ih, w_hh, b_ih, b_hh)
+    if dtype in _HALF:
+        results = [part.astype(dtype) for part in results]
+    out = results[0]
+    return (out.reshape(*x.shape[:-1], out.shape[-1]) if x.ndim == 3 else out, *results[1:])
+
+
+# ---------------------------------------------------------------- cells
+
+
+def _check_cell(input, states, w_ih, w_hh, gates):
+    if input.shape[1] != w_ih.shape[1]:
+        raise ShapeError(f"input has inconsistent input_size: got {input.shape[1]} expected {w_ih.shape[1]}")
+    for k, state in enumerate(states):
+        size = w_hh.shape[1] if k == 0 else w_hh.shape[0] // gates
+        if state.shape[0] != input.shape[0]:
+            raise ShapeError(f"Input batch size {input.shape[0]} doesn't match hidden{k} batch size {state.shape[0]}")
+        if state.shape[1] != size:
+            raise ShapeError(f"hidden{k} has inconsistent hidden_size: got {state.shape[1]}, expected {size}")
+
+
+def _cell(m, cell, gates, input, states, w_ih, w_hh, b_ih, b_hh):
+    """One step of one layer: its last state(s)."""
+    _check_cell(input, states, w_ih, w_hh, gates)
+    bias = b_ih is not None
+    tensors = [input, *states, w_ih, w_hh, *((b_ih, b_hh) if bias else ())]
+    return m.recurrent_layer(tensors, cell, (input.shape[0],), False, bias)
+
+
+def _cell_samples(gates):
+    def samples(s):
+        weights = s.array(3 * gates, 4), s.array(3 * gates, 3)
+        state = [s.array(2, 3), s.array(2, 3)] if gates == 4 else s.array(2, 3)
+        return [call(s.array(2, 4), state, *weights, s.array(3 * gates), s.array(3 * gates))]
+
+    return samples
+
+
+@composite(method=False)
+def lstm_cell(m, input: Array, hx, w_ih: Array, w_hh: Array, b_ih: Array | None = None, b_hh: Array | None = None):
+    """(h, c) after one step: c = f c0 + i g, h = o tanh(c), with gates i f g o of x @ w_ih.T + b_ih + h0 @ w_hh.T + b_hh.
+
+    Shapes: input (B, F), hx = (h0, c0) each (B, H), w_ih (4 H, F), w_hh (4 H, H).  Raises: ShapeError.
+    """
+    return tuple(_cell(m, "lstm", 4, input, tuple(hx), w_ih, w_hh, b_ih, b_hh)[1:3])
+
+
+@composite(method=False, samples=_cell_samples(3))
+def gru_cell(m, input: Array, hx: Array, w_ih: Array, w_hh: Array, b_ih: Array | None = None,
+             b_hh: Array | None = None):  # fmt: skip
+    """h = (1 - z) n + z h0 with gates r, z and n = tanh(x part + r * hidden part).
+
+    Shapes: input (B, F), hx (B, H), w_ih (3 H, F), w_hh (3 H, H).  Raises: ShapeError.
+    """
+    return _cell(m, "gru", 3, input, (hx,), w_ih, w_hh, b_ih, b_hh)[1]
+
+
+@composite(method=False, samples=_cell_samples(1))
+def rnn_tanh_cell(m, input: Array, hx: Array, w_ih: Array, w_hh: Array, b_ih: Array | None = None,
+                  b_hh: Array | None = None):  # fmt: skip
+    """h = tanh(x @ w_ih.T + b_ih + h0 @ w_hh.T + b_hh).  Raises: ShapeError."""
+    return _cell(m, "rnn_tanh", 1, input, (hx,), w_ih, w_hh, b_ih, b_hh)[1]
+
+
+@composite(method=False, samples=_cell_samples(1))
+def rnn_relu_cell(m, input: Array, hx: Array, w_ih: Array, w_hh: Array, b_ih: Array | None = None,
+                  b_hh: Array | None = None):  # fmt: skip
+    """h = relu(x @ w_ih.T + b_ih + h0 @ w_hh.T + b_hh).  Raises: ShapeError."""
+    return _cell(m, "rnn_relu", 1, input, (hx,), w_ih, w_hh, b_ih, b_hh)[1]

@@ -1,0 +1,462 @@
+"""Trees of Python containers: taken apart into leaves and a TreeSpec, and put together again.
+
+Nodes are tuple, list, dict, OrderedDict, defaultdict, deque, named tuples, and classes entered with
+`register_pytree_node`; everything else, None included, is a leaf.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import OrderedDict, defaultdict, deque, namedtuple
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+PyTree = Any
+Context = Any
+
+
+class NodeDef(NamedTuple):
+    """How a class of containers is taken apart and put together."""
+
+    type: Any
+    flatten_fn: Callable[[Any], tuple[list[Any], Any]]
+    unflatten_fn: Callable[[Iterable[Any], Any], Any]
+    flatten_with_keys_fn: Any = None
+
+
+class MappingKey(NamedTuple):
+    """A step of a path into a mapping."""
+
+    key: Any
+
+    def __str__(self) -> str:
+        return f"[{self.key!r}]"
+
+    def get(self, mapping: Any) -> Any:
+        """What the step leads to."""
+        return mapping[self.key]
+
+
+class SequenceKey(NamedTuple):
+    """A step of a path into a sequence."""
+
+    idx: int
+
+    def __str__(self) -> str:
+        return f"[{self.idx!r}]"
+
+    def get(self, sequence: Any) -> Any:
+        """What the step leads to."""
+        return sequence[self.idx]
+
+
+class GetAttrKey(NamedTuple):
+    """A step of a path to an attribute."""
+
+    name: str
+
+    def __str__(self) -> str:
+        return f".{self.name}"
+
+    def get(self, obj: Any) -> Any:
+        """What the step leads to."""
+        return getattr(obj, self.name)
+
+
+SUPPORTED_NODES: dict[Any, NodeDef] = {}
+_NAMES: dict[str, Any] = {}
+
+
+def register_pytree_node(
+    cls: Any,
+    flatten_fn: Callable[[Any], tuple[Any, Any]],
+    unflatten_fn: Callable[[Any, Any], Any],
+    *,
+    serialized_type_name: str | None = None,
+    to_dumpable_context: Any = None,
+    from_dumpable_context: Any = None,
+    flatten_with_keys_fn: Any = None,
+) -> None:
+    """Make a class a node: `flatten_fn(x)` gives (children, context), `unflatten_fn(children, context)` x again.
+
+    Raises: ValueError for a class that is one already.
+    """
+    if cls in SUPPORTED_NODES:
+        raise ValueError(f"{cls} is already registered as pytree node.")
+    SUPPORTED_NODES[cls] = NodeDef(cls, flatten_fn, unflatten_fn, flatten_with_keys_fn)
+    _NAMES[serialized_type_name or f"{cls.__module__}.{cls.__qualname__}"] = cls
+
+
+_register_pytree_node = _private_register_pytree_node = register_pytree_node
+
+
+def _deregister_pytree_node(cls: Any) -> None:
+    """Make a class a leaf again."""
+    SUPPORTED_NODES.pop(cls, None)
+
+
+def is_namedtuple_class(cls: Any) -> bool:
+    """Whether a class was made by `namedtuple` or derives from one."""
+    return isinstance(cls, type) and issubclass(cls, tuple) and isinstance(getattr(cls, "_fields", None), tuple)
+
+
+def is_namedtuple(obj: Any) -> bool:
+    """Whether an object, or a class, is a named tuple."""
+    return is_namedtuple_class(obj if isinstance(obj, type) else type(obj))
+
+
+is_namedtuple_instance = _is_namedtuple_instance = is_namedtuple
+
+register_pytree_node(tuple, lambda x: (list(x), None), lambda children, _: tuple(children))
+register_pytree_node(list, lambda x: (x, None), lambda children, _: list(children))
+register_pytree_node(
+    dict, lambda x: (list(x.values()), list(x)), lambda children, keys: dict(zip(keys, children, strict=True))
+)
+register_pytree_node(
+    namedtuple, lambda x: (list(x), type(x)), lambda children, cls: cls(*children)
+)  # type: ignore[arg-type]
+register_pytree_node(
+    OrderedDict,
+    lambda x: (list(x.values()), list(x)),
+    lambda children, keys: OrderedDict(zip(keys, children, strict=True)),
+)
+register_pytree_node(
+    defaultdict,
+    lambda x: (list(x.values()), [x.default_factory, list(x)]),
+    lambda children, context: defaultdict(context[0], zip(context[1], children, strict=True)),
+)
+register_pytree_node(deque, lambda x: (list(x), x.maxlen), lambda children, maxlen: deque(children, maxlen=maxlen))
+
+
+def _get_node_type(tree: Any) -> Any:
+    """The class under which a container is registered."""
+    cls = type(tree)
+    return namedtuple if cls not in SUPPORTED_NODES and is_namedtuple_class(cls) else cls
+
+
+def tree_is_leaf(tree: PyTree, is_leaf: Callable[[Any], bool] | None = None) -> bool:
+    """Whether a tree is a single leaf."""
+    return is_leaf is not None and is_leaf(tree) or _get_node_type(tree) not in SUPPORTED_NODES
+
+
+class TreeSpec:
+    """The shape of a tree: its containers without their leaves."""
+
+    __slots__ = ("type", "_context", "_children", "num_nodes", "num_leaves", "num_children")
+
+    def __init__(self, type: Any, context: Any, children_specs: list[TreeSpec]) -> None:
+        self.type, self._context, self._children = type, context, list(children_specs)
+        self.num_nodes = 1 + sum(child.num_nodes for child in children_specs)
+        self.num_leaves = 1 if type is None else sum(child.num_leaves for child in children_specs)
+        self.num_children = len(children_specs)
+
+    @property
+    def context(self) -> Any:
+        """What the container keeps besides its children."""
+        return self._context
+
+    @property
+    def children_specs(self) -> list[TreeSpec]:
+        """The shapes of the children."""
+        return self._children
+
+    def children(self) -> list[TreeSpec]:
+        """The shapes of the children."""
+        return list(self._children)
+
+    def child(self, index: int) -> TreeSpec:
+        """The shape of one child."""
+        return self._children[index]
+
+    def is_leaf(self) -> bool:
+        """Whether this is the shape of a leaf."""
+        return self.type is None
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, TreeSpec):
+            return NotImplemented
+        return (self.type, self._context, self._children) == (other.type, other._context, other._children)
+
+    def __hash__(self) -> int:
+        return hash((self.type, repr(self._context), tuple(self._children)))
+
+    def __repr__(self, indent: int = 0) -> str:
+        if self.type is None:
+            return "*"
+        prefix = f"TreeSpec({self.type.__name__}, {self._context}, ["
+        children = (",\n" + " " * (indent + 2)).join(child.__repr__(indent + 2) for child in self._children)
+        return prefix + children + "])"
+
+    def flatten_up_to(self, tree: PyTree) -> list[Any]:
+        """The subtrees of `tree` at this shape's leaves.
+
+        Raises: ValueError where the tree has another shape above them.
+        """
+        if self.type is None:
+            return [tree]
+        kind = _get_node_type(tree)
+        if kind is not self.type:
+            raise ValueError(f"Type mismatch; expected {self.type!r}, but got {kind!r}.")
+        children, context = SUPPORTED_NODES[kind].flatten_fn(tree)
+        if len(children) != self.num_children:
+            raise ValueError(f"Node arity mismatch; expected {self.num_children}, but got {len(children)}.")
+        if context != self._context:
+            raise ValueError(f"Node context mismatch for custom node type {self.type!r}: {context!r}")
+        return [x for child, part in zip(self._children, children, strict=True) for x in child.flatten_up_to(part)]
+
+    def unflatten(self, leaves: Iterable[Any]) -> PyTree:
+        """The tree of this shape over `leaves`.
+
+        Raises: ValueError for another number of leaves.
+        """
+        values = list(leaves)
+        if len(values) != self.num_leaves:
+            raise ValueError(
+                f"treespec.unflatten(leaves): `leaves` has length {len(values)} but the spec refers to a pytree that "
+                f"holds {self.num_leaves} items ({self})."
+            )
+        return _built(self, iter(values))
+
+
+def _built(spec: TreeSpec, leaves: Iterator[Any]) -> Any:
+    if spec.type is None:
+        return next(leaves)
+    return SUPPORTED_NODES[spec.type].unflatten_fn([_built(child, leaves) for child in spec._children], spec._context)
+
+
+class LeafSpec(TreeSpec):
+    """The shape of a leaf."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(None, None, [])
+
+
+_LEAF_SPEC = LeafSpec()
+PyTreeSpec = TreeSpec
+
+
+def treespec_leaf() -> LeafSpec:
+    """The shape of a leaf."""
+    return _LEAF_SPEC
+
+
+def treespec_tuple(specs: Iterable[TreeSpec] = ()) -> TreeSpec:
+    """The shape of a tuple of trees."""
+    return TreeSpec(tuple, None, list(specs))
+
+
+def _flatten(tree: Any, leaves: list[Any], is_leaf: Any) -> TreeSpec:
+    if tree_is_leaf(tree, is_leaf):
+        leaves.append(tree)
+        return _LEAF_SPEC
+    kind = _get_node_type(tree)
+    children, context = SUPPORTED_NODES[kind].flatten_fn(tree)
+    return TreeSpec(kind, context, [_flatten(child, leaves, is_leaf) for child in children])
+
+
+def tree_flatten(tree: PyTree, is_leaf: Callable[[Any], bool] | None = None) -> tuple[list[Any], TreeSpec]:
+    """The leaves of a tree from left to right, and its shape."""
+    leaves: list[Any] = []
+    spec = _flatten(tree, leaves, is_leaf)
+    return leaves, spec
+
+
+def tree_unflatten(leaves: Iterable[Any], treespec: TreeSpec) -> PyTree:
+    """The tree of a shape over `leaves`.
+
+    Raises: TypeError for a shape that is none, ValueError for another number of leaves.
+    """
+    if not isinstance(treespec, TreeSpec):
+        raise TypeError(
+            f"tree_unflatten(leaves, treespec): Expected `treespec` to be instance of TreeSpec but got item of type "
+            f"{type(treespec)}."
+        )
+    return treespec.unflatten(leaves)
+
+
+def tree_iter(tree: PyTree, is_leaf: Callable[[Any], bool] | None = None) -> Iterator[Any]:
+    """The leaves, one after the other."""
+    yield from tree_flatten(tree, is_leaf)[0]
+
+
+def tree_leaves(tree: PyTree, is_leaf: Callable[[Any], bool] | None = None) -> list[Any]:
+    """The leaves from left to right."""
+    return tree_flatten(tree, is_leaf)[0]
+
+
+def tree_structure(tree: PyTree, is_leaf: Callable[[Any], bool] | None = None) -> TreeSpec:
+    """The shape of a tree."""
+    return tree_flatten(tree, is_leaf)[1]
+
+
+def tree_map(func: Callable[..., Any], tree: PyTree, *rests: PyTree, is_leaf: Any = None) -> PyTree:
+    """The tree with `func` applied to its leaves (and to what stands at their places in `rests`)."""
+    leaves, spec = tree_flatten(tree, is_leaf)
+    columns = [leaves] + [spec.flatten_up_to(rest) for rest in rests]
+    return spec.unflatten([func(*row) for row in zip(*columns, strict=True)])
+
+
+def tree_map_(func: Callable[..., Any], tree: PyTree, *rests: PyTree, is_leaf: Any = None) -> PyTree:
+    """Call `func` on every leaf and return the tree itself."""
+    tree_map(func, tree, *rests, is_leaf=is_leaf)
+    return tree
+
+
+def _matcher(kinds: Any) -> Callable[[Any], bool]:
+    if isinstance(kinds, (type, tuple)):
+        return lambda x: isinstance(x, kinds)
+    return kinds
+
+
+def map_only(type_or_types_or_pred: Any, /) -> Callable[[Callable[[Any], Any]], Callable[[Any], Any]]:
+    """A decorator: the function for values of these classes (or that a predicate holds for), others stay."""
+    matches = _matcher(type_or_types_or_pred)
+
+    def wrapped(func: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        return lambda x: func(x) if matches(x) else x
+
+    return wrapped
+
+
+def tree_map_only(kinds: Any, /, func: Callable[[Any], Any], tree: PyTree, is_leaf: Any = None) -> PyTree:
+    """`tree_map` for leaves of the given classes; the others stay."""
+    return tree_map(map_only(kinds)(func), tree, is_leaf=is_leaf)
+
+
+def tree_map_only_(kinds: Any, /, func: Callable[[Any], Any], tree: PyTree, is_leaf: Any = None) -> PyTree:
+    """Call `func` on leaves of the given classes and return the tree itself."""
+    return tree_map_(map_only(kinds)(func), tree, is_leaf=is_leaf)
+
+
+def tree_all(pred: Callable[[Any], bool], tree: PyTree, is_leaf: Any = None) -> bool:
+    """Whether `pred` holds for every leaf."""
+    return all(map(pred, tree_iter(tree, is_leaf)))
+
+
+def tree_any(pred: Callable[[Any], bool], tree: PyTree, is_leaf: Any = None) -> bool:
+    """Whether `pred` holds for some leaf."""
+    return any(map(pred, tree_iter(tree, is_leaf)))
+
+
+def tree_all_only(kinds: Any, /, pred: Callable[[Any], bool], tree: PyTree, is_leaf: Any = None) -> bool:
+    """Whether `pred` holds for every leaf of the given classes."""
+    return all(pred(x) for x in tree_iter(tree, is_leaf) if isinstance(x, kinds))
+
+
+def tree_any_only(kinds: Any, /, pred: Callable[[Any], bool], tree: PyTree, is_leaf: Any = None) -> bool:
+    """Whether `pred` holds for some leaf of the given classes."""
+    return any(pred(x) for x in tree_iter(tree, is_leaf) if isinstance(x, kinds))
+
+
+def arg_tree_leaves(*args: PyTree, **kwargs: PyTree) -> list[Any]:
+    """The leaves of a call's arguments."""
+    return [leaf for tree in (*args, *kwargs.values()) for leaf in tree_leaves(tree)]
+
+
+def _steps(tree: Any, kind: Any) -> list[Any]:
+    if kind in (dict, OrderedDict, defaultdict):
+        return [MappingKey(key) for key in tree]
+    if kind is namedtuple:
+        return [GetAttrKey(name) for name in tree._fields]
+    return [SequenceKey(i) for i in range(len(SUPPORTED_NODES[kind].flatten_fn(tree)[0]))]
+
+
+def _paths(tree: Any, path: tuple[Any, ...], is_leaf: Any) -> Iterator[tuple[Any, Any]]:
+    if tree_is_leaf(tree, is_leaf):
+        yield path, tree
+        return
+    kind = _get_node_type(tree)
+    custom = SUPPORTED_NODES[kind].flatten_with_keys_fn
+    if custom is not None:
+        pairs = custom(tree)[0]
+    else:
+        pairs = zip(_steps(tree, kind), SUPPORTED_NODES[kind].flatten_fn(tree)[0], strict=True)
+    for step, child in pairs:
+        yield from _paths(child, (*path, step), is_leaf)
+
+
+def tree_leaves_with_path(tree: PyTree, is_leaf: Any = None) -> list[tuple[Any, Any]]:
+    """Every leaf with the path that leads to it."""
+    return list(_paths(tree, (), is_leaf))
+
+
+def tree_flatten_with_path(tree: PyTree, is_leaf: Any = None) -> tuple[list[tuple[Any, Any]], TreeSpec]:
+    """Every leaf with its path, and the shape."""
+    return tree_leaves_with_path(tree, is_leaf), tree_structure(tree, is_leaf)
+
+
+def tree_map_with_path(func: Callable[..., Any], tree: PyTree, *rests: PyTree, is_leaf: Any = None) -> PyTree:
+    """`tree_map` whose function is given the path first."""
+    pairs, spec = tree_flatten_with_path(tree, is_leaf)
+    columns = [spec.flatten_up_to(rest) for rest in rests]
+    rows = zip(pairs, *columns, strict=True)
+    return spec.unflatten([func(path, leaf, *others) for (path, leaf), *others in rows])
+
+
+def keystr(path: Iterable[Any]) -> str:
+    """A path as Python would write it."""
+    return "".join(str(step) for step in path)
+
+
+def key_get(obj: Any, path: Iterable[Any]) -> Any:
+    """What a path leads to."""
+    for step in path:
+        obj = step.get(obj)
+    return obj
+
+
+def _broadcast_to_and_flatten(tree: PyTree, treespec: TreeSpec, is_leaf: Any = None) -> list[Any] | None:
+    """The leaves of `tree` spread over a larger shape whose top it has; None where it has not."""
+    if tree_is_leaf(tree, is_leaf):
+        return [tree] * treespec.num_leaves
+    if treespec.type is None or _get_node_type(tree) is not treespec.type:
+        return None
+    children, context = SUPPORTED_NODES[treespec.type].flatten_fn(tree)
+    if len(children) != treespec.num_children or context != treespec._context:
+        return None
+    result: list[Any] = []
+    for child, spec in zip(children, treespec._children, strict=True):
+        flat = _broadcast_to_and_flatten(child, spec, is_leaf)
+        if flat is None:
+            return None
+        result += flat
+    return result
+
+
+def _dumpable(spec: TreeSpec) -> dict[str, Any]:
+    name = None if spec.type is None else next(n for n, cls in _NAMES.items() if cls is spec.type)
+    return {"type": name, "context": json.dumps(spec._context), "children_spec": [_dumpable(c) for c in spec._children]}
+
+
+def _loaded(data: dict[str, Any]) -> TreeSpec:
+    if data["type"] is None:
+        return _LEAF_SPEC
+    children = [_loaded(child) for child in data["children_spec"]]
+    return TreeSpec(_NAMES[data["type"]], json.loads(data["context"]), children)
+
+
+def treespec_dumps(treespec: TreeSpec, protocol: int | None = None) -> str:
+    """A shape as JSON text; contexts must be JSON themselves.
+
+    Raises: TypeError for what is no shape.
+    """
+    if not isinstance(treespec, TreeSpec):
+        raise TypeError(f"treespec_dumps(treespec, protocol): Expected `treespec` to be TreeSpec, got {type(treespec)}.")
+    return json.dumps([1, _dumpable(treespec)])
+
+
+def treespec_loads(serialized: str) -> TreeSpec:
+    """The shape that `treespec_dumps` wrote."""
+    return _loaded(json.loads(serialized)[1])
+
+
+def treespec_pprint(treespec: TreeSpec) -> str:
+    """A shape as a tree with `*` for its leaves."""
+    return repr(tree_unflatten([_Star()] * treespec.num_leaves, treespec))
+
+
+class _Star:
+    def __repr__(self) -> str:
+        return "*"
