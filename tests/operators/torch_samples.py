@@ -3,7 +3,7 @@
 `entries()` lists what is compared, `judge(entry, samples)` compares one entry and says per kind what is wrong.
 
     python -m tests.operators.torch_samples             counts and failures of the whole table
-    python -m tests.operators.torch_samples --update    the same, written to the ratchet file
+    python -m tests.operators.torch_samples --update    the same, written to the ratchet file unless something got worse
     python -m tests.operators.torch_samples add sum     the failures of some entries in full
 
 Kinds: forward (float64, or the first dtype the operator has), method, dtypes (the other dtypes), gradient, complex
@@ -42,6 +42,8 @@ SEED = int(os.environ.get("WENGERT_SAMPLES_SEED", 0))
 """Where the samples' values come from; the ratchet file is that of seed 0."""
 WORDS = 25
 """How many leading characters of an error message are compared."""
+REASON = 240
+"""How many characters of a reason are kept."""
 
 # What is not compared: entries for torch's own machinery, and layouts that only torch has.
 FOREIGN = ("sparse", "jiterator", "torch.", "masked.", "jagged", "nested", "hash_tensor", "linear_cross_entropy")
@@ -538,12 +540,7 @@ def judge(entry, count):
         tasks["errors"] = lambda: errors(entry, 10 * count)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return {kind: tidy(task()) for kind, task in tasks.items()}
-
-
-def tidy(reason):
-    """A reason as the ratchet file keeps it."""
-    return reason[:240]
+        return {kind: task()[:REASON] for kind, task in tasks.items()}
 
 
 # ---------------------------------------------------------------- the whole table
@@ -584,7 +581,17 @@ def main(words):
             print(f"{kind:9} {name}: {reason}")
     print(counted(found["counts"]))
     if "--update" in words and not names and not SEED:
+        lost = regressions(json.loads(RATCHET.read_text()), found) if "--accept" not in words else []
+        if lost:
+            sys.exit(f"not written, these were right before (--accept takes them): {lost}")
         RATCHET.write_text(json.dumps(found, indent=1) + "\n")
+
+
+def regressions(before, after):
+    """Names and kinds that the file before did not list and the one after would."""
+    listed = {(kind, name) for kind in KINDS for name in before["failing"][kind]}
+    new = {(kind, name) for kind in KINDS for name in after["failing"][kind] if name not in before["missing"]}
+    return sorted(set(after["missing"]) - set(before["missing"])) + sorted(new - listed)
 
 
 if __name__ == "__main__":

@@ -91,7 +91,7 @@ def dropout3d(input: Any, p: float = 0.5, training: bool = True, inplace: bool =
     dims = input.dim()
     if dims not in (4, 5):
         _warn_of_dims("dropout3d", dims, "4D or 5D")
-    if dims != 4:
+    if dims == 5:
         return _dropped(input, p, training, inplace, True)
     out = _dropped(input.unsqueeze_(0) if inplace else input.unsqueeze(0), p, training, inplace, True)
     return out.squeeze_(0) if inplace else out.squeeze(0)

@@ -111,7 +111,9 @@ def huber_loss(input: Any, target: Any, reduction: str = "mean", delta: float = 
     """d^2 / 2 where d = |input - target| <= delta, delta (d - delta / 2) elsewhere, reduced."""
     _warn_sizes(input, target)
     if weight is not None:
-        return _weighted(m.huber_loss(input, target, reduction="none", delta=delta), weight, input, reduction)
+        if weight.size() != input.size():
+            raise ValueRangeError("Weights and input must have the same size.")
+        return reduced(m.huber_loss(input, target, reduction="none", delta=delta) * weight, reduction)
     return m.huber_loss(input, target, reduction=reduction, delta=delta)
 
 

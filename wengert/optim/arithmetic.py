@@ -42,10 +42,12 @@ _sqrt, _maximum, _absolute, _sign, _copyto = np.sqrt, np.maximum, np.absolute, n
 class TensorForms:
     """The arithmetic on tensors, by their public methods."""
 
-    recorded = False
-
     def kept(self, x: Any) -> Any:
         """x as an operand that may be saved."""
+        return x
+
+    def constant(self, x: Any) -> Any:
+        """x, through which no derivative goes."""
         return x
 
     def mul_(self, x: Any, c: Any) -> Any:
@@ -120,8 +122,7 @@ class TensorForms:
 
     def choice(self, s: Any, positive: float, negative: float) -> Any:
         """Per element of a sign s: `positive`, `negative`, or 1 where it is 0."""
-        chosen = RECORDED.where(s.gt(0), positive, 1.0)
-        return RECORDED.where(s.lt(0), negative, chosen).to(s.dtype)
+        return s.masked_fill(s.gt(0), positive).masked_fill(s.lt(0), negative).masked_fill(s.eq(0), 1)
 
     def unless_negative(self, x: Any, s: Any) -> Any:
         """x, 0 where s < 0."""
@@ -131,17 +132,17 @@ class TensorForms:
 class RecordedForms(TensorForms):
     """The arithmetic of a differentiable step: the next one overwrites state that this one's backward needs."""
 
-    recorded = True
-
     def kept(self, x: Any) -> Any:
         """x as an operand that may be saved: a copy, with its history."""
         return x.clone()
 
+    def constant(self, x: Any) -> Any:
+        """x without its history."""
+        return x.detach()
+
 
 class ArrayForms:
     """The arithmetic on flat arrays; temporaries come from memory that is used again for every block."""
-
-    recorded = False
 
     def __init__(self) -> None:
         self.memory: dict[Any, list[Any]] = {}
@@ -163,6 +164,9 @@ class ArrayForms:
         n = like.size
         return buffer if n == buffer.size else buffer[:n]
 
+    def constant(self, x: Any) -> Any:
+        return x
+
     def mul_(self, x: Any, c: Any) -> Any:
         return _multiply(x, c, x)
 
@@ -180,7 +184,7 @@ class ArrayForms:
         return _add(x, _divide(a if value == 1 else _multiply(a, value, t), b, t), x)
 
     def maximum_(self, x: Any, y: Any) -> Any:
-        return _maximum(x, y, x)
+        return _maximum(x, y, out=x)
 
     def copy_(self, x: Any, y: Any) -> Any:
         _copyto(x, y)
@@ -218,7 +222,7 @@ class ArrayForms:
 
     def clamp(self, x: Any, low: float, high: float) -> Any:
         t = self.temporary(x)
-        return np.minimum(_maximum(x, low, t), high, t)
+        return np.minimum(_maximum(x, low, out=t), high, out=t)
 
     def choice(self, s: Any, positive: float, negative: float) -> Any:
         t = self.temporary(s)

@@ -116,11 +116,11 @@ def rule(
 
 
 def first_rule(m: Any, p: Any, g: Any, buffer: Any, decay: Any, momentum: float, lr: Any, nesterov: bool) -> None:
-    """The first step of one parameter: the buffer becomes its gradient."""
+    """The first step of one parameter: the buffer becomes its gradient, without history in a recorded step."""
     if not is_zero(decay):
         g = m.add(g, p, decay)
-    m.copy_(buffer, g)
-    m.add_(p, m.add(g, buffer, momentum) if nesterov else g, -lr)
+    m.copy_(buffer, m.constant(g))
+    m.add_(p, m.add(g, buffer, momentum) if nesterov else buffer, -lr)
 
 
 def is_zero(x: Any) -> bool:

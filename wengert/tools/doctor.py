@@ -13,19 +13,20 @@ from wengert.version import release, torch_interface
 
 
 class Extra(NamedTuple):
-    """An optional power: the modules that bring it, their distributions, and what it is good for."""
+    """An optional power: its modules, their distributions, what it is good for, whether this release uses it."""
 
     name: str
     modules: tuple[str, ...]
     distributions: tuple[str, ...]
     brings: str
+    used: bool = False
 
 
 EXTRAS = (
     Extra(
         "fast", ("llvmlite", "scipy_openblas32"), ("llvmlite", "scipy-openblas32"), "fused CPU kernels and faster GEMM"
     ),
-    Extra("gpu", ("cupy",), ("cupy-cuda13x",), "tensors on NVIDIA GPUs (1.8 GB)"),
+    Extra("gpu", ("cupy",), ("cupy-cuda13x",), "tensors on NVIDIA GPUs (1.8 GB)", True),
     Extra(
         "cudnn",
         ("cudnn",),
@@ -34,9 +35,9 @@ EXTRAS = (
     ),
     Extra("nccl", ("nvidia.nccl",), ("nvidia-nccl-cu13",), "collectives between GPUs"),
     Extra("mpi", ("mpi4py",), ("mpi4py",), "training on several processes or machines"),
-    Extra("io", ("safetensors",), ("safetensors",), "reading and writing safetensors files"),
+    Extra("io", ("safetensors",), ("safetensors",), "reading and writing safetensors files", True),
     Extra("viz", ("pygraphviz",), ("pygraphviz",), "SVG and PNG of a graph (HTML and DOT need nothing)"),
-    Extra("tensorboard", ("tensorboardX",), ("tensorboardX",), "event files for TensorBoard"),
+    Extra("tensorboard", ("tensorboardX",), ("tensorboardX",), "event files for TensorBoard", True),
     Extra("sparse", ("scipy",), ("scipy",), "sparse matrices, faster embedding gradients"),
     Extra("onnx", ("onnx",), ("onnx",), "export to ONNX"),
 )
@@ -60,8 +61,6 @@ def examine(front: ModuleType) -> int:
     print("\nextras  (pip install 'wengert[NAME]')")
     for extra in EXTRAS:
         print(extra_line(extra))
-    if absent_modules(EXTRAS[0]):
-        print("\nrecommended: pip install 'wengert[fast]'")
     return 0 if healthy else 1
 
 
@@ -94,11 +93,12 @@ def absent_modules(extra: Extra) -> list[str]:
 
 def extra_line(extra: Extra) -> str:
     """One line about `extra`: there with its versions, or missing, and what it brings."""
+    later = "" if extra.used else "; this release does not use it yet"
     if absent_modules(extra):
-        return f"  - {extra.name:<12} missing: {extra.brings}"
+        return f"  - {extra.name:<12} missing: {extra.brings}{later}"
     versions = (installed_version(distribution) for distribution in extra.distributions)
     named = ", ".join(f"{name} {version}" for name, version in zip(extra.distributions, versions) if version)
-    return f"  + {extra.name:<12} {extra.brings}" + (f" ({named})" if named else "")
+    return f"  + {extra.name:<12} {extra.brings}{later}" + (f" ({named})" if named else "")
 
 
 def processor_name() -> str:

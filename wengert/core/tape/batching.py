@@ -19,7 +19,7 @@ from wengert.core.arrays.backend import DEVICE_OF, Backend, use_backend
 from wengert.core.base.errors import GraphError, ShapeError
 from wengert.core.operators import derived
 from wengert.core.operators.record import Op
-from wengert.core.tape import core
+from wengert.core.tape import batchrules, core
 from wengert.core.tape.core import NR_SHIFT, RECORDED, ManyNode, TensorBase, attach, wrap
 from wengert.core.tape.dispatch import dressed, fill, first_tensor, node_class_of, save
 from wengert.core.tape.inplace import check_storable, recorded_write, refresh_saved_result
@@ -259,8 +259,7 @@ def compute(op: Op, args: tuple[Any, ...], level: Level) -> list[tuple[Any, int 
     full = derived.replaced(op, args, inner)
     if all(dim is None for dim in dims):
         return pairs(derived.invoke(op, RECORDED, full), None)
-    found, _ = derived.batch(op, RECORDED, full, dims, level.size)
-    return pairs(found, 0)
+    return pairs(batchrules.batch(op, full, inner, [dim is not None for dim in dims], level.size), 0)
 
 
 def pairs(found: Any, dim: int | None) -> Any:

@@ -490,7 +490,7 @@ def damage_error(node: Any, x: Any, wanted: int) -> InplaceError:
         "one of the variables needed for gradient computation has been modified by an inplace operation: "
         f"[{type_name(x._array)} {list(x._array.shape)}]{made} is at version {vc.n}; expected version {wanted} "
         "instead. Hint: enable anomaly detection to find the operation that failed to compute its gradient, with "
-        "torch.autograd.set_detect_anomaly(True)." + lines
+        "torch.autograd.set_detect_anomaly(True, check_nan=False)." + lines
     )
 
 

@@ -5,39 +5,55 @@ from __future__ import annotations
 from wengert.nn.modules import (
     activation,
     adaptive,
+    batchnorm,
     channelshuffle,
     container,
+    conv,
     distance,
     dropout,
     flatten,
+    fold,
+    instancenorm,
     linear,
     loss,
+    normalization,
     padding,
     parametercontainer,
     pixelshuffle,
+    pooling,
+    rnn,
     sparse,
+    upsampling,
 )
 from wengert.nn.modules.activation import *  # noqa: F403
 from wengert.nn.modules.adaptive import *  # noqa: F403
+from wengert.nn.modules.batchnorm import *  # noqa: F403
 from wengert.nn.modules.channelshuffle import *  # noqa: F403
 from wengert.nn.modules.container import *  # noqa: F403
+from wengert.nn.modules.conv import *  # noqa: F403
 from wengert.nn.modules.distance import *  # noqa: F403
 from wengert.nn.modules.dropout import *  # noqa: F403
 from wengert.nn.modules.flatten import *  # noqa: F403
+from wengert.nn.modules.fold import *  # noqa: F403
+from wengert.nn.modules.instancenorm import *  # noqa: F403
 from wengert.nn.modules.linear import *  # noqa: F403
 from wengert.nn.modules.loss import *  # noqa: F403
 from wengert.nn.modules.module import Module
+from wengert.nn.modules.normalization import *  # noqa: F403
 from wengert.nn.modules.padding import *  # noqa: F403
 from wengert.nn.modules.parametercontainer import *  # noqa: F403
 from wengert.nn.modules.pixelshuffle import *  # noqa: F403
+from wengert.nn.modules.pooling import *  # noqa: F403
+from wengert.nn.modules.rnn import *  # noqa: F403
 from wengert.nn.modules.sparse import *  # noqa: F403
+from wengert.nn.modules.upsampling import *  # noqa: F403
 
 container.ParameterList = parametercontainer.ParameterList  # type: ignore[attr-defined]
 container.ParameterDict = parametercontainer.ParameterDict  # type: ignore[attr-defined]
 
 __all__ = ["Module"]
 for _part in (
-    activation, adaptive, channelshuffle, container, distance, dropout, flatten, linear, loss, padding,
-    parametercontainer, pixelshuffle, sparse,
+    activation, adaptive, batchnorm, channelshuffle, container, conv, distance, dropout, flatten, fold, instancenorm,
+    linear, loss, normalization, padding, parametercontainer, pixelshuffle, pooling, rnn, sparse, upsampling,
 ):  # fmt: skip
     __all__ += _part.__all__

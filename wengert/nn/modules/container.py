@@ -60,25 +60,18 @@ class Sequential(Module):
             input = module(input)
         return input
 
-    def _key_at(self, index: Any) -> str:
-        return next(islice(self._modules, place_of(index, len(self)), None))
-
-    def _renumber(self) -> None:
-        modules = list(self._modules.values())
-        self.__dict__["_modules"] = {str(i): module for i, module in enumerate(modules)}
-
     def __getitem__(self, idx: Any) -> Any:
         if isinstance(idx, slice):
             return type(self)(OrderedDict(list(self._modules.items())[idx]))
-        return self._modules[self._key_at(idx)]
+        return self._modules[_key_at(self, idx)]
 
     def __setitem__(self, idx: Any, module: Module) -> None:
-        setattr(self, self._key_at(idx), module)
+        setattr(self, _key_at(self, idx), module)
 
     def __delitem__(self, idx: Any) -> None:
-        for key in list(self._modules)[idx] if isinstance(idx, slice) else [self._key_at(idx)]:
+        for key in list(self._modules)[idx] if isinstance(idx, slice) else [_key_at(self, idx)]:
             delattr(self, key)
-        self._renumber()
+        _renumber(self)
 
     def __len__(self) -> int:
         return len(self._modules)
@@ -89,36 +82,24 @@ class Sequential(Module):
     def __dir__(self) -> list[str]:
         return [key for key in super().__dir__() if not key.isdigit()]
 
-    def _check_other(self, other: Any) -> None:
-        if not isinstance(other, Sequential):
-            raise ValueRangeError(
-                f"add operator supports only objects of Sequential class, but {type(other)} is given."
-            )
-
     def __add__(self, other: Any) -> Sequential:
-        self._check_other(other)
+        _check_other(self, other)
         return Sequential(*self, *other)
 
     def __iadd__(self, other: Any) -> Any:
-        self._check_other(other)
+        _check_other(self, other)
         for module in list(other):
             self.append(module)
         return self
 
-    def _check_factor(self, other: Any) -> None:
-        if not isinstance(other, int):
-            raise ArgumentError(f"unsupported operand type(s) for *: {type(self)} and {type(other)}")
-        if other <= 0:
-            raise ValueRangeError(f"Non-positive multiplication factor {other} for {type(self)}")
-
     def __mul__(self, other: int) -> Sequential:
-        self._check_factor(other)
+        _check_factor(self, other)
         return Sequential(*(list(self) * other))
 
     __rmul__ = __mul__
 
     def __imul__(self, other: int) -> Any:
-        self._check_factor(other)
+        _check_factor(self, other)
         for module in list(self) * (other - 1):
             self.append(module)
         return self
@@ -314,3 +295,24 @@ class ModuleDict(Module):
         """Add the modules of a mapping or of (key, module) pairs."""
         for key, module in pairs_of("ModuleDict", "ModuleDict", modules):
             self[key] = module
+
+
+def _key_at(module: Any, index: Any) -> str:
+    return next(islice(module._modules, place_of(index, len(module)), None))
+
+
+def _renumber(module: Any) -> None:
+    modules = list(module._modules.values())
+    module.__dict__["_modules"] = {str(i): module for i, module in enumerate(modules)}
+
+
+def _check_other(module: Any, other: Any) -> None:
+    if not isinstance(other, Sequential):
+        raise ValueRangeError(f"add operator supports only objects of Sequential class, but {type(other)} is given.")
+
+
+def _check_factor(module: Any, other: Any) -> None:
+    if not isinstance(other, int):
+        raise ArgumentError(f"unsupported operand type(s) for *: {type(module)} and {type(other)}")
+    if other <= 0:
+        raise ValueRangeError(f"Non-positive multiplication factor {other} for {type(module)}")

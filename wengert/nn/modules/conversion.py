@@ -55,8 +55,7 @@ class Convertible:
         if dtype is not None:
             if not (dtype.is_floating_point or dtype.is_complex):
                 raise ArgumentError(
-                    "nn.Module.to only accepts floating point or complex dtypes, but got desired "
-                    f"dtype={dtype}"
+                    f"nn.Module.to only accepts floating point or complex dtypes, but got desired dtype={dtype}"
                 )
             if dtype.is_complex:
                 warnings.warn(
@@ -85,21 +84,17 @@ class Convertible:
         """Move all tensors to the CPU."""
         return self._apply(lambda t: t.cpu())
 
-    def _elsewhere(self, kind: str, index: Any) -> Any:
-        place = kind if index is None else f"{kind}:{index}" if isinstance(index, int) else index
-        return self._apply(lambda t: t.to(place))
-
     def ipu(self, device: Any = None) -> Any:
         """Move all tensors to an IPU."""
-        return self._elsewhere("ipu", device)
+        return _elsewhere(self, "ipu", device)
 
     def xpu(self, device: Any = None) -> Any:
         """Move all tensors to an XPU."""
-        return self._elsewhere("xpu", device)
+        return _elsewhere(self, "xpu", device)
 
     def mtia(self, device: Any = None) -> Any:
         """Move all tensors to an MTIA."""
-        return self._elsewhere("mtia", device)
+        return _elsewhere(self, "mtia", device)
 
     def type(self, dst_type: Any) -> Any:
         """Convert all tensors to a dtype."""
@@ -107,22 +102,19 @@ class Convertible:
 
     def float(self) -> Any:
         """Convert floating tensors to float32."""
-        return self._cast("float")
+        return _cast(self, "float")
 
     def double(self) -> Any:
         """Convert floating tensors to float64."""
-        return self._cast("double")
+        return _cast(self, "double")
 
     def half(self) -> Any:
         """Convert floating tensors to float16."""
-        return self._cast("half")
+        return _cast(self, "half")
 
     def bfloat16(self) -> Any:
         """Convert floating tensors to bfloat16."""
-        return self._cast("bfloat16")
-
-    def _cast(self, method: str) -> Any:
-        return self._apply(lambda t: getattr(t, method)() if t.is_floating_point() else t)
+        return _cast(self, "bfloat16")
 
     def share_memory(self) -> Any:
         """`share_memory_()` of every tensor."""
@@ -177,3 +169,12 @@ def _target(args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any, bo
     if other is not None:
         device, dtype = other.device, other.dtype
     return None if device is None else devices.as_device(device), dtype, non_blocking
+
+
+def _elsewhere(module: Any, kind: str, index: Any) -> Any:
+    place = kind if index is None else f"{kind}:{index}" if isinstance(index, int) else index
+    return module._apply(lambda t: t.to(place))
+
+
+def _cast(module: Any, method: str) -> Any:
+    return module._apply(lambda t: getattr(t, method)() if t.is_floating_point() else t)

@@ -7,7 +7,6 @@ question "is there any?" is one check.
 from __future__ import annotations
 
 import warnings
-import weakref
 from collections import OrderedDict
 from collections.abc import Callable
 from functools import partial
@@ -291,18 +290,12 @@ class BackwardHook:
     """The full backward hooks of one call of a module."""
 
     def __init__(self, module: Any, user_hooks: list[Any], user_pre_hooks: list[Any]) -> None:
-        # A weak reference: the hooks live on nodes of the graph, which must not keep the module.
-        self.module_ref = weakref.ref(module)
+        self.module = module
         self.user_hooks, self.user_pre_hooks = user_hooks, user_pre_hooks
         self.grad_outputs: Any = None
         self.n_inputs = self.n_outputs = -1
         self.input_places: list[int] | None = None
         self.output_places: list[int] | None = None
-
-    @property
-    def module(self) -> Any:
-        """The module that was called."""
-        return self.module_ref()
 
     def _identity(self, args: tuple[Any, ...], hook_node: Callable[[Any], None]) -> tuple[Any, list[int] | None]:
         """Pass the tensors among `args` through the identity and hook its node."""

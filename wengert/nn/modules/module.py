@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import Any
 
 from wengert.core.base.errors import ArgumentError, GraphError, MissingError
 from wengert.core.tape.core import TensorBase
@@ -93,7 +93,6 @@ class Module(Traversable, Convertible, Stateful):
     _is_full_backward_hook: bool | None
     _compiled_call_impl: Any = None
     _modules: dict[str, Any]
-    _hook_tables: ClassVar[tuple[str, ...]] = _TABLES
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if not self.call_super_init and (args or kwargs):
@@ -143,28 +142,12 @@ class Module(Traversable, Convertible, Stateful):
 
     # ------------------------------------------------------------ registration
 
-    def _check_name(self, kind: str, table: str, name: Any) -> None:
-        if table not in self.__dict__:
-            raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
-        self._check_text(kind, name)
-        if hasattr(self, name) and name not in self.__dict__[table]:
-            raise KeyError(f"attribute '{name}' already exists")
-
-    @staticmethod
-    def _check_text(kind: str, name: Any) -> None:
-        if not isinstance(name, str):
-            raise ArgumentError(f"{kind} name should be a string. Got {typename(name)}")
-        if "." in name:
-            raise KeyError(f'{kind} name can\'t contain "."' + (f", got: {name}" if kind == "module" else ""))
-        if name == "":
-            raise KeyError(f'{kind} name can\'t be empty string ""')
-
     def register_buffer(self, name: str, tensor: Any, persistent: bool = True) -> None:
         """Add a tensor that is state but not trained; None reserves the name.
 
         persistent: whether it belongs to the state dict.
         """
-        self._check_name("buffer", "_buffers", name)
+        _check_name(self, "buffer", "_buffers", name)
         if tensor is not None and not isinstance(tensor, TensorBase):
             raise ArgumentError(
                 f"cannot assign '{typename(tensor)}' object to buffer '{name}' (torch Tensor or None required)"
@@ -183,7 +166,7 @@ class Module(Traversable, Convertible, Stateful):
 
         Raises: ArgumentError for what is no Parameter, ValueError for a non-leaf, KeyError for names in use.
         """
-        self._check_name("parameter", "_parameters", name)
+        _check_name(self, "parameter", "_parameters", name)
         if param is not None:
             if not isinstance(param, Parameter):
                 raise ArgumentError(
@@ -205,15 +188,8 @@ class Module(Traversable, Convertible, Stateful):
         """Add a submodule; None reserves the name."""
         if not isinstance(module, Module) and module is not None:
             raise ArgumentError(f"{typename(module)} is not a Module subclass")
-        self._check_text_and_use(name)
+        _check_text_and_use(self, name)
         self._modules[name] = _registered_module(self, name, module)
-
-    def _check_text_and_use(self, name: Any) -> None:
-        if not isinstance(name, str):
-            raise ArgumentError(f"module name should be a string. Got {typename(name)}")
-        if hasattr(self, name) and name not in self._modules:
-            raise KeyError(f"attribute '{name}' already exists")
-        self._check_text("module", name)
 
     def register_module(self, name: str, module: Any) -> None:
         """Another name of `add_module`."""
@@ -233,7 +209,7 @@ class Module(Traversable, Convertible, Stateful):
         if isinstance(value, TensorBase) and isinstance(value, Parameter):
             if "_parameters" not in d:
                 raise AttributeError("cannot assign parameters before Module.__init__() call")
-            self._forget(name, "_buffers", "_modules")
+            _forget(self, name, "_buffers", "_modules")
             self.register_parameter(name, value)
             return
         params = d.get("_parameters")
@@ -248,7 +224,7 @@ class Module(Traversable, Convertible, Stateful):
         if isinstance(value, Module):
             if modules is None:
                 raise AttributeError("cannot assign module before Module.__init__() call")
-            self._forget(name, "_parameters", "_buffers")
+            _forget(self, name, "_parameters", "_buffers")
             modules[name] = _registered_module(self, name, value)
         elif modules is not None and name in modules:
             if value is not None:
@@ -257,36 +233,9 @@ class Module(Traversable, Convertible, Stateful):
                 )
             modules[name] = _registered_module(self, name, value)
         elif (isinstance(value, TensorBase) and isinstance(value, Buffer)) or name in d.get("_buffers", ()):
-            self._set_buffer(name, value)
+            _set_buffer(self, name, value)
         else:
             object.__setattr__(self, name, value)
-
-    def _set_buffer(self, name: str, value: Any) -> None:
-        """Assign to a buffer's name, or assign a Buffer."""
-        if "_buffers" not in self.__dict__:
-            raise AttributeError("cannot assign buffer before Module.__init__() call")
-        if value is not None and not isinstance(value, TensorBase):
-            raise ArgumentError(
-                f"cannot assign '{typename(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None expected)"
-            )
-        if isinstance(value, Buffer):
-            self._forget(name, "_parameters", "_modules")
-            self.register_buffer(name, value, value.persistent)  # type: ignore[attr-defined]
-            return
-        for hook in _global_buffer_registration_hooks.values():
-            result = hook(self, name, value)
-            value = value if result is None else result
-        self._buffers[name] = value
-
-    def _forget(self, name: str, *tables: str) -> None:
-        """Take a name away from wherever else it stands."""
-        d = self.__dict__
-        d.pop(name, None)
-        for table in tables:
-            if table in d:
-                d[table].pop(name, None)
-        if "_non_persistent_buffers_set" in d:
-            d["_non_persistent_buffers_set"].discard(name)
 
     def __delattr__(self, name: str) -> None:
         if name in self._parameters:
@@ -349,22 +298,13 @@ class Module(Traversable, Convertible, Stateful):
 
         A result replaces them.  Raises: GraphError beside hooks of the old form.
         """
-        self._only(True)
+        _only(self, True)
         return _hooked(self._backward_hooks, hook, prepend, [])
 
     def register_backward_hook(self, hook: Callable[..., Any]) -> RemovableHandle:
         """The old form of `register_full_backward_hook`: sees the gradients of the output's last node only."""
-        self._only(False)
+        _only(self, False)
         return _hooked(self._backward_hooks, hook, False, [])
-
-    def _only(self, full: bool) -> None:
-        """Full backward hooks and those of the old form do not mix."""
-        if self._is_full_backward_hook is (not full):
-            raise GraphError(
-                "Cannot use both regular backward hooks and full backward hooks on a single Module. Please use only "
-                "one of them."
-            )
-        self.__dict__["_is_full_backward_hook"] = full
 
     def _get_backward_hooks(self) -> tuple[list[Any], list[Any]]:
         return backward_hooks(self)
@@ -409,3 +349,67 @@ def _hooked(table: Any, hook: Any, prepend: bool, extra: list[Any]) -> Removable
     if prepend:
         table.move_to_end(handle.id, last=False)
     return handle
+
+
+def _check_name(module: Any, kind: str, table: str, name: Any) -> None:
+    if table not in module.__dict__:
+        raise AttributeError(f"cannot assign {kind} before Module.__init__() call")
+    _check_text(kind, name)
+    if hasattr(module, name) and name not in module.__dict__[table]:
+        raise KeyError(f"attribute '{name}' already exists")
+
+
+def _check_text_and_use(module: Any, name: Any) -> None:
+    if not isinstance(name, str):
+        raise ArgumentError(f"module name should be a string. Got {typename(name)}")
+    if hasattr(module, name) and name not in module._modules:
+        raise KeyError(f"attribute '{name}' already exists")
+    _check_text("module", name)
+
+
+def _check_text(kind: str, name: Any) -> None:
+    if not isinstance(name, str):
+        raise ArgumentError(f"{kind} name should be a string. Got {typename(name)}")
+    if "." in name:
+        raise KeyError(f'{kind} name can\'t contain "."' + (f", got: {name}" if kind == "module" else ""))
+    if name == "":
+        raise KeyError(f'{kind} name can\'t be empty string ""')
+
+
+def _set_buffer(module: Any, name: str, value: Any) -> None:
+    """Assign to a buffer's name, or assign a Buffer."""
+    if "_buffers" not in module.__dict__:
+        raise AttributeError("cannot assign buffer before Module.__init__() call")
+    if value is not None and not isinstance(value, TensorBase):
+        raise ArgumentError(
+            f"cannot assign '{typename(value)}' as buffer '{name}' (torch.nn.Buffer, torch.Tensor or None expected)"
+        )
+    if isinstance(value, Buffer):
+        _forget(module, name, "_parameters", "_modules")
+        module.register_buffer(name, value, value.persistent)  # type: ignore[attr-defined]
+        return
+    for hook in _global_buffer_registration_hooks.values():
+        result = hook(module, name, value)
+        value = value if result is None else result
+    module._buffers[name] = value
+
+
+def _forget(module: Any, name: str, *tables: str) -> None:
+    """Take a name away from wherever else it stands."""
+    d = module.__dict__
+    d.pop(name, None)
+    for table in tables:
+        if table in d:
+            d[table].pop(name, None)
+    if "_non_persistent_buffers_set" in d:
+        d["_non_persistent_buffers_set"].discard(name)
+
+
+def _only(module: Any, full: bool) -> None:
+    """Full backward hooks and those of the old form do not mix."""
+    if module._is_full_backward_hook is (not full):
+        raise GraphError(
+            "Cannot use both regular backward hooks and full backward hooks on a single Module. Please use only "
+            "one of them."
+        )
+    module.__dict__["_is_full_backward_hook"] = full

@@ -89,12 +89,9 @@ def _layer(base: type, kind: str, dims: int, what: str) -> type:
 CircularPad1d, CircularPad2d, CircularPad3d = (
     _layer(_CircularPadNd, "Circular", n, "with the elements of the other end") for n in (1, 2, 3)
 )
-ConstantPad1d, ConstantPad2d, ConstantPad3d = (
-    _layer(_ConstantPadNd, "Constant", n, "with `value`") for n in (1, 2, 3)
-)
+ConstantPad1d, ConstantPad2d, ConstantPad3d = (_layer(_ConstantPadNd, "Constant", n, "with `value`") for n in (1, 2, 3))
 ReflectionPad1d, ReflectionPad2d, ReflectionPad3d = (
-    _layer(_ReflectionPadNd, "Reflection", n, "with their elements mirrored at the edge, without it")
-    for n in (1, 2, 3)
+    _layer(_ReflectionPadNd, "Reflection", n, "with their elements mirrored at the edge, without it") for n in (1, 2, 3)
 )
 ReplicationPad1d, ReplicationPad2d, ReplicationPad3d = (
     _layer(_ReplicationPadNd, "Replication", n, "with the element at the edge") for n in (1, 2, 3)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from wengert.core.base.errors import ArgumentError
@@ -184,7 +185,10 @@ class ParameterDict(Module):
 
     def update(self, parameters: Any) -> None:
         """Enter the values of a mapping or of (key, value) pairs."""
-        for key, value in pairs_of("ParameterDict", "ParametersDict", parameters):
+        pairs = pairs_of("ParameterDict", "ParametersDict", parameters)
+        if isinstance(parameters, Mapping) and not isinstance(parameters, OrderedDict):
+            pairs = iter(sorted(pairs))  # as torch does
+        for key, value in pairs:
             self[key] = value
 
     def extra_repr(self) -> str:

@@ -100,9 +100,6 @@ class Stateful:
             "Reached a code path in Module.set_extra_state() that should never be called. Define it in the module."
         )
 
-    def _saves_extra(self) -> bool:
-        return type(self).get_extra_state is not Stateful.get_extra_state
-
     # ------------------------------------------------------------ saving
 
     def _save_to_state_dict(self, destination: Any, prefix: str, keep_vars: bool) -> None:
@@ -113,7 +110,7 @@ class Stateful:
         for name, buf in self._buffers.items():
             if buf is not None and name not in self._non_persistent_buffers_set:
                 destination[prefix + name] = buf if keep_vars else buf.detach()
-        if self._saves_extra():
+        if _saves_extra(self):
             destination[prefix + _EXTRA_STATE_KEY_SUFFIX] = self.get_extra_state()
 
     def state_dict(self, *args: Any, destination: Any = None, prefix: str = "", keep_vars: bool = False) -> Any:
@@ -157,7 +154,7 @@ class Stateful:
                 continue
             key = prefix + name
             if key in state_dict:
-                error = self._load_one(name, own, key, state_dict[key], assign)
+                error = _load_one(self, name, own, key, state_dict[key], assign)
                 if error:
                     error_msgs.append(error)
             elif strict:
@@ -171,54 +168,7 @@ class Stateful:
         elif strict and extra in state_dict:
             unexpected_keys.append(extra)
         if strict:
-            unexpected_keys.extend(self._strangers(state_dict, prefix, extra))
-
-    def _strangers(self, state_dict: Any, prefix: str, extra: str) -> list[str]:
-        """Keys under `prefix` that name neither a tensor of this module nor a submodule."""
-        found = []
-        for key in state_dict:
-            if not key.startswith(prefix) or key == extra:
-                continue
-            parts = key[len(prefix) :].split(".", 1)
-            own = parts[0] in self._parameters or (
-                parts[0] in self._buffers and parts[0] not in self._non_persistent_buffers_set
-            )
-            if parts[0] not in self._modules if len(parts) > 1 else not (own and getattr(self, parts[0]) is not None):
-                found.append(key)
-        return found
-
-    def _load_one(self, name: str, own: Any, key: str, given: Any, assign: bool) -> str:
-        """Load one tensor; the text of what went wrong, or an empty one."""
-        if not isinstance(given, TensorBase):
-            return (
-                f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from '
-                f"checkpoint but received {type(given)}"
-            )
-        lazy = is_lazy(own)
-        # Checkpoints of very old versions kept 0-d tensors as tensors of one element.
-        if not lazy and own.ndim == 0 and given.ndim == 1 and given.shape[0] == 1:  # type: ignore[attr-defined]
-            given = given[0]  # type: ignore[index]
-        if not lazy and given.shape != own.shape:  # type: ignore[attr-defined]
-            return (
-                f"size mismatch for {key}: copying a param with shape {given.shape} from checkpoint, "  # type: ignore[attr-defined]
-                f"the shape in current model is {own.shape}."
-            )
-        token = enter(current().but(grad=False))
-        try:
-            if assign:
-                setattr(self, name, _assignable(own, given))
-            else:
-                if own.device.type == "meta" and given.device.type != "meta":  # type: ignore[attr-defined]
-                    _warn_meta(key)
-                own.copy_(given)
-        except Exception as error:
-            return (
-                f'While copying the parameter named "{key}", whose dimensions in the model are {own.shape} and whose '
-                f"dimensions in the checkpoint are {given.shape}, an exception occurred : {error.args}."  # type: ignore[attr-defined]
-            )
-        finally:
-            leave(token)
-        return ""
+            unexpected_keys.extend(_strangers(self, state_dict, prefix, extra))
 
     def load_state_dict(self, state_dict: Mapping[str, Any], strict: bool = True, assign: bool = False) -> Any:
         """Copy (or with `assign` take over) tensors by name; gives the missing and unexpected keys.
@@ -241,9 +191,7 @@ class Stateful:
                 if keys:
                     errors.insert(0, f"{word} key(s) in state_dict: " + ", ".join([f'"{k}"' for k in keys]) + ". ")
         if errors:
-            raise ShapeError(
-                f"Error(s) in loading state_dict for {type(self).__name__}:\n\t" + "\n\t".join(errors)
-            )
+            raise ShapeError(f"Error(s) in loading state_dict for {type(self).__name__}:\n\t" + "\n\t".join(errors))
         return _IncompatibleKeys(missing, unexpected)
 
 
@@ -279,7 +227,6 @@ def _assignable(own: Any, given: Any) -> Any:
 
 def _warn_meta(key: str) -> None:
 
-
     warnings.warn(
         f"for {key}: copying from a non-meta parameter in the checkpoint to a meta parameter in the current model, "
         "which is a no-op. (Did you mean to pass `assign=True` to assign items in the state dictionary to their "
@@ -289,7 +236,6 @@ def _warn_meta(key: str) -> None:
 
 
 def _positional(args: tuple[Any, ...], destination: Any, prefix: str, keep_vars: bool) -> tuple[Any, str, bool]:
-
 
     warnings.warn(
         "Positional args are being deprecated, use kwargs instead: state_dict(destination=..., prefix=..., "
@@ -306,7 +252,6 @@ class _WrappedHook:
     """A hook that is given its module first, held weakly so that copies and pickles do not tie modules together."""
 
     def __init__(self, hook: Callable[..., Any], module: Any = None) -> None:
-
 
         self.hook = hook
         self.with_module = module is not None
@@ -329,3 +274,54 @@ class _WrappedHook:
         self.__init__(state["hook"], state.get("module"))  # type: ignore[misc]
 
 
+def _saves_extra(module: Any) -> bool:
+    return type(module).get_extra_state is not Stateful.get_extra_state
+
+
+def _strangers(module: Any, state_dict: Any, prefix: str, extra: str) -> list[str]:
+    """Keys under `prefix` that name neither a tensor of this module nor a submodule."""
+    found = []
+    for key in state_dict:
+        if not key.startswith(prefix) or key == extra:
+            continue
+        parts = key[len(prefix) :].split(".", 1)
+        own = parts[0] in module._parameters or (
+            parts[0] in module._buffers and parts[0] not in module._non_persistent_buffers_set
+        )
+        if parts[0] not in module._modules if len(parts) > 1 else not (own and getattr(module, parts[0]) is not None):
+            found.append(key)
+    return found
+
+
+def _load_one(module: Any, name: str, own: Any, key: str, given: Any, assign: bool) -> str:
+    """Load one tensor; the text of what went wrong, or an empty one."""
+    if not isinstance(given, TensorBase):
+        return (
+            f'While copying the parameter named "{key}", expected torch.Tensor or Tensor-like object from '
+            f"checkpoint but received {type(given)}"
+        )
+    lazy = is_lazy(own)
+    # Checkpoints of very old versions kept 0-d tensors as tensors of one element.
+    if not lazy and own.ndim == 0 and given.ndim == 1 and given.shape[0] == 1:  # type: ignore[attr-defined]
+        given = given[0]  # type: ignore[index]
+    if not lazy and given.shape != own.shape:  # type: ignore[attr-defined]
+        return (
+            f"size mismatch for {key}: copying a param with shape {given.shape} from checkpoint, "  # type: ignore[attr-defined]
+            f"the shape in current model is {own.shape}."
+        )
+    token = enter(current().but(grad=False))
+    try:
+        if assign:
+            setattr(module, name, _assignable(own, given))
+        else:
+            if own.device.type == "meta" and given.device.type != "meta":  # type: ignore[attr-defined]
+                _warn_meta(key)
+            own.copy_(given)
+    except Exception as error:
+        return (
+            f'While copying the parameter named "{key}", whose dimensions in the model are {own.shape} and whose '
+            f"dimensions in the checkpoint are {given.shape}, an exception occurred : {error.args}."  # type: ignore[attr-defined]
+        )
+    finally:
+        leave(token)
+    return ""

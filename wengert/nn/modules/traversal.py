@@ -52,7 +52,7 @@ class Traversable:
 
     def get_parameter(self, target: str) -> Any:
         """The parameter of a dotted name.  Raises: AttributeError if it is none."""
-        owner, name = self._owner(target)
+        owner, name = _owner(self, target)
         found = getattr(owner, name)
         if not isinstance(found, Parameter):
             raise AttributeError(f"`{name}` is not an nn.Parameter")
@@ -60,17 +60,10 @@ class Traversable:
 
     def get_buffer(self, target: str) -> Any:
         """The buffer of a dotted name.  Raises: AttributeError if it is none."""
-        owner, name = self._owner(target)
+        owner, name = _owner(self, target)
         if name not in owner._buffers:
             raise AttributeError(f"`{name}` is not a buffer")
         return owner._buffers[name]
-
-    def _owner(self, target: str) -> tuple[Any, str]:
-        path, _, name = target.rpartition(".")
-        owner = self.get_submodule(path)
-        if not hasattr(owner, name):
-            raise AttributeError(f"{owner._get_name()} has no attribute `{name}`")
-        return owner, name
 
     # ------------------------------------------------------------ iterators
 
@@ -92,9 +85,7 @@ class Traversable:
         self, prefix: str = "", recurse: bool = True, remove_duplicate: bool = True
     ) -> Iterator[tuple[str, Any]]:
         """(dotted name, parameter), shared ones once unless `remove_duplicate` is False."""
-        yield from self._named_members(
-            lambda module: module._parameters.items(), prefix, recurse, remove_duplicate
-        )
+        yield from self._named_members(lambda module: module._parameters.items(), prefix, recurse, remove_duplicate)
 
     def parameters(self, recurse: bool = True) -> Iterator[Any]:
         """The parameters, each once."""
@@ -165,3 +156,11 @@ class Traversable:
     def eval(self) -> Any:
         """`train(False)`."""
         return self.train(False)
+
+
+def _owner(module: Any, target: str) -> tuple[Any, str]:
+    path, _, name = target.rpartition(".")
+    owner = module.get_submodule(path)
+    if not hasattr(owner, name):
+        raise AttributeError(f"{owner._get_name()} has no attribute `{name}`")
+    return owner, name

@@ -10,7 +10,7 @@ from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.shape import wrap_dim
 from wengert.core.base.errors import DimError, DtypeError, ShapeError
 from wengert.core.operators.kinds import composite, linear
-from wengert.core.operators.library.overloads import is_complex, scalar_name
+from wengert.core.operators.library.overloads import is_complex
 from wengert.core.operators.record import Array, Ints
 from wengert.core.operators.samples import call
 
@@ -126,11 +126,16 @@ def _scale(norm, forward: bool) -> int:
     raise ShapeError(f'Invalid normalization mode: "{norm}"; it is "backward", "forward" or "ortho"')
 
 
+def _kind(x):
+    """The dtype of a tensor or an array."""
+    return x.dtype if isinstance(x.dtype, dtypes.dtype) else dtypes.of(x.dtype)
+
+
 def _floating(m, x, to_complex: bool):
     """Input as a floating or complex tensor that can be transformed."""
-    kind = dtypes.of(x.dtype)
+    kind = _kind(x)
     if kind.itemsize < 4 and kind.is_floating_point:
-        raise DtypeError(f"Unsupported dtype {scalar_name(x)}; transforms take single and double precision")
+        raise DtypeError(f"Unsupported dtype {_kind(x).scalar}; transforms take single and double precision")
     if not kind.is_floating_point and not kind.is_complex:
         kind = dtypes.get_default_dtype()
         x = m.to_dtype(x, kind.numpy)
@@ -175,7 +180,7 @@ def _shape_and_dims(x, s, dim):
     if dim is not None:
         dims = [_dim(x, d) for d in dim]
         if len(set(dims)) != len(dims):
-            raise ShapeError(f"FFT dims must be unique, they are {list(dim)}")
+            raise ShapeError(f"FFT dims must be unique: {list(dim)} names one twice")
         if s is not None and len(s) != len(dims):
             raise ShapeError(f"When given, dim and shape arguments must have the same length, not {len(dims)}, {len(s)}")
     elif s is not None:
@@ -209,7 +214,7 @@ def _complex_1d(m, input, n, dim, norm, forward):
 
 def _real_1d(m, name, input, n, dim, norm, forward):
     if is_complex(input):
-        raise DtypeError(f"{name} expects a real input tensor, but got {scalar_name(input)}")
+        raise DtypeError(f"{name} expects a real input tensor, but got {_kind(input).scalar}")
     x = _floating(m, input, False)
     d = _dim(x, dim)
     x = _resized(m, x, (d,), (-1 if n is None else _positive(n),))
@@ -310,7 +315,7 @@ def _irfftn(m, input, s, dim, norm):
 
 def _rfftn(m, input, s, dim, norm):
     if is_complex(input):
-        raise DtypeError(f"rfftn expects a real-valued input tensor, but got {scalar_name(input)}")
+        raise DtypeError(f"rfftn expects a real-valued input tensor, but got {_kind(input).scalar}")
     x = _floating(m, input, False)
     sizes, dims = _shape_and_dims(x, s, dim)
     _some("rfftn", dims)
@@ -332,7 +337,7 @@ def _hfftn(m, input, s, dim, norm):
 
 def _ihfftn(m, input, s, dim, norm):
     if is_complex(input):
-        raise DtypeError(f"Only supports floating-point dtypes, but found: {scalar_name(input)}")
+        raise DtypeError(f"Only supports floating-point dtypes, but found: {_kind(input).scalar}")
     x = _floating(m, input, False)
     sizes, dims = _shape_and_dims(x, s, dim)
     _some("ihfftn", dims)

@@ -16,7 +16,8 @@ def _sources(np, n, before, after, mode):
     if mode == "replicate":
         return np.clip(places, 0, n - 1)
     if mode == "circular":
-        return places % n
+        first, last = max(-before, 0), n - max(-after, 0)  # what is cut off does not come back at the other end
+        return first + (places - first) % (last - first)
     places = np.abs(places)
     return (n - 1) - np.abs((n - 1) - places)
 

@@ -6,7 +6,7 @@ from math import prod
 
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays import recurrent as arrays
-from wengert.core.base.errors import ShapeError
+from wengert.core.base.errors import DtypeError, ShapeError
 from wengert.core.operators.kinds import composite, opaque
 from wengert.core.operators.record import Array, Ints
 from wengert.core.operators.samples import call
@@ -273,6 +273,8 @@ def recurrent_layer(np, tensors: list[Array], cell: str, sizes: Ints | None = No
 
 
 def _check_cell(input, states, w_ih, w_hh, gates):
+    if input.dtype != w_ih.dtype:
+        raise DtypeError(f"expected m1 and m2 to have the same dtype, but got: {input.dtype} != {w_ih.dtype}")
     if input.shape[1] != w_ih.shape[1]:
         raise ShapeError(f"input has inconsistent input_size: got {input.shape[1]} expected {w_ih.shape[1]}")
     for k, state in enumerate(states):
@@ -306,6 +308,8 @@ def lstm_cell(m, input: Array, hx, w_ih: Array, w_hh: Array, b_ih: Array | None 
 
     Shapes: input (B, F), hx = (h0, c0) each (B, H), w_ih (4 H, F), w_hh (4 H, H).  Raises: ShapeError.
     """
+    if len(hx) != 2:
+        raise ShapeError(f"lstm_cell expects two hidden states, got {len(hx)}")
     return tuple(_cell(m, "lstm", 4, input, tuple(hx), w_ih, w_hh, b_ih, b_hh)[1:3])
 
 

@@ -1,0 +1,80 @@
+"""`vmap` of every operator on its samples gives what one call per entry gives."""
+
+import numpy as np
+import pytest
+
+from tests.backend import REAL, torch
+from wengert.core.base.errors import WengertError
+from wengert.core.operators.record import REGISTRY
+from wengert.core.tape.core import TensorBase, wrap
+
+pytestmark = pytest.mark.skipif(REAL, reason="loops over Wengert's registry")
+if not REAL:
+    from tests.operators.cases import arrays_of, close, function_of, generator, mapped, samples
+    from tests.operators.checks import varied
+
+WITHOUT = {
+    "blank_like": "uninitialised",
+    "empty_like": "uninitialised",
+    "as_strided": "the strides of one entry are not those of the samples",
+    "strided_window": "the strides of one entry are not those of the samples",
+    "strided_scatter": "the strides of one entry are not those of the samples",
+    "strided_gather": "the strides of one entry are not those of the samples",
+}
+
+
+READS = ("data-dependent control flow", "have storage")
+"""Operators that check or read values refuse batches in torch's words."""
+
+
+def called(op, sample, arrays):
+    """The operator on a sample call with other tensors in place of its arrays."""
+    given = iter(arrays)
+    args, kwargs = sample
+    change = lambda _: next(given)  # noqa: E731
+    args = tuple(mapped(x, change) for x in args)
+    out = function_of(op)(*args, **mapped(kwargs, change))
+    return tuple(out) if isinstance(out, (tuple, list)) else (out,)
+
+
+def compared(op, sample, which):
+    """One sample with the arrays that `which` names batched; False where entries differ in shape."""
+    arrays, rng = arrays_of(sample), generator(op)
+    entries = [[varied(a, rng) if b else a for a, b in zip(arrays, which, strict=True)] for _ in range(2)]
+    try:
+        rows = [called(op, sample, [wrap(a.copy()) for a in entry]) for entry in entries]
+    except (WengertError, RuntimeError):
+        return False  # the varied values are none that the operator takes
+    if any(not isinstance(y, TensorBase) for y in rows[0]) or any(
+        a._array.shape != b._array.shape for a, b in zip(*rows, strict=True)
+    ):
+        return False
+    dims = [i % (a.ndim + 1) if b else None for i, (a, b) in enumerate(zip(arrays, which, strict=True))]
+    stacked = [
+        wrap(a if d is None else np.stack([e[i] for e in entries], d))
+        for i, (a, d) in enumerate(zip(arrays, dims, strict=True))
+    ]
+    try:
+        found = torch.vmap(lambda *xs: called(op, sample, xs), in_dims=tuple(dims))(*stacked)
+    except WengertError as error:
+        if any(words in str(error) for words in READS):
+            return False
+        raise
+    for i, y in enumerate(found):
+        close(y._array, np.stack([row[i]._array for row in rows]), what=f"result {i}")
+    return True
+
+
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_mapped(name):
+    op = REGISTRY[name]
+    if name in WITHOUT:
+        pytest.skip(WITHOUT[name])
+    for sample in samples(op)[:4]:
+        arrays = arrays_of(sample)
+        if not arrays:
+            continue
+        compared(op, sample, [True] * len(arrays))
+        if len(arrays) > 1:
+            compared(op, sample, [i == 0 for i in range(len(arrays))])
+            compared(op, sample, [i == 1 for i in range(len(arrays))])

@@ -1,0 +1,141 @@
+"""Whole Jacobians and Hessians: a batch of products with unit vectors."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+from wengert.core.base.errors import ValueRangeError
+from wengert.core.operators.raw import namespace_of
+from wengert.core.tape.core import RECORDED, wrap
+from wengert.func.forward import jvp
+from wengert.func.mapping import vmap
+from wengert.func.reverse import vjp
+from wengert.func.trees import chosen, named_like, outputs_of, tensors_of, with_chosen
+from wengert.utils._pytree import tree_flatten
+
+
+def basis(tensors: list[Any]) -> tuple[Any, ...]:
+    """Unit vectors of the space that the tensors span together: one (n, *shape) per tensor, n elements in all."""
+    sizes = [prod(x._array.shape) for x in tensors]
+    total, at, parts = sum(sizes), 0, []
+    for x, size in zip(tensors, sizes, strict=True):
+        np = namespace_of(x._array).np
+        part = np.zeros((total, size), x._array.dtype)
+        index = np.arange(size)
+        part[at + index, index] = 1
+        parts.append(wrap(part.reshape((total, *x._array.shape))))
+        at += size
+    return tuple(parts)
+
+
+def split(x: Any, like: list[Any], dim: int) -> list[Any]:
+    """A result whose dim counts all elements of `like`, cut into one part a tensor."""
+    parts, start = [], 0
+    for other in like:
+        size = prod(other._array.shape)
+        parts.append(RECORDED.narrow(x, dim, start, size))
+        start += size
+    return parts
+
+
+def jacrev(
+    func: Callable[..., Any],
+    argnums: Any = 0,
+    *,
+    has_aux: bool = False,
+    chunk_size: int | None = None,
+    _preallocate_and_copy: bool = False,
+) -> Callable[..., Any]:
+    """The function that gives the Jacobian of func by reverse mode: entries of shape output.shape + input.shape.
+
+    argnums: an int or a tuple.  chunk_size: how many rows at a time (None: all).
+    The result has the structure of the output, with that of the chosen inputs inside.
+    Raises: ValueRangeError for chunk_size < 1; GraphError for outputs that are no tensors.
+    """
+    if not (chunk_size is None or chunk_size > 0):
+        raise ValueRangeError("jacrev: `chunk_size` should be greater than 0.")
+
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        given = chosen(args, argnums)
+        inputs, in_spec = tree_flatten(given)
+
+        def inner(*flat: Any) -> Any:
+            return func(*with_chosen(args, argnums, in_spec.unflatten(flat)), **kwargs)
+
+        output, pull, *aux = vjp(inner, *inputs, has_aux=has_aux)
+        outs, spec = outputs_of(output, "jacrev(f)(*args)")
+
+        def rows(*cotangents: Any) -> tuple[Any, ...]:
+            found = pull(spec.unflatten(cotangents))
+            return found if isinstance(found, tuple) else (found,)
+
+        found = vmap(rows, chunk_size=chunk_size)(*basis(outs))
+        table = [split(g, outs, 0) for g in found]
+        result = spec.unflatten(
+            [
+                in_spec.unflatten(
+                    [RECORDED.reshape(table[j][i], (*y._array.shape, *x._array.shape)) for j, x in enumerate(inputs)]
+                )
+                for i, y in enumerate(outs)
+            ]
+        )
+        return (result, aux[0]) if has_aux else result
+
+    return named_like(transformed, func)
+
+
+def jacfwd(
+    func: Callable[..., Any], argnums: Any = 0, has_aux: bool = False, *, randomness: str = "error"
+) -> Callable[..., Any]:
+    """The function that gives the Jacobian of func by forward mode: entries of shape output.shape + input.shape.
+
+    argnums: an int or a tuple.  randomness: of random operators in func, see `vmap`.
+    The result has the structure of the output, with that of the chosen inputs inside.
+    Raises: GraphError for outputs that are no tensors.
+    """
+
+    def transformed(*args: Any, **kwargs: Any) -> Any:
+        given = chosen(args, argnums)
+        inputs, in_spec = tensors_of(given, "jacfwd: Expected all args to be Tensors, got ")
+        kept: dict[str, Any] = {}
+
+        def inner(*flat: Any) -> Any:
+            return func(*with_chosen(args, argnums, in_spec.unflatten(flat)), **kwargs)
+
+        def column(*tangents: Any) -> tuple[Any, ...]:
+            _, pushed, *aux = jvp(inner, tuple(inputs), tangents, has_aux=has_aux)
+            flat, kept["spec"] = tree_flatten(pushed)
+            leaves, kept["aux"] = tree_flatten(aux[0] if has_aux else ())
+            kept["count"] = len(flat)
+            return (*flat, *leaves)
+
+        found = vmap(column, randomness=randomness)(*basis(inputs))
+        outs, leaves = found[: kept["count"]], found[kept["count"] :]
+        table = [split(RECORDED.movedim(y, 0, -1), inputs, -1) for y in outs]
+        result = kept["spec"].unflatten(
+            [
+                in_spec.unflatten(
+                    [RECORDED.reshape(part, (*y._array.shape[1:], *x._array.shape))
+                     for part, x in zip(parts, inputs, strict=True)]
+                )
+                for y, parts in zip(outs, table, strict=True)
+            ]
+        )  # fmt: skip
+        if not has_aux:
+            return result
+        return result, kept["aux"].unflatten([RECORDED.select(x, 0, 0) for x in leaves])
+
+    return named_like(transformed, func)
+
+
+def hessian(func: Callable[..., Any], argnums: Any = 0) -> Callable[..., Any]:
+    """The function that gives the Hessian of func: forward over reverse mode.
+
+    The result has the structure of the output, with that of the chosen inputs inside, twice.
+    """
+    return jacfwd(jacrev(func, argnums), argnums)
+
+
+__all__ = ["hessian", "jacfwd", "jacrev"]
