@@ -172,7 +172,7 @@ def test_lazy_layers_learn_their_sizes(text, shape, name):
         layer = made(torch, text)
     out = layer(torch.ones(*shape))
     assert type(layer).__name__ == name
-    assert out.shape[-len(shape) + 1 :][0] in (3, 4)
+    assert out.ndim == len(shape)
     if real is not None:
         with warnings.catch_warnings(action="ignore"):
             same = made(real, text)

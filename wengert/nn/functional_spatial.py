@@ -82,9 +82,7 @@ def unfold(input: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, st
     return m.im2col(input, kernel_size, dilation, padding, stride)
 
 
-def fold(
-    input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1
-) -> Any:
+def fold(input: Any, output_size: Any, kernel_size: Any, dilation: Any = 1, padding: Any = 0, stride: Any = 1) -> Any:
     """Columns (N, C kH kW, places) added up where their windows lie: (N, C, *output_size).
 
     Raises: ShapeError for a number of columns that does not fit.
@@ -229,8 +227,7 @@ def local_response_norm(input: Any, size: int, alpha: float = 0.0001, beta: floa
     """
     if input.ndim < 3:
         raise ValueRangeError(
-            "Expected 3D or higher dimensionality                          input "
-            f"(got {input.ndim} dimensions)"
+            f"Expected 3D or higher dimensionality                          input (got {input.ndim} dimensions)"
         )
     if input.numel() == 0:
         return input
@@ -413,12 +410,8 @@ def interpolate(input: Any, size: Any = None, scale_factor: Any = None, mode: st
     spatial = tuple(input.shape[2:])
     if min(wanted) <= 0 or min(spatial) <= 0:
         axes = ("D", "H", "W")[-len(wanted) :]
-        given, made = (
-            ", ".join(f"{a}: {n}" for a, n in zip(axes, sizes, strict=True)) for sizes in (spatial, wanted)
-        )
-        raise ShapeError(
-            f"Input and output sizes should be greater than 0, but got input ({given}) output ({made})"
-        )
+        given, made = (", ".join(f"{a}: {n}" for a, n in zip(axes, sizes, strict=True)) for sizes in (spatial, wanted))
+        raise ShapeError(f"Input and output sizes should be greater than 0, but got input ({given}) output ({made})")
     label = _LABELS[mode].format(len(wanted)) + "Aa" * bool(antialias or mode == "lanczos")
     single = input._array.dtype.itemsize < 8
     rules = tuple(
@@ -433,9 +426,7 @@ def interpolate(input: Any, size: Any = None, scale_factor: Any = None, mode: st
 def upsample(input: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
              align_corners: Any = None) -> Any:  # fmt: skip
     """`interpolate` under its old name."""
-    warnings.warn(
-        "`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=2
-    )
+    warnings.warn("`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=2)
     return interpolate(input, size, scale_factor, mode, align_corners)
 
 

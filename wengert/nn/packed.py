@@ -63,9 +63,7 @@ class PackedSequence(PackedSequence_):
         if data is self.data:
             return self
         kwargs = {name: value for name, value in kwargs.items() if name not in ("dtype", "device")}
-        moved = [
-            x if x is None else x.to(data.device, **kwargs) for x in (self.sorted_indices, self.unsorted_indices)
-        ]
+        moved = [x if x is None else x.to(data.device, **kwargs) for x in (self.sorted_indices, self.unsorted_indices)]
         return type(self)(data, self.batch_sizes, *moved)
 
     def _converted(self, name: str) -> PackedSequence:
@@ -242,9 +240,7 @@ def pad_sequence(
     Entries that are not in a sequence are `padding_value`.  Raises: ShapeError.
     """
     if not isinstance(sequences, Iterable):
-        raise ShapeError(
-            f"pad_sequence: Expected iterable for input sequences, but got arg of type: {type(sequences)}"
-        )
+        raise ShapeError(f"pad_sequence: Expected iterable for input sequences, but got arg of type: {type(sequences)}")
     if isinstance(sequences, TensorBase):
         sequences = sequences.unbind(0)  # type: ignore[attr-defined]
     given = list(sequences)

@@ -102,8 +102,10 @@ class Buffer(Tensor, metaclass=BufferMeta):
     """
 
     def __new__(cls, data: Any = None, *, persistent: bool = True) -> Any:
-        made = (creation.empty(0) if data is None else data).detach().requires_grad_(
-            False if data is None else data.requires_grad
+        made = (
+            (creation.empty(0) if data is None else data)
+            .detach()
+            .requires_grad_(False if data is None else data.requires_grad)
         )
         made.persistent = persistent
         made._is_buffer = True

@@ -58,7 +58,9 @@ class Adadelta(SteppingOptimizer):
             raise ValueRangeError(f"Invalid rho value: {rho}")
         check_nonnegative(eps, "epsilon value")
         check_nonnegative(weight_decay, "weight_decay value")
-        options = dict(lr=lr, rho=rho, eps=eps, weight_decay=weight_decay, maximize=maximize, capturable=capturable)
+        options: dict[str, Any] = dict(
+            lr=lr, rho=rho, eps=eps, weight_decay=weight_decay, maximize=maximize, capturable=capturable
+        )
         super().__init__(params, dict(options, foreach=foreach, differentiable=differentiable))
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -7,9 +7,8 @@ from typing import Any
 
 from wengert.core.arrays.dtype import finfo
 from wengert.core.base.errors import GraphError, ValueRangeError
-from wengert.core.tape.core import TensorBase
 from wengert.optim.optimizer import ParamsT
-from wengert.optim.stepping import SteppingOptimizer, advanced, column, new_step, number
+from wengert.optim.stepping import SteppingOptimizer, advanced, check_one_element, column, new_step, number
 
 __all__ = ["Adafactor", "adafactor"]
 
@@ -45,8 +44,7 @@ class Adafactor(SteppingOptimizer):
         foreach: bool | None = None,
         maximize: bool = False,
     ) -> None:
-        if isinstance(lr, TensorBase) and lr.numel() != 1:
-            raise ValueRangeError("Tensor lr must be 1-element")
+        check_one_element(lr)
         if not lr >= 0.0:
             raise ValueRangeError(f"Learning rate should be >= 0 but is: {lr}")
         if not beta2_decay <= 0.0:
@@ -58,7 +56,7 @@ class Adafactor(SteppingOptimizer):
             raise ValueRangeError(f"Clipping threshold d should be >= 1 but is: {d}")
         if not weight_decay >= 0.0:
             raise ValueRangeError(f"weight_decay should be >= 0 but is: {weight_decay}")
-        options = dict(lr=lr, beta2_decay=beta2_decay, eps=eps, d=d, weight_decay=weight_decay)
+        options: dict[str, Any] = dict(lr=lr, beta2_decay=beta2_decay, eps=eps, d=d, weight_decay=weight_decay)
         super().__init__(params, dict(options, foreach=foreach, maximize=maximize))
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -61,7 +61,7 @@ class Adagrad(SteppingOptimizer):
         check_nonnegative(initial_accumulator_value, "initial_accumulator_value value")
         check_nonnegative(eps, "epsilon value")
         check_implementation(foreach, fused, differentiable)
-        options = dict(lr=lr, lr_decay=lr_decay, eps=eps, weight_decay=weight_decay)
+        options: dict[str, Any] = dict(lr=lr, lr_decay=lr_decay, eps=eps, weight_decay=weight_decay)
         options.update(initial_accumulator_value=initial_accumulator_value, foreach=foreach, maximize=maximize)
         super().__init__(params, dict(options, differentiable=differentiable, fused=fused))
         if fused:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from wengert.core.base.errors import ValueRangeError
-from wengert.core.tape.core import TensorBase
 from wengert.optim.arithmetic import update
-from wengert.optim.optimizer import ParamsT
+from wengert.optim.optimizer import ParamsT, is_tensor
 from wengert.optim.stepping import (
     SteppingOptimizer,
     advanced,
@@ -68,7 +67,9 @@ class Adam(SteppingOptimizer):
         check_nonnegative(weight_decay, "weight_decay value")
         check_tensor_betas(betas, capturable, foreach)
         check_implementation(foreach, fused, differentiable)
-        options = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad, maximize=maximize)
+        options: dict[str, Any] = dict(
+            lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, amsgrad=amsgrad, maximize=maximize
+        )
         options.update(foreach=foreach, capturable=capturable, differentiable=differentiable, fused=fused)
         super().__init__(params, dict(options, decoupled_weight_decay=decoupled_weight_decay))
         if fused:
@@ -115,7 +116,7 @@ class Adam(SteppingOptimizer):
 
 def check_tensor_betas(betas: Any, capturable: bool, foreach: bool | None) -> None:
     """Decay rates are two numbers or two tensors of one element."""
-    given = [isinstance(beta, TensorBase) for beta in betas]
+    given = [is_tensor(beta) for beta in betas]
     if any(given) and not all(given):
         raise ValueRangeError("betas must be either both floats or both Tensors")
     for i, beta in enumerate(betas):

@@ -57,7 +57,9 @@ class Adamax(SteppingOptimizer):
         check_nonnegative(eps, "epsilon value")
         check_betas(betas)
         check_nonnegative(weight_decay, "weight_decay value")
-        options = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, foreach=foreach, maximize=maximize)
+        options: dict[str, Any] = dict(
+            lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, foreach=foreach, maximize=maximize
+        )
         super().__init__(params, dict(options, differentiable=differentiable, capturable=capturable))
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -55,4 +55,4 @@ class AdamW(Adam):
 
 def adamw(*args: Any, **kwargs: Any) -> None:
     """AdamW's update of several parameters: `adam` with decoupled weight decay."""
-    adam(*args, **kwargs, decoupled_weight_decay=True)
+    adam(*args, **{**kwargs, "decoupled_weight_decay": True})

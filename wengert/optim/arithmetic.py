@@ -165,46 +165,59 @@ class ArrayForms:
         return buffer if n == buffer.size else buffer[:n]
 
     def constant(self, x: Any) -> Any:
+        """x."""
         return x
 
     def mul_(self, x: Any, c: Any) -> Any:
+        """x = c x."""
         return _multiply(x, c, x)
 
     def add_(self, x: Any, y: Any, alpha: float = 1) -> Any:
+        """x = x + alpha y."""
         return _add(x, y if alpha == 1 else _multiply(y, alpha, self.temporary(x)), x)
 
     def lerp_(self, x: Any, y: Any, w: float) -> Any:
+        """x = x + w (y - x)."""
         return self.lerp(x, y, w, x)
 
     def addcmul_(self, x: Any, a: Any, b: Any, value: float = 1) -> Any:
+        """x = x + value a b."""
         return self.addcmul(x, a, b, value, x)
 
     def addcdiv_(self, x: Any, a: Any, b: Any, value: float = 1) -> Any:
+        """x = x + value a / b."""
         t = self.temporary(x)
         return _add(x, _divide(a if value == 1 else _multiply(a, value, t), b, t), x)
 
     def maximum_(self, x: Any, y: Any) -> Any:
+        """x = max(x, y)."""
         return _maximum(x, y, out=x)
 
     def copy_(self, x: Any, y: Any) -> Any:
+        """x = y."""
         _copyto(x, y)
         return x
 
     def mul(self, x: Any, c: Any) -> Any:
+        """c x, or x y."""
         return _multiply(x, c, self.temporary(x))
 
     def div(self, x: Any, y: Any) -> Any:
+        """x / y; x may be a number."""
         return _divide(x, y, self.temporary(y if x.__class__ is float else x))
 
     def add(self, x: Any, y: Any, alpha: float = 1) -> Any:
+        """x + alpha y."""
         t = self.temporary(x)
         return _add(x, y if alpha == 1 else _multiply(y, alpha, t), t)
 
     def addcmul(self, x: Any, a: Any, b: Any, value: float, out: Any = None) -> Any:
+        """x + value a b, into `out` if given."""
         t = self.temporary(x)
         return _add(x, _multiply(a if value == 1 else _multiply(a, value, t), b, t), t if out is None else out)
 
     def lerp(self, x: Any, y: Any, w: float, out: Any = None) -> Any:
+        """x + w (y - x), into `out` if given."""
         t = self.temporary(x)
         _subtract(y, x, t)
         if w < 0.5:
@@ -212,19 +225,24 @@ class ArrayForms:
         return _subtract(y, _multiply(t, 1 - w, t), t if out is None else out)
 
     def sqrt(self, x: Any) -> Any:
+        """Square root."""
         return _sqrt(x, self.temporary(x))
 
     def abs(self, x: Any) -> Any:
+        """Absolute value."""
         return _absolute(x, self.temporary(x))
 
     def sign(self, x: Any) -> Any:
+        """-1, 0 or 1."""
         return _sign(x, self.temporary(x))
 
     def clamp(self, x: Any, low: float, high: float) -> Any:
+        """x within [low, high]."""
         t = self.temporary(x)
         return np.minimum(_maximum(x, low, out=t), high, out=t)
 
     def choice(self, s: Any, positive: float, negative: float) -> Any:
+        """Per element of a sign s: `positive`, `negative`, or 1 where it is 0."""
         t = self.temporary(s)
         t.fill(1)
         _copyto(t, positive, where=s > 0)
@@ -232,6 +250,7 @@ class ArrayForms:
         return t
 
     def unless_negative(self, x: Any, s: Any) -> Any:
+        """x, 0 where s < 0."""
         t = self.temporary(x)
         _copyto(t, x)
         _copyto(t, 0, where=s < 0)

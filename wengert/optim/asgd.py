@@ -58,7 +58,9 @@ class ASGD(SteppingOptimizer):
     ) -> None:
         check_lr(lr)
         check_nonnegative(weight_decay, "weight_decay value")
-        options = dict(lr=lr, lambd=lambd, alpha=alpha, t0=t0, weight_decay=weight_decay, foreach=foreach)
+        options: dict[str, Any] = dict(
+            lr=lr, lambd=lambd, alpha=alpha, t0=t0, weight_decay=weight_decay, foreach=foreach
+        )
         options.update(maximize=maximize, differentiable=differentiable, capturable=capturable)
         super().__init__(params, options)
 

@@ -104,7 +104,7 @@ class Search:
     @staticmethod
     def within(ends: list[Point], stuck: bool) -> tuple[Any, bool]:
         """The next step, kept off the ends if two in a row come close to one; and whether this one does."""
-        t = between(*ends)
+        t = between(ends[0], ends[1])
         least, most = min(ends[0].t, ends[1].t), max(ends[0].t, ends[1].t)
         margin = 0.1 * (most - least)
         if min(most - t, t - least) >= margin:

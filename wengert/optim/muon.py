@@ -8,9 +8,9 @@ from typing import Any
 
 from wengert.core.arrays.dtype import bfloat16
 from wengert.core.base.errors import GraphError, ValueRangeError
-from wengert.core.tape.core import RECORDED, TensorBase
+from wengert.core.tape.core import RECORDED
 from wengert.optim.optimizer import ParamsT
-from wengert.optim.stepping import SteppingOptimizer, column, number, zeros_like
+from wengert.optim.stepping import SteppingOptimizer, check_one_element, column, number, zeros_like
 
 __all__ = ["Muon", "muon"]
 
@@ -45,8 +45,7 @@ class Muon(SteppingOptimizer):
         ns_steps: int = 5,
         adjust_lr_fn: str | None = None,
     ) -> None:
-        if isinstance(lr, TensorBase) and lr.numel() != 1:
-            raise ValueRangeError("Tensor lr must be 1-element")
+        check_one_element(lr)
         if not lr >= 0.0:
             raise ValueRangeError(f"Learning rate should be >= 0 but is: {lr}")
         if not momentum >= 0.0:
@@ -55,7 +54,7 @@ class Muon(SteppingOptimizer):
             raise ValueRangeError(f"weight decay should be >= 0 but is: {weight_decay}")
         if adjust_lr_fn not in (None, "original", "match_rms_adamw"):
             raise ValueRangeError(f"Adjust learning rate function {adjust_lr_fn} is not supported")
-        options = dict(lr=lr, weight_decay=weight_decay, momentum=momentum, nesterov=nesterov)
+        options: dict[str, Any] = dict(lr=lr, weight_decay=weight_decay, momentum=momentum, nesterov=nesterov)
         options.update(ns_coefficients=ns_coefficients, eps=eps, ns_steps=ns_steps, adjust_lr_fn=adjust_lr_fn)
         super().__init__(params, options)
         for group in self.param_groups:

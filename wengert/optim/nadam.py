@@ -63,7 +63,9 @@ class NAdam(SteppingOptimizer):
         check_betas(betas)
         check_nonnegative(weight_decay, "weight_decay value")
         check_nonnegative(momentum_decay, "momentum_decay value")
-        options = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, momentum_decay=momentum_decay)
+        options: dict[str, Any] = dict(
+            lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, momentum_decay=momentum_decay
+        )
         options.update(decoupled_weight_decay=decoupled_weight_decay, maximize=maximize, foreach=foreach)
         super().__init__(params, dict(options, capturable=capturable, differentiable=differentiable))
 

@@ -25,8 +25,8 @@ ParamsT: TypeAlias = Iterable[Any]
 """Tensors, or dictionaries of a group, or (name, tensor) pairs."""
 StateDict: TypeAlias = dict[str, Any]
 
-_global_optimizer_pre_hooks: dict[int, Any] = HookTable()
-_global_optimizer_post_hooks: dict[int, Any] = HookTable()
+_global_optimizer_pre_hooks = HookTable()
+_global_optimizer_post_hooks = HookTable()
 
 
 class _RequiredParameter:
@@ -47,6 +47,11 @@ def register_optimizer_step_pre_hook(hook: Callable[..., Any]) -> RemovableHandl
 def register_optimizer_step_post_hook(hook: Callable[..., Any]) -> RemovableHandle:
     """Call `hook(optimizer, args, kwargs)` after every step of every optimizer."""
     return _global_optimizer_post_hooks.add(hook)
+
+
+def is_tensor(value: Any) -> bool:
+    """Whether an option or a parameter is a tensor."""
+    return isinstance(value, TensorBase)
 
 
 def type_name(value: Any) -> str:
@@ -78,12 +83,12 @@ def _use_grad_for_differentiable(func: Callable[..., Any]) -> Callable[..., Any]
 
 def _get_value(x: Any) -> Any:
     """A 0-d tensor as a Python number; numbers as they are."""
-    return x.item() if isinstance(x, TensorBase) else x
+    return x.item() if is_tensor(x) else x
 
 
 def _to_scalar(x: Any) -> Any:
     """A tensor of one element as a 0-d tensor; anything else as it is."""
-    return x.squeeze() if isinstance(x, TensorBase) and x.dim() != 0 else x
+    return x.squeeze() if is_tensor(x) and x.dim() != 0 else x
 
 
 def _get_scalar_dtype(is_fused: bool | None = None) -> Any:
@@ -103,6 +108,12 @@ class Optimizer:
     a non-leaf (unless `differentiable`), names on some parameters only.
     """
 
+    _optimizer_step_pre_hooks: HookTable
+    _optimizer_step_post_hooks: HookTable
+    _optimizer_state_dict_pre_hooks: HookTable
+    _optimizer_state_dict_post_hooks: HookTable
+    _optimizer_load_state_dict_pre_hooks: HookTable
+    _optimizer_load_state_dict_post_hooks: HookTable
     OptimizerPreHook: TypeAlias = Callable[..., Any]
     OptimizerPostHook: TypeAlias = Callable[..., None]
 
@@ -220,7 +231,7 @@ class Optimizer:
         numbers: dict[int, int] = {}
         groups = []
         for group in self.param_groups:
-            packed = {key: value for key, value in group.items() if key != "params"}
+            packed: dict[str, Any] = {key: value for key, value in group.items() if key != "params"}
             for p in group["params"]:
                 numbers.setdefault(id(p), len(numbers))
             packed["params"] = [numbers[id(p)] for p in group["params"]]
@@ -346,7 +357,7 @@ class Optimizer:
 
     def _check_params(self, params: list[Any]) -> None:
         for p in params:
-            if not isinstance(p, TensorBase):
+            if not is_tensor(p):
                 raise ArgumentError(f"optimizer can only optimize Tensors, but one of the params is {type_name(p)}")
             if not self.defaults.get("differentiable") and not (p.is_leaf or p.retains_grad):
                 raise ValueRangeError("can't optimize a non-leaf Tensor")

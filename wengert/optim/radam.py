@@ -61,7 +61,9 @@ class RAdam(SteppingOptimizer):
         check_nonnegative(eps, "epsilon value")
         check_betas(betas)
         check_nonnegative(weight_decay, "weight_decay value")
-        options = dict(lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, maximize=maximize, foreach=foreach)
+        options: dict[str, Any] = dict(
+            lr=lr, betas=betas, eps=eps, weight_decay=weight_decay, maximize=maximize, foreach=foreach
+        )
         options.update(capturable=capturable, decoupled_weight_decay=decoupled_weight_decay)
         super().__init__(params, dict(options, differentiable=differentiable))
 

@@ -55,7 +55,7 @@ class Rprop(SteppingOptimizer):
         check_lr(lr)
         if not 0.0 < etas[0] < 1.0 < etas[1]:
             raise ValueRangeError(f"Invalid eta values: {etas[0]}, {etas[1]}")
-        options = dict(lr=lr, etas=etas, step_sizes=step_sizes, foreach=foreach, maximize=maximize)
+        options: dict[str, Any] = dict(lr=lr, etas=etas, step_sizes=step_sizes, foreach=foreach, maximize=maximize)
         super().__init__(params, dict(options, differentiable=differentiable, capturable=capturable))
 
     def __setstate__(self, state: dict[str, Any]) -> None:

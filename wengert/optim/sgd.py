@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from wengert.core.base.errors import ValueRangeError
-from wengert.core.tape.core import TensorBase
 from wengert.optim.arithmetic import update
-from wengert.optim.optimizer import ParamsT
+from wengert.optim.optimizer import ParamsT, is_tensor
 from wengert.optim.stepping import (
     SteppingOptimizer,
     check_implementation,
@@ -64,7 +63,9 @@ class SGD(SteppingOptimizer):
                 f"dampening={dampening}"
             )
         check_implementation(foreach, fused, differentiable)
-        options = dict(lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay, nesterov=nesterov)
+        options: dict[str, Any] = dict(
+            lr=lr, momentum=momentum, dampening=dampening, weight_decay=weight_decay, nesterov=nesterov
+        )
         super().__init__(
             params, dict(options, maximize=maximize, foreach=foreach, differentiable=differentiable, fused=fused)
         )
@@ -125,7 +126,7 @@ def first_rule(m: Any, p: Any, g: Any, buffer: Any, decay: Any, momentum: float,
 
 def is_zero(x: Any) -> bool:
     """Whether a coefficient is the number 0 (a tensor takes part, for its gradient's sake)."""
-    return not isinstance(x, TensorBase) and x == 0
+    return not is_tensor(x) and x == 0
 
 
 def sgd(
@@ -148,18 +149,20 @@ def sgd(
 ) -> None:
     """SGD's update of several parameters; missing buffers are put into `momentum_buffer_list`."""
     decay, rate = number(weight_decay, differentiable), number(lr, differentiable)
-    settings = dict(maximize=maximize, differentiable=differentiable)
+    settings: dict[str, Any] = dict(maximize=maximize, differentiable=differentiable)
     if momentum == 0:
-        buffers = [None] * len(params)
-        common = (decay, momentum, 1 - dampening, rate, nesterov)
-        update(rule, params, d_p_list, [buffers], [common] * len(params), **settings)
+        nothing = [None] * len(params)
+        update(rule, params, d_p_list, [nothing], [(decay, momentum, 1, rate, nesterov)] * len(params), **settings)
         return
-    fresh = [i for i, buffer in enumerate(momentum_buffer_list) if buffer is None]
+    fresh = {i for i, buffer in enumerate(momentum_buffer_list) if buffer is None}
     for i in fresh:
         momentum_buffer_list[i] = d_p_list[i].detach().clone()
-    rules = ((rule, (decay, momentum, 1 - dampening, rate, nesterov)), (first_rule, (decay, momentum, rate, nesterov)))
-    for kind, (form, common) in enumerate(rules):
-        chosen = [i for i in range(len(params)) if (i in fresh) == bool(kind)] if fresh else range(len(params))
-        if chosen and (fresh or not kind):
-            parts = [[values[i] for i in chosen] for values in (params, d_p_list, momentum_buffer_list)]
-            update(form, parts[0], parts[1], [parts[2]], [common] * len(chosen), **settings)
+    later = [i for i in range(len(params)) if i not in fresh]
+    forms: Any = (
+        (rule, later, (decay, momentum, 1 - dampening, rate, nesterov)),
+        (first_rule, sorted(fresh), (decay, momentum, rate, nesterov)),
+    )
+    for form, chosen, coefficients in forms:
+        if chosen:
+            p, g, buffers = [[values[i] for i in chosen] for values in (params, d_p_list, momentum_buffer_list)]
+            update(form, p, g, [buffers], [coefficients] * len(chosen), **settings)

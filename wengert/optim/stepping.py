@@ -7,9 +7,8 @@ from typing import Any
 
 from wengert.autograd.grad_mode import enable_grad, set_grad_enabled
 from wengert.core.base.errors import GraphError, ValueRangeError
-from wengert.core.tape.core import TensorBase
 from wengert.core.tensor import creation
-from wengert.optim.optimizer import Optimizer, _get_scalar_dtype
+from wengert.optim.optimizer import Optimizer, _get_scalar_dtype, is_tensor
 
 CAPTURABLE = ("cuda", "xpu", "hpu", "privateuseone", "xla")
 """Device types on which a step with `capturable=True` may run."""
@@ -84,7 +83,7 @@ class SteppingOptimizer(Optimizer):
             for p in group["params"]:
                 state = self.state.get(p) or {}
                 for name in SCALARS & state.keys():
-                    if not isinstance(state[name], TensorBase):
+                    if not is_tensor(state[name]):
                         state[name] = creation.full((), float(state[name]), dtype=_get_scalar_dtype(group.get("fused")))
 
 
@@ -128,7 +127,7 @@ def store_scalar(target: Any, value: float) -> None:
 
 def number(x: Any, differentiable: bool = False) -> Any:
     """An option that may be a tensor, as a Python number; as a 0-d tensor where the step is recorded."""
-    if not isinstance(x, TensorBase):
+    if not is_tensor(x):
         return x
     return x.squeeze() if differentiable else x.item()
 
@@ -136,13 +135,17 @@ def number(x: Any, differentiable: bool = False) -> Any:
 # ---------------------------------------------------------------- options
 
 
+def check_one_element(lr: Any) -> None:
+    """A learning rate that is a tensor has one element."""
+    if is_tensor(lr) and lr.numel() != 1:
+        raise ValueRangeError(f"Tensor lr must be 1-element, this one has {lr.numel()}")
+
+
 def check_lr(lr: Any, capturable: bool = True, foreach: bool | None = False) -> None:
     """A learning rate is a number of at least 0, or a tensor of one element."""
-    if isinstance(lr, TensorBase):
-        if foreach and not capturable:
-            raise ValueRangeError("lr as a Tensor is not supported for capturable=False and foreach=True")
-        if lr.numel() != 1:
-            raise ValueRangeError(f"Tensor lr must be 1-element, this one has {lr.numel()}")
+    if is_tensor(lr) and foreach and not capturable:
+        raise ValueRangeError("lr as a Tensor is not supported for capturable=False and foreach=True")
+    check_one_element(lr)
     check_nonnegative(lr, "learning rate")
 
 

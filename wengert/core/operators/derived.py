@@ -68,8 +68,17 @@ def jvp(op: Op, m: Any, args: Sequence[Any], tangents: Sequence[Any], out: Any) 
             return invoke(op, m, replaced(op, args, tangents))
         if any(t is not None for t in tangents[1:]):
             return NotImplemented
-        return invoke(op, m, replaced(op, args, [tangents[0], *list(op.values(tuple(args)))[1:]]))
+        moving = replaced(op, args, [tangents[0], *list(op.values(tuple(args)))[1:]])
+        scaled = "reduce" in op.params and args[op.params.index("reduce")] != "add"
+        for i, name in enumerate(op.params):
+            if name in _CONSTANTS and not scaled:
+                moving[i] = 0
+        return invoke(op, m, moving)
     return NotImplemented
+
+
+_CONSTANTS = ("fill", "value")
+"""Attributes of linear records that are written beside what is linear: nothing of them moves."""
 
 
 def stated_jvp(op: Op, m: Any, args: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.arrays.backend import DEVICE_OF, Backend, use_backend
+from wengert.core.arrays.backend import DEVICE_OF, Backend, backend_of, use_backend
 from wengert.core.base.errors import GraphError, ShapeError
 from wengert.core.operators import derived
 from wengert.core.operators.record import Op
@@ -112,6 +112,21 @@ class BatchedArray:
         """The same batch."""
         return BatchedArray(self.value, self.dim, self.level)
 
+    def any(self) -> bool:
+        """Whether any element of any entry is not 0, or might move: which of two right ways an operator takes."""
+        inner = self.value._array
+        return bool(self.value._flags & ~(BATCHED | 2)) or bool(inner.any())
+
+    def all(self) -> bool:
+        """Whether no element of any entry is 0."""
+        return bool(self.value._array.all())
+
+    def reshape(self, *shape: Any) -> Any:
+        """All elements of all entries in one row, for checks of status codes."""
+        if shape != (-1,):
+            raise no_data(".reshape()")
+        return self.value._array.reshape(-1)
+
     def __array_function__(self, function: Any, types: Any, args: Any, kwargs: Any) -> Any:
         if function in _BLANK:
             return _BLANK[function](self.shape, kwargs.get("dtype") or self.dtype)
@@ -145,9 +160,15 @@ class BatchBackend(Backend):
         return DEVICE_OF[inner.__class__](inner)
 
     def to_numpy(self, array: Any) -> Any:
+        if array.dim is None:
+            inner = array.value._array
+            return backend_of(inner).to_numpy(inner)
         raise no_data(".numpy() or .tolist()")
 
     def item(self, array: Any) -> Any:
+        if array.dim is None:
+            inner = array.value._array
+            return backend_of(inner).item(inner)
         raise no_item()
 
 
@@ -259,7 +280,8 @@ def compute(op: Op, args: tuple[Any, ...], level: Level) -> list[tuple[Any, int 
     full = derived.replaced(op, args, inner)
     if all(dim is None for dim in dims):
         return pairs(derived.invoke(op, RECORDED, full), None)
-    return pairs(batchrules.batch(op, full, inner, [dim is not None for dim in dims], level.size), 0)
+    found = batchrules.batch(op, full, inner, [dim is not None for dim in dims], level.size)
+    return (found.value, None) if found.__class__ is batchrules.Same else pairs(found, 0)
 
 
 def pairs(found: Any, dim: int | None) -> Any:

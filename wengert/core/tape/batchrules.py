@@ -20,6 +20,15 @@ from wengert.core.operators.record import Op
 from wengert.core.tape.core import RECORDED as m
 from wengert.core.tape.core import TensorBase, wrap
 
+class Same:
+    """A result that is the same for all entries."""
+
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
 Rule = Callable[[Op, Sequence[Any], list[Any], list[bool], int], Any]
 RULES: dict[str, Rule] = {}
 
@@ -246,6 +255,12 @@ def sized_backward(op: Op, args: Any, values: list[Any], batched: list[bool], si
 def traced(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
     """Sum of the diagonal."""
     return m.sum(m.diagonal(values[0], 0, -2, -1), -1)
+
+
+@rule("has_zero")
+def any_zero(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
+    """Asked to choose between two ways of which one is right with and without zeros: one choice for all entries."""
+    return Same(called(op, args, values))
 
 
 @rule("extremum")

@@ -295,6 +295,10 @@ def make_subclass(cls: type, data: Any, require_grad: bool = False, **options: A
     made: Any = object.__new__(cls)
     made._array, made._flags, made._node, made._vc, made._extra = data._array, 0, None, None, None
     if require_grad:
+        if made._array.dtype.kind not in "fcV":
+            raise GraphError(
+                f"Only Tensors of floating point and complex dtype can require gradients; these data are {data.dtype}"
+            )
         made.requires_grad_()
     mark(made)
     return made

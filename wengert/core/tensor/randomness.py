@@ -12,9 +12,11 @@ from wengert.core.arrays import distributions, sampling
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.backend import backend_for, backend_of
 from wengert.core.base.errors import ArgumentError, GraphError
+from wengert.core.tape.batching import at, stands_for, whole
 from wengert.core.tape.core import GENERAL, RECORDED, TensorBase, _new, attach, wrap
 from wengert.core.tape.dispatch import fill, node_class_of
 from wengert.core.tape.inplace import check_writable
+from wengert.core.tape.levels import BATCHES, innermost_batch
 from wengert.core.tape.modes import current
 from wengert.core.tape.views import check_inplace, counter_of, mark_views_stale, rebase, written
 from wengert.core.tensor.creation import size_of, store_out
@@ -53,10 +55,53 @@ def set_rng_state(new_state: Any) -> None:
 # ---------------------------------------------------------------- creation
 
 
+def drawing() -> Any:
+    """The batch level in which samples are drawn, or None.
+
+    Raises: GraphError where its `vmap` does not say how.
+    """
+    level = innermost_batch()
+    if level is not None and level.randomness == "error":
+        raise GraphError(
+            "vmap: called random operation while in randomness error mode. Please either use the 'same' or 'different' "
+            "randomness flags on vmap or perform the randomness operation out of vmap"
+        )
+    return level
+
+
+def drawn_shape(shape: tuple[int, ...]) -> tuple[tuple[int, ...], Any]:
+    """The shape to draw at once, with the entries of a batch in front where each gets samples of its own, and its level."""
+    level = drawing()
+    if level is None or level.randomness == "same":
+        return shape, None
+    return (level.size, *shape), level
+
+
+def drawn(make: Callable[[Any], Any], shape: tuple[int, ...]) -> Any:
+    """A tensor of samples that `make(shape)` draws; in a batch level one for each entry, or the same for all."""
+    shape, level = drawn_shape(shape)
+    made = make(shape)
+    return made if level is None else stands_for(made, 0, level)
+
+
+def placed_once(draw: Callable[[Any], Any], shape: Any, kind: Any, device: Any, out: Any, requires_grad: bool) -> Any:
+    """`placed` for what can be drawn for a whole batch in one call: `draw(shape)`."""
+    shape, level = drawn_shape(shape)
+    if level is None:
+        return placed(lambda: draw(shape), shape, kind, device, out, requires_grad)
+    where = target_device(device) if out is None else out.device
+    made = stands_for(finish(backend_for(where).from_numpy(draw(shape), where.index)), 0, level)
+    return made if out is None else out.copy_(made)
+
+
 def placed(draw: Callable[[], Any], shape: Any, kind: Any, device: Any, out: Any, requires_grad: bool) -> Any:
     """What `draw()` gives on the host as a tensor on its device; for `meta` nothing is drawn."""
     where = target_device(device) if out is None else out.device
     backend = backend_for(where)
+    level = drawing()
+    if level is not None and level.randomness == "different":
+        a = np.stack([draw() for _ in range(level.size)])
+        return stands_for(finish(backend.from_numpy(a, where.index)), 0, level)
     a = backend.empty(shape, kind) if where.type == "meta" else backend.from_numpy(draw(), where.index)
     made = finish(a, requires_grad and out is None)
     return made if out is None else store_out(out, made)
@@ -75,8 +120,8 @@ def rand(*size: Any, generator: Any = None, out: Any = None, dtype: Any = None, 
     """Uniform in [0, 1)."""
     shape = size_of(size, "rand")
     kind = float_kind(dtype, out)
-    return placed(
-        lambda: complex_pair(sampling.uniform, shape, kind, generator), shape, kind, device, out, requires_grad
+    return placed_once(
+        lambda size: complex_pair(sampling.uniform, size, kind, generator), shape, kind, device, out, requires_grad
     )
 
 
@@ -94,9 +139,10 @@ def randn(*size: Any, generator: Any = None, out: Any = None, dtype: Any = None,
     """Standard normal; complex ones have total variance 1."""
     shape = size_of(size, "randn")
     kind = float_kind(dtype, out)
-    return placed(
-        lambda: complex_pair(sampling.normal, shape, kind, generator, 0.5**0.5), shape, kind, device, out, requires_grad
-    )
+    return placed_once(
+        lambda size: complex_pair(sampling.normal, size, kind, generator, 0.5**0.5), shape, kind, device, out,
+        requires_grad,
+    )  # fmt: skip
 
 
 def randint(*args: Any, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
@@ -112,9 +158,10 @@ def randint(*args: Any, generator: Any = None, out: Any = None, dtype: Any = Non
     kind = out._array.dtype if out is not None else kind
     low, high = int(values.get("low", 0)), int(values["high"])
     shape = size_of((values["size"],), "randint")
-    return placed(
-        lambda: sampling.randint(low, high, shape, kind, generator=generator), shape, kind, device, out, requires_grad
-    )
+    return placed_once(
+        lambda size: sampling.randint(low, high, size, kind, generator=generator), shape, kind, device, out,
+        requires_grad,
+    )  # fmt: skip
 
 
 def randperm(n: int, *, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
@@ -157,11 +204,15 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any 
         shape, kind = size_of((size,), "normal"), float_kind(dtype, out)
         device = devices.cpu if device is None else device  # torch.normal takes no notice of the default device
 
-        def sample() -> Any:
-            return sampling.normal(shape, kind, mean, std, generator=generator)
+        def sample(size: Any) -> Any:
+            return sampling.normal(size, kind, mean, std, generator=generator)
 
-        return placed(sample, shape, kind, device, out, requires_grad)
+        return placed_once(sample, shape, kind, device, out, requires_grad)
     tensors = [x for x in (mean, std) if isinstance(x, TensorBase)]
+    if innermost_batch() is not None:
+        first = tensors[0]
+        z = randn(np.broadcast_shapes(*[x._array.shape for x in tensors]), dtype=first.dtype, generator=generator)
+        return z * std + mean
     shape, kind = np.broadcast_shapes(*[x._array.shape for x in tensors]), tensors[0]._array.dtype
 
     def draw() -> Any:
@@ -195,6 +246,9 @@ def zero_gradient(draw: Callable[..., Any], *sources: Any) -> Any:
 
     For `meta` nothing is drawn.
     """
+    level = drawing()
+    if level is not None:
+        return zero_gradient_batch(draw, sources, level)
     a = sources[0]._array
     if a.__class__ is np.ndarray:
         out = wrap(np.asarray(draw(*[x._array for x in sources])))
@@ -206,6 +260,24 @@ def zero_gradient(draw: Callable[..., Any], *sources: Any) -> Any:
     if current().grad and any(x._flags & 1 for x in sources) and out._array.dtype.kind in "fV":
         return RECORDED.sampled(sources[0], out._array)
     return out
+
+
+def zero_gradient_batch(draw: Callable[..., Any], sources: Any, level: Any) -> Any:
+    """The same in a batch: one draw for all entries, or one each."""
+    if level.randomness == "same":
+        if any(at(x, level) and x._array.dim is not None for x in sources):
+            raise GraphError(
+                "Vmap does not currently support same randomness with a batched tensor input. Draw outside of vmap, "
+                "or ask for randomness='different'."
+            )
+        token = BATCHES.set(())
+        try:
+            return zero_gradient(draw, *sources)
+        finally:
+            BATCHES.reset(token)
+    rows = [[RECORDED.select(whole(x, level), 0, k) for x in sources] for k in range(level.size)]
+    drawn = np.stack([np.asarray(draw(*[host(x) for x in row])) for row in rows])
+    return stands_for(wrap(drawn), 0, level)
 
 
 def multinomial(input: Any, num_samples: int, replacement: bool = False, *, generator: Any = None,
@@ -234,6 +306,9 @@ def binomial(count: Any, prob: Any, generator: Any = None) -> Any:
 
 def overwrite(x: Any, sample: Callable[[Any, Any], Any], name: str) -> Any:
     """Replace the elements of x by samples; its history ends there (gradient zero)."""
+    level = drawing()
+    if level is not None:
+        return overwrite_batch(x, sample, level)
     mode = current()
     check_inplace(x, mode)
     check_writable(x._array)
@@ -249,6 +324,22 @@ def overwrite(x: Any, sample: Callable[[Any, Any], Any], name: str) -> Any:
     else:
         mark_views_stale(counter_of(x))
     return x
+
+
+def overwrite_batch(x: Any, sample: Callable[[Any, Any], Any], level: Any) -> Any:
+    """The same in a batch: one draw for all entries, or one each.
+
+    Raises: GraphError where each entry should have its own and the tensor is one for all.
+    """
+    shape, kind = x._array.shape, x._array.dtype
+    if level.randomness == "same":
+        return x.copy_(wrap(sample(shape, kind)))
+    if not at(x, level):
+        raise GraphError(
+            "vmap: Cannot ask for different inplace randomness on an unbatched tensor. This will appear like same "
+            "randomness. If this is necessary for your usage, draw outside of vmap."
+        )
+    return x.copy_(stands_for(wrap(sample((level.size, *shape), kind)), 0, level))
 
 
 def zero_node(x: Any) -> Any:

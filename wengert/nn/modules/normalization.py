@@ -58,6 +58,9 @@ class CrossMapLRN2d(Module):
         squares = m.reshape(m.mul(input, input), (n, 1, c, h * w))
         squares = m.constant_pad_nd(squares, (0, 0, reach, reach), 0.0)
         sums = m.avg_pool2d(squares, (2 * reach + 1, 1), 1, divisor_override=1)
+        if c > reach + 1:
+            first = m.expand(m.slice(squares, 2, reach, reach + 1), (n, 1, c - reach - 1, h * w))
+            sums = sums + m.constant_pad_nd(first, (0, 0, reach + 1, 0), 0.0)
         scale = m.reshape(sums, (n, c, h, w)) * (self.alpha / self.size) + self.k
         return input * m.pow(scale, -self.beta)
 
@@ -150,9 +153,7 @@ class GroupNorm(Module):
 
     def extra_repr(self) -> str:
         """Groups, channels and options."""
-        return (
-            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, bias={self.bias is not None}"
-        )
+        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, bias={self.bias is not None}"
 
 
 class RMSNorm(Module):

@@ -157,9 +157,7 @@ class AvgPool1d(_Ranked):
 
     def forward(self, input: Any) -> Any:
         """The means."""
-        return self._call(
-            input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad
-        )
+        return self._call(input, self.kernel_size, self.stride, self.padding, self.ceil_mode, self.count_include_pad)
 
     def extra_repr(self) -> str:
         """The windows."""
@@ -285,9 +283,7 @@ class _LPPoolNd(_Ranked):
 
     def extra_repr(self) -> str:
         """The power and the windows."""
-        return (
-            f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, ceil_mode={self.ceil_mode}"
-        )
+        return f"norm_type={self.norm_type}, kernel_size={self.kernel_size}, stride={self.stride}, ceil_mode={self.ceil_mode}"
 
 
 class LPPool1d(_LPPoolNd):

@@ -216,7 +216,11 @@ class RNNBase(Module):
                 input = m.unsqueeze(input, 0 if self.batch_first else 1)
             if hx is not None:
                 if hx.dim() != (3 if batched else 2):
-                    kind = "batched 3-D input, hx should also be 3-D" if batched else "unbatched 2-D input, hx should also be 2-D"
+                    kind = (
+                        "batched 3-D input, hx should also be 3-D"
+                        if batched
+                        else "unbatched 2-D input, hx should also be 2-D"
+                    )
                     raise ShapeError(f"For {kind} but got {hx.dim()}-D tensor")
                 hx = hx if batched else m.unsqueeze(hx, 1)
         if hx is None:
@@ -316,7 +320,9 @@ class LSTM(RNNBase):
                 hx = self._block_states(hx, batched)
         if hx is None:
             batch = self.get_expected_hidden_size(input, batch_sizes)[1]
-            hx = tuple(self._zero_state(input, batch, n) for n in (self.proj_size or self.hidden_size, self.hidden_size))
+            hx = tuple(
+                self._zero_state(input, batch, n) for n in (self.proj_size or self.hidden_size, self.hidden_size)
+            )
         self.check_forward_args(input, hx, batch_sizes)
         out, hidden, cell = self._run(input, batch_sizes, tuple(hx))
         if batch_sizes is not None:

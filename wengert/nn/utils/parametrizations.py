@@ -56,7 +56,7 @@ class _Orthogonal(Module):
         if self.orthogonal_map == "householder":
             below = m.tril(x, -1)
             tau = 2.0 / (1.0 + m.sum(below * below, -2))
-            q = m.linalg_householder_product(below, tau)
+            q = m.orgqr(below, tau)
             q = q * m.unsqueeze(m.diagonal(x, 0, -2, -1).int(), -2)
         else:
             x = m.tril(x)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from wengert.core.base.errors import ArgumentError
+from wengert.core.tape.core import TensorBase
 
 __all__ = ["functional_call"]
 
@@ -29,10 +30,13 @@ def _wanted(module: Any, given: dict[str, Any], tie_weights: bool, strict: bool)
     if strict and (unexpected or missing):
         text = ""
         if unexpected:
-            text += "Unexpected key(s): " + ", ".join(map(repr, unexpected)) + ". "
+            text += "Unexpected key(s): " + ", ".join(map(repr, unexpected)) + ".\n\t"
         if missing:
             text += "Missing key(s): " + ", ".join(map(repr, missing)) + ". "
         raise RuntimeError(f"Error(s) in reparametrizing with state_dict for {module._get_name()}:\n\t{text}")
+    for x in given.values():
+        if not isinstance(x, TensorBase) and x is not None:
+            raise ArgumentError(f"{x} is not an instance of torch.Tensor")
     wanted = dict(given)
     if tie_weights:
         for name, x in given.items():

@@ -8,8 +8,7 @@ from functools import wraps
 from typing import Any
 
 from wengert.core.base.errors import ArgumentError, ValueRangeError
-from wengert.core.tape.core import TensorBase
-from wengert.optim.optimizer import Optimizer
+from wengert.optim.optimizer import Optimizer, is_tensor
 
 EPOCH_DEPRECATION_WARNING = (
     "The epoch parameter in `scheduler.step()` was not necessary and is being deprecated where possible. Please use "
@@ -31,13 +30,13 @@ GET_LR_WARNING = (
 
 def own_copy(value: Any) -> Any:
     """A tensor's copy; anything else as it is."""
-    return value.clone() if isinstance(value, TensorBase) else value
+    return value.clone() if is_tensor(value) else value
 
 
 def set_option(group: dict[str, Any], key: str, value: Any) -> None:
     """Write an option of a group; a tensor keeps its identity."""
-    if isinstance(group[key], TensorBase):
-        group[key].detach().fill_(value.item() if isinstance(value, TensorBase) else value)
+    if is_tensor(group[key]):
+        group[key].detach().fill_(value.item() if is_tensor(value) else value)
     else:
         group[key] = value
 

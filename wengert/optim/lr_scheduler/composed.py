@@ -120,3 +120,9 @@ class ChainedScheduler(Composed):
         for scheduler in self._schedulers:
             scheduler.step()
         self._last_lr = options(self._schedulers[-1].optimizer, "lr")
+
+    def _update_lr(self, epoch: int | None = None) -> None:
+        """Write the rates of the next epoch, or of `epoch`: what a SequentialLR asks at a milestone."""
+        for scheduler in self._schedulers:
+            scheduler._update_lr(epoch)
+        self._last_lr = options(self._schedulers[-1].optimizer, "lr")

@@ -379,14 +379,16 @@ def adaptive_max_pool1d(m, input: Array, output_size):
     ],
 )
 def fractional_max_pool(np, input: Array, kernel, output_size, random: Array):
-    """Largest elements of windows whose begins are spread at random: `random` (N, C, rank) in [0, 1), last dim first.
+    """Largest elements of windows whose begins are spread at random: `random` (N, C, rank) in [0, 1).
+
+    In 2-D the numbers are those of the last dim and the one before, in 3-D those of the dims in order.
 
     Source: B. Graham, Fractional max-pooling (2014).
     """
     rank = len(kernel)
     size = input.shape[input.ndim - rank :]
     x = input if input.ndim == rank + 2 else input[None]
-    order = (0, 2, 1) if rank == 3 else (1, 0)
+    order = (0, 1, 2) if rank == 3 else (1, 0)
     starts = [
         _interval_starts(np, random[:, :, order[i]], n, o, k)
         for i, (n, o, k) in enumerate(zip(size, output_size, kernel, strict=True))
