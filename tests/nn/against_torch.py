@@ -23,7 +23,7 @@ needs_torch = pytest.mark.skipif(real is None, reason="torch is not installed")
 
 def values(*shape: int) -> np.ndarray:
     """float32 normals that depend on the shape alone."""
-    return np.random.RandomState(sum(shape) * 7 + len(shape)).randn(*shape).astype("float32")
+    return np.asarray(np.random.RandomState(sum(shape) * 7 + len(shape)).randn(*shape), "float32")
 
 
 class Library:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from tests.nn.against_torch import builtin, compare, needs_torch, real
 from tests.backend import torch
+from tests.nn.against_torch import builtin, compare, needs_torch, real
 
 nn = pytest.importorskip(torch.__name__ + ".nn")
 pytestmark = needs_torch

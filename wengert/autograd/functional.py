@@ -9,16 +9,24 @@ output does not depend on an input, instead of giving zeros.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from wengert.core.base.errors import ArgumentError, GraphError, ShapeError
+from wengert.core.tape import transforms
 from wengert.core.tape.backward import grad as tape_grad
+from wengert.core.tape.batching import stands_for, whole
 from wengert.core.tape.core import RECORDED
+from wengert.core.tape.duals import make_dual, unpacked
+from wengert.core.tape.levels import Level, close_level, open_level
 from wengert.core.tape.modes import current, enter, leave
+from wengert.core.tape.units import basis, split
 from wengert.core.tensor.creation import zeros_like
 from wengert.core.tensor.tensor import Tensor
 
 __all__ = ["hessian", "hvp", "jacobian", "jvp", "vhp", "vjp"]
+
+transforms.connect()
 
 
 class _Recording:
@@ -215,21 +223,41 @@ def _rows(y: Any, inputs: tuple[Any, ...], i: int, create_graph: bool, strict: b
     ]
 
 
-def _columns(outputs: tuple[Any, ...], inputs: tuple[Any, ...], create_graph: bool) -> list[list[Any]]:
-    """The Jacobians column by column, each a tangent along one input element."""
-    result: list[list[Any]] = [[] for _ in outputs]
-    for j, x in enumerate(inputs):
-        columns: list[list[Any]] = [[] for _ in outputs]
-        for k in range(x.numel()):
-            unit = zeros_like(x).reshape(-1)
-            unit[k] = 1
-            v = tuple(unit.reshape(x.shape) if i == j else zeros_like(z) for i, z in enumerate(inputs))
-            for column, t in zip(columns, _tangents(outputs, inputs, v, create_graph, False, ""), strict=True):
-                column.append(t)
-        for i, (column, y) in enumerate(zip(columns, outputs, strict=True)):
-            stacked = RECORDED.stack(column, -1) if column else y.new_zeros((*y.shape, 0))
-            result[i].append(stacked.reshape(tuple(y.shape) + tuple(x.shape)))
-    return result
+def _rows_at_once(y: Any, inputs: tuple[Any, ...], i: int, create_graph: bool) -> list[Any]:
+    """The Jacobian of one output by one sweep for all its elements."""
+    shape = tuple(y.shape)
+    if not y.requires_grad or not y.numel():
+        return [x.new_zeros(shape + tuple(x.shape)) for x in inputs]
+    grads = tape_grad(
+        (y,), inputs, basis((y,)), retain_graph=True, create_graph=create_graph, allow_unused=True,
+        is_grads_batched=True,
+    )  # fmt: skip
+    return [
+        x.new_zeros(shape + tuple(x.shape)) if g is None else g.reshape(shape + tuple(x.shape))
+        for g, x in zip(grads, inputs, strict=True)
+    ]
+
+
+def _columns(func: Callable[..., Any], inputs: tuple[Any, ...]) -> tuple[bool, list[list[Any]]]:
+    """The Jacobians by one call of func on duals whose tangents are all unit vectors at once."""
+    batch, level = Level(sum(x.numel() for x in inputs)), Level()
+    open_level(batch, True)
+    open_level(level, False)
+    try:
+        duals = [make_dual(x, stands_for(t, 0, batch), level) for x, t in zip(inputs, basis(inputs), strict=True)]
+        out_tuple, outputs = _as_function_outputs(func(*duals), "jacobian")
+        pushed = [unpacked(y, level)[1] for y in outputs]
+        columns = [whole(zeros_like(y) if t is None else t, batch) for y, t in zip(outputs, pushed, strict=True)]
+    finally:
+        close_level(level)
+        close_level(batch)
+    return out_tuple, [
+        [
+            part.reshape(tuple(column.shape[1:]) + tuple(x.shape))
+            for part, x in zip(split(RECORDED.movedim(column, 0, -1), inputs, -1), inputs, strict=True)
+        ]
+        for column in columns
+    ]
 
 
 def jacobian(
@@ -242,8 +270,8 @@ def jacobian(
 ) -> Any:
     """Jacobian: entry [i][j] has the shape of output i followed by that of input j.
 
-    strategy: "reverse-mode" sweeps once per output element, "forward-mode" once per input element
-    (only with `vectorize=True`).
+    strategy: "reverse-mode" sweeps once per output element, "forward-mode" runs func on tangents (only with
+    `vectorize=True`).  vectorize: all elements at once, as `vmap` does.
     """
     _check_strategy(strategy)
     if strategy == "forward-mode":
@@ -265,12 +293,13 @@ def jacobian(
     with _Recording():
         is_tuple, items = _as_tuple(inputs, "inputs", "jacobian")
         items = _prepared(items, create_graph)
-        out_tuple, outputs = _as_function_outputs(func(*items), "jacobian")
-        _check_outputs_recorded(outputs, "jacobian", strict)
         if strategy == "forward-mode":
-            table = _columns(outputs, items, create_graph)
+            out_tuple, table = _columns(func, items)
         else:
-            table = [_rows(y, items, i, create_graph, strict) for i, y in enumerate(outputs)]
+            out_tuple, outputs = _as_function_outputs(func(*items), "jacobian")
+            _check_outputs_recorded(outputs, "jacobian", strict)
+            rows_of = _rows_at_once if vectorize else partial(_rows, strict=strict)
+            table = [rows_of(y, items, i, create_graph) for i, y in enumerate(outputs)]
     rows = tuple(_unpacked(is_tuple, tuple(row)) for row in table)
     return _released(_unpacked(out_tuple, rows), create_graph)
 

@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.autograd import forward_ad
 from wengert.core.base.errors import GradcheckError as _Base
 from wengert.core.tape.backward import grad as tape_grad
 from wengert.core.tape.core import wrap
@@ -375,32 +376,30 @@ def _check_grad_dtypes(outputs: Any, wanted: Any) -> None:
 
 def _check_forward(func: Any, inputs: Any, wanted: Any, outputs: Any, options: _Options) -> None:
     """Tangents against differences, per input element."""
-    from wengert.autograd.functional import _tangents
-
-    for y in outputs:
-        for cls in _suspects(y) if y.requires_grad else ():
-            jvp = getattr(cls, "jvp", None)
-            if jvp is None or jvp.__module__.startswith("wengert."):
-                raise NotImplementedError(
-                    "You must implement the jvp function for custom autograd.Function to use it with forward mode AD."
-                )
-    live = tuple(y for y in outputs if y.requires_grad)
     where = [k for k, x in enumerate(inputs) if any(x is w for w in wanted)]
-    for i, x in enumerate(wanted):
+    for place, x in zip(where, wanted, strict=True):
         numerical = _numerical(func, inputs, x, options.eps, len(outputs))
-        columns: list[list[Any]] = [[] for _ in live]
+        columns: list[list[Any]] = [[] for _ in outputs]
         for k in range(x._array.size):
             unit = np.zeros(x._array.size, x._array.dtype)
             unit[k] = 1
-            v = tuple(wrap(unit.reshape(z._array.shape)) if z is x else wrap(np.zeros_like(z._array)) for z in wanted)
-            for column, t in zip(columns, _tangents(live, wanted, v, False, False, ""), strict=True):
-                column.append(t._array.reshape(-1))
-        for column, y in zip(columns, live, strict=True):
-            j = next(k for k, z in enumerate(outputs) if z is y)
+            for column, t in zip(columns, _pushed(func, inputs, place, unit), strict=True):
+                column.append(t)
+        for j, (column, y) in enumerate(zip(columns, outputs, strict=True)):
             a = np.array(column)
             n = numerical[j][0].real + (1j * numerical[j][1].real if a.dtype.kind == "c" else 0)
             if a.size and not _close(a, n, options):
-                raise _mismatch(a, n, where[i], j, "", _hint(y, x, a, n), "forward")
+                raise _mismatch(a, n, place, j, "", _hint(y, x, a, n), "forward")
+
+
+def _pushed(func: Any, inputs: Any, place: int, unit: Any) -> list[Any]:
+    """The tangents of all outputs where one input moves along `unit`, as flat arrays."""
+    with forward_ad.dual_level():
+        x = inputs[place]
+        dual = forward_ad.make_dual(x, wrap(unit.reshape(x._array.shape)))
+        given = [dual if i == place else y for i, y in enumerate(inputs)]
+        pairs = [forward_ad.unpack_dual(y) for y in _outputs_of(func, tuple(given))]
+    return [(np.zeros_like(y._array) if t is None else t._array).reshape(-1) for y, t in pairs]
 
 
 def _run(func: Any, inputs: tuple[Any, ...], options: _Options) -> bool:

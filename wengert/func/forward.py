@@ -20,9 +20,7 @@ from wengert.utils._pytree import tree_flatten, tree_map, tree_map_only
 _NAME = "jvp(f, primals, tangents)"
 
 
-def jvp(
-    func: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool = False, has_aux: bool = False
-) -> Any:
+def jvp(func: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool = False, has_aux: bool = False) -> Any:
     """func(*primals) and J v, J the Jacobian there and v = tangents; with has_aux also what func returned beside.
 
     strict: an output that does not depend on the primals is an error instead of having a zero tangent.
@@ -56,9 +54,7 @@ def checked_pairs(primals: Any, tangents: Any) -> tuple[list[Any], list[Any]]:
     Raises: GraphError.
     """
     if not isinstance(primals, tuple):
-        raise GraphError(
-            f"{_NAME}: Expected primals to be a tuple. E.g. it should be valid to call f(*primals)."
-        )
+        raise GraphError(f"{_NAME}: Expected primals to be a tuple. E.g. it should be valid to call f(*primals).")
     flat, spec = tree_flatten(primals)
     given, other = tree_flatten(tangents)
     if spec != other:

@@ -3,41 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import prod
 from typing import Any
 
 from wengert.core.base.errors import ValueRangeError
-from wengert.core.operators.raw import namespace_of
-from wengert.core.tape.core import RECORDED, wrap
+from wengert.core.tape.core import RECORDED
+from wengert.core.tape.units import basis, split
 from wengert.func.forward import jvp
 from wengert.func.mapping import vmap
 from wengert.func.reverse import vjp
 from wengert.func.trees import chosen, named_like, outputs_of, tensors_of, with_chosen
 from wengert.utils._pytree import tree_flatten
-
-
-def basis(tensors: list[Any]) -> tuple[Any, ...]:
-    """Unit vectors of the space that the tensors span together: one (n, *shape) per tensor, n elements in all."""
-    sizes = [prod(x._array.shape) for x in tensors]
-    total, at, parts = sum(sizes), 0, []
-    for x, size in zip(tensors, sizes, strict=True):
-        np = namespace_of(x._array).np
-        part = np.zeros((total, size), x._array.dtype)
-        index = np.arange(size)
-        part[at + index, index] = 1
-        parts.append(wrap(part.reshape((total, *x._array.shape))))
-        at += size
-    return tuple(parts)
-
-
-def split(x: Any, like: list[Any], dim: int) -> list[Any]:
-    """A result whose dim counts all elements of `like`, cut into one part a tensor."""
-    parts, start = [], 0
-    for other in like:
-        size = prod(other._array.shape)
-        parts.append(RECORDED.narrow(x, dim, start, size))
-        start += size
-    return parts
 
 
 def jacrev(
@@ -68,8 +43,7 @@ def jacrev(
         outs, spec = outputs_of(output, "jacrev(f)(*args)")
 
         def rows(*cotangents: Any) -> tuple[Any, ...]:
-            found = pull(spec.unflatten(cotangents))
-            return found if isinstance(found, tuple) else (found,)
+            return pull(spec.unflatten(cotangents))
 
         found = vmap(rows, chunk_size=chunk_size)(*basis(outs))
         table = [split(g, outs, 0) for g in found]

@@ -159,9 +159,7 @@ def placed(x: Any, dim: int | None, level: Level, func: Any) -> Any:
     if dim is None:
         if at(x, level) and x._array.dim is not None:
             name = name_of(func)
-            raise ValueRangeError(
-                f"vmap({name}, ...): `{name}` can not return a BatchedTensor when out_dim is None"
-            )
+            raise ValueRangeError(f"vmap({name}, ...): `{name}` can not return a BatchedTensor when out_dim is None")
         return x._array.value if at(x, level) else x
     n = x._array.ndim + 1
     if not -n <= dim < n:
@@ -178,9 +176,7 @@ def in_chunks(
     parts, out_spec = [], None
     for start in range(0, size, chunk):
         count = min(chunk, size - start)
-        piece = [
-            x if dim is None else RECORDED.narrow(x, dim, start, count) for x, dim in zip(flat, dims, strict=True)
-        ]
+        piece = [x if dim is None else RECORDED.narrow(x, dim, start, count) for x, dim in zip(flat, dims, strict=True)]
         leaves, out_spec = tree_flatten(run(func, piece, dims, spec, count, out_dims, randomness, kwargs))
         parts.append(leaves)
     assert out_spec is not None

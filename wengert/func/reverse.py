@@ -119,7 +119,7 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
     """func(*primals) and the function v -> v^T J, J the Jacobian there; with has_aux also what func returned beside.
 
     The function may be called any number of times and transformed itself; it takes cotangents in the form of the
-    output and gives a tuple, or the one gradient of a single primal.
+    output and gives a tuple with a gradient per primal.
     Raises: GraphError for outputs that are no tensors and cotangents of another structure or shape.
     """
     name = "vjp(f, *primals)"
@@ -144,8 +144,7 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
         with Recording():
             found = gradients(ys, inputs, ws, retain_graph, outer)
         found = released(found, keep)
-        result = in_spec.unflatten(found)
-        return result[0] if len(primals) == 1 else result
+        return in_spec.unflatten(found)
 
     keep = outer and mode.outer
     result = released(output, keep)

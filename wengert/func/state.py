@@ -50,13 +50,14 @@ def joined(dicts: Any) -> dict[str, Any]:
         return dicts
     if not isinstance(dicts, Sequence) or not all(isinstance(d, dict) for d in dicts):
         raise ValueRangeError(
-            "Expected parameter_and_buffer_dicts to be a dict, or a list/tuple of dicts, but got "
-            f"{type(dicts)}"
+            f"Expected parameter_and_buffer_dicts to be a dict, or a list/tuple of dicts, but got {type(dicts)}"
         )
     names = [name for d in dicts for name in d]
     repeated = {name for name in names if names.count(name) > 1}
     if repeated:
-        raise ValueRangeError(f"{sorted(repeated)} appeared in multiple dictionaries; behavior of functional call is ambiguous")
+        raise ValueRangeError(
+            f"{sorted(repeated)} appeared in multiple dictionaries; behavior of functional call is ambiguous"
+        )
     return {name: value for d in dicts for name, value in d.items()}
 
 
@@ -114,7 +115,9 @@ def stack_module_state(models: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         raise GraphError("stack_module_state: Expected all models to have the same training/eval mode.")
     if any(type(model) is not type(models[0]) for model in models):
         raise GraphError("stack_module_state: Expected all models to be of the same class.")
-    params = {name: stacked([dict(m.named_parameters())[name] for m in models]) for name, _ in models[0].named_parameters()}
+    params = {
+        name: stacked([dict(m.named_parameters())[name] for m in models]) for name, _ in models[0].named_parameters()
+    }
     buffers = {name: stacked([dict(m.named_buffers())[name] for m in models]) for name, _ in models[0].named_buffers()}
     return params, buffers
 

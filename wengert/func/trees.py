@@ -77,9 +77,7 @@ def split_aux(output: Any, has_aux: bool, name: str) -> tuple[Any, Any]:
     if not has_aux:
         return output, None
     if not (isinstance(output, tuple) and len(output) == 2):
-        raise GraphError(
-            f"{name}: output of function f should be a tuple: (output, aux) if has_aux is True"
-        )
+        raise GraphError(f"{name}: output of function f should be a tuple: (output, aux) if has_aux is True")
     return output
 
 

@@ -144,7 +144,7 @@ def _widened(mask: Any) -> Any:
 def _heads(x: Any, batch: int, heads: int, static: Any, name: str) -> Any:
     """(L, N, E) as (N heads, L, E / heads), or what the caller gave."""
     if static is None:
-        return m.transpose(m.view(x, (x.shape[0], batch * heads, x.shape[-1] // heads)), 0, 1)
+        return m.transpose(m.reshape(x, (x.shape[0], batch * heads, x.shape[-1] // heads)), 0, 1)
     if static.shape[0] != batch * heads:
         raise AssertionError(f"expecting {name}.size(0) of {batch * heads}, but got {static.shape[0]}")
     return static

@@ -112,9 +112,7 @@ register_pytree_node(list, lambda x: (x, None), lambda children, _: list(childre
 register_pytree_node(
     dict, lambda x: (list(x.values()), list(x)), lambda children, keys: dict(zip(keys, children, strict=True))
 )
-register_pytree_node(
-    namedtuple, lambda x: (list(x), type(x)), lambda children, cls: cls(*children)
-)  # type: ignore[arg-type]
+register_pytree_node(namedtuple, lambda x: (list(x), type(x)), lambda children, cls: cls(*children))  # type: ignore[arg-type]
 register_pytree_node(
     OrderedDict,
     lambda x: (list(x.values()), list(x)),
@@ -443,7 +441,9 @@ def treespec_dumps(treespec: TreeSpec, protocol: int | None = None) -> str:
     Raises: TypeError for what is no shape.
     """
     if not isinstance(treespec, TreeSpec):
-        raise TypeError(f"treespec_dumps(treespec, protocol): Expected `treespec` to be TreeSpec, got {type(treespec)}.")
+        raise TypeError(
+            f"treespec_dumps(treespec, protocol): Expected `treespec` to be TreeSpec, got {type(treespec)}."
+        )
     return json.dumps([1, _dumpable(treespec)])
 
 

@@ -10,20 +10,15 @@ from collections.abc import Iterator
 from math import prod
 from typing import Any
 
+from wengert.core.arrays.shape import broadcast_shapes
+
 ROOM = 1 << 18
 """Elements of the scores that are held at once."""
 
 
 def batch_of(*arrays: Any) -> tuple[int, ...]:
     """The leading dims that all operands broadcast to."""
-    found: tuple[int, ...] = ()
-    for x in arrays:
-        if x is not None:
-            lead = x.shape[:-2]
-            a, b = (found, lead) if len(found) >= len(lead) else (lead, found)
-            b = (1,) * (len(a) - len(b)) + b
-            found = tuple([max(m, n) if 0 not in (m, n) else 0 for m, n in zip(a, b, strict=True)])
-    return found
+    return broadcast_shapes(*[x.shape[:-2] for x in arrays if x is not None])
 
 
 def flat(np: Any, x: Any, batch: tuple[int, ...]) -> Any:

@@ -20,6 +20,7 @@ from wengert.core.operators.record import Op
 from wengert.core.tape.core import RECORDED as m
 from wengert.core.tape.core import TensorBase, wrap
 
+
 class Same:
     """A result that is the same for all entries."""
 
@@ -134,9 +135,11 @@ def plainly(op: Op, args: Any, values: list[Any], batched: list[bool], size: int
 def copied(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
     """The second tensor in the shape and dtype of the first."""
     x = full(values[0], batched[0], size)
-    return elementwise(op, args, [x, *values[1:]], [True, *batched[1:]], size) if isinstance(
-        values[1], TensorBase
-    ) else called(op, args, [x, *values[1:]])
+    return (
+        elementwise(op, args, [x, *values[1:]], [True, *batched[1:]], size)
+        if isinstance(values[1], TensorBase)
+        else called(op, args, [x, *values[1:]])
+    )
 
 
 @rule("fill")
@@ -166,7 +169,9 @@ def along_dim(op: Op, args: Any, values: list[Any], batched: list[bool], size: i
     if any(isinstance(a, (tuple, list)) for i, a in enumerate(args) if op.params[i] != "dim"):
         return NotImplemented
     changed = list(derived.replaced(op, args, [m.unsqueeze(x, 1)]))
-    changed[op.params.index("dim")] = 1 if isinstance(dim, int) or dim is None and op.params.index("dim") not in op.ints else (1,)
+    changed[op.params.index("dim")] = (
+        1 if isinstance(dim, int) or dim is None and op.params.index("dim") not in op.ints else (1,)
+    )
     found = derived.invoke(op, m, changed)
     if isinstance(found, (tuple, list)):
         return tuple([m.reshape(y, (size,)) for y in found])
@@ -485,8 +490,10 @@ def index_scattered(op: Op, args: Any, values: list[Any], batched: list[bool], s
     g, *tensors = values
     shape, where = tuple(args[1]), tuple(args[2])
     own = [t for t in tensors if t is not None]
-    if any(t._array.dtype.kind == "b" for t in own) or where[0] or any(
-        b - a != 1 for a, b in zip(where, where[1:], strict=False)
+    if (
+        any(t._array.dtype.kind == "b" for t in own)
+        or where[0]
+        or any(b - a != 1 for a, b in zip(where, where[1:], strict=False))
     ):
         return NotImplemented
     aligned, top = spread_indices(tensors, batched[1:], size)

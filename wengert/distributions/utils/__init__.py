@@ -81,7 +81,7 @@ class lazy_property:
     def __get__(self, instance: Any, owner: Any = None) -> Any:
         if instance is None:
             return _lazy_property_and_property(self.wrapped)
-        token = enter(grad=True) if not current().grad else None
+        token = None if current().grad else enter(current().but(grad=True))
         try:
             value = self.wrapped(instance)
         finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from wengert.nn.modules import (
     activation,
     adaptive,
+    attention,
     batchnorm,
     channelshuffle,
     container,
@@ -23,10 +24,12 @@ from wengert.nn.modules import (
     pooling,
     rnn,
     sparse,
+    transformer,
     upsampling,
 )
 from wengert.nn.modules.activation import *  # noqa: F403
 from wengert.nn.modules.adaptive import *  # noqa: F403
+from wengert.nn.modules.attention import *  # noqa: F403
 from wengert.nn.modules.batchnorm import *  # noqa: F403
 from wengert.nn.modules.channelshuffle import *  # noqa: F403
 from wengert.nn.modules.container import *  # noqa: F403
@@ -46,14 +49,17 @@ from wengert.nn.modules.pixelshuffle import *  # noqa: F403
 from wengert.nn.modules.pooling import *  # noqa: F403
 from wengert.nn.modules.rnn import *  # noqa: F403
 from wengert.nn.modules.sparse import *  # noqa: F403
+from wengert.nn.modules.transformer import *  # noqa: F403
 from wengert.nn.modules.upsampling import *  # noqa: F403
 
 container.ParameterList = parametercontainer.ParameterList  # type: ignore[attr-defined]
 container.ParameterDict = parametercontainer.ParameterDict  # type: ignore[attr-defined]
+activation.MultiheadAttention = attention.MultiheadAttention  # type: ignore[attr-defined]
 
 __all__ = ["Module"]
 for _part in (
-    activation, adaptive, batchnorm, channelshuffle, container, conv, distance, dropout, flatten, fold, instancenorm,
-    linear, loss, normalization, padding, parametercontainer, pixelshuffle, pooling, rnn, sparse, upsampling,
+    activation, adaptive, attention, batchnorm, channelshuffle, container, conv, distance, dropout, flatten, fold,
+    instancenorm, linear, loss, normalization, padding, parametercontainer, pixelshuffle, pooling, rnn, sparse,
+    transformer, upsampling,
 ):  # fmt: skip
     __all__ += _part.__all__

@@ -22,9 +22,7 @@ def kind_of(mask: Any) -> Any:
     return None if mask is None else mask.dtype
 
 
-def added_mask(
-    mask: Any, name: str, other: Any, other_name: str, dtype: Any, check_other: bool = True
-) -> Any:
+def added_mask(mask: Any, name: str, other: Any, other_name: str, dtype: Any, check_other: bool = True) -> Any:
     """A mask as numbers to add: -inf where a boolean one is True.
 
     Raises: AssertionError unless it is boolean or floating point.
@@ -47,8 +45,8 @@ def added_mask(
 
 def batch_turned(*tensors: Any) -> list[Any]:
     """Tensors with their first two dims exchanged; what was one tensor stays one."""
-    turned: dict[int, Any] = {}
-    return [turned.setdefault(id(x), m.transpose(x, 0, 1)) if id(x) not in turned else turned[id(x)] for x in tensors]
+    turned = {id(x): m.transpose(x, 0, 1) for x in tensors}
+    return [turned[id(x)] for x in tensors]
 
 
 class MultiheadAttention(Module):

@@ -37,7 +37,8 @@ def check_dropout(dropout: Any, num_layers: int) -> float:
     """The probability as a float."""
     if isinstance(dropout, bool) or not 0 <= float(dropout) <= 1:
         raise ValueRangeError(
-            f"dropout should be a number in range [0, 1] representing the probability of an element being zeroed; got {dropout}"
+            "dropout should be a number in range [0, 1] representing the probability of an element being zeroed, "
+            f"got {dropout}"
         )
     if dropout > 0 and num_layers == 1:
         warnings.warn(
@@ -57,7 +58,8 @@ class RNNBase(Module):
     """
 
     __constants__ = [
-        "mode", "input_size", "hidden_size", "num_layers", "bias", "batch_first", "dropout", "bidirectional", "proj_size",
+        "mode", "input_size", "hidden_size", "num_layers", "bias", "batch_first", "dropout", "bidirectional",
+        "proj_size",
     ]  # fmt: skip
     __jit_unused_properties__ = ["all_weights"]
     mode: str

@@ -130,9 +130,7 @@ class TransformerEncoderLayer(FeedForward):
         )  # fmt: skip
         self.activation = activation
 
-    def forward(
-        self, src: Any, src_mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False
-    ) -> Any:
+    def forward(self, src: Any, src_mask: Any = None, src_key_padding_mask: Any = None, is_causal: bool = False) -> Any:
         """The layer applied to src."""
         padding = added_mask(src_key_padding_mask, "src_key_padding_mask", kind_of(src_mask), "src_mask", src.dtype)
         mask = added_mask(src_mask, "src_mask", None, "", src.dtype, False)
@@ -356,9 +354,7 @@ class Transformer(Module):
                 f"the feature number of src and tgt must be equal to d_model: {src.size(-1)}, {tgt.size(-1)} and "
                 f"{self.d_model}"
             )
-        memory = self.encoder(
-            src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal
-        )
+        memory = self.encoder(src, mask=src_mask, src_key_padding_mask=src_key_padding_mask, is_causal=src_is_causal)
         return self.decoder(
             tgt, memory, tgt_mask=tgt_mask, memory_mask=memory_mask, tgt_key_padding_mask=tgt_key_padding_mask,
             memory_key_padding_mask=memory_key_padding_mask, tgt_is_causal=tgt_is_causal,

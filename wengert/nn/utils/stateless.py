@@ -28,12 +28,13 @@ def _wanted(module: Any, given: dict[str, Any], tie_weights: bool, strict: bool)
         name for name, group in groups.items() if not any(n in given for n in (group if tie_weights else [name]))
     ]
     if strict and (unexpected or missing):
-        text = ""
-        if unexpected:
-            text += "Unexpected key(s): " + ", ".join(map(repr, unexpected)) + ".\n\t"
-        if missing:
-            text += "Missing key(s): " + ", ".join(map(repr, missing)) + ". "
-        raise RuntimeError(f"Error(s) in reparametrizing with state_dict for {module._get_name()}:\n\t{text}")
+        lines = [
+            f"{word} key(s): " + ", ".join(map(repr, keys)) + "."
+            for word, keys in (("Unexpected", unexpected), ("Missing", missing))
+            if keys
+        ]
+        text = "\n\t".join(lines)
+        raise RuntimeError(f"Error(s) in reparametrizing for {module._get_name()}:\n\t{text}")
     for x in given.values():
         if not isinstance(x, TensorBase) and x is not None:
             raise ArgumentError(f"{x} is not an instance of torch.Tensor")

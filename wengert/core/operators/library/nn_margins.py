@@ -158,9 +158,7 @@ def multilabel_margin_loss(np, input: Array, target: Array, *, reduction="mean")
     Raises: ShapeError for sizes and classes that do not fit.
     """
     if input.shape != target.shape:
-        raise ShapeError(
-            f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}"
-        )
+        raise ShapeError(f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}")
     classes = input.shape[-1] if input.ndim else 1
     if target.size and (target.min() < -1 or target.max() >= classes):
         raise ShapeError(f"argument #2 'target' is out of range: classes are 0 to {classes - 1}, -1 ends the row")

@@ -61,7 +61,7 @@ def _sequence_gradients(m, g, shape, batch_first, left):
     ],
 )
 def padded_sequences(np, sequences: list[Array], batch_first: bool, value: float, left: bool):
-    """Sequences (L_k, *) side by side as (T, B, *), or (B, T, *) for batch_first, with `value` after (left: before) them."""
+    """Sequences (L_k, *) as (T, B, *), or (B, T, *) for batch_first, with `value` after (left: before) them."""
     first = sequences[0]
     length = max(x.shape[0] for x in sequences)
     out = np.full((len(sequences), length, *first.shape[1:]), value, dtype=first.dtype)

@@ -8,6 +8,7 @@ from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays import recurrent as arrays
 from wengert.core.base.errors import DtypeError, ShapeError
 from wengert.core.operators.kinds import composite, opaque
+from wengert.core.operators.library.overloads import refuse
 from wengert.core.operators.record import Array, Ints
 from wengert.core.operators.samples import call
 
@@ -50,7 +51,7 @@ def _previous(m, first, flat, parts, reverse):
 
 
 class _Carry:
-    """The gradient of a state on its way back: rows of sequences that end here join, rows of those that begin here leave."""
+    """The gradient of a state on its way back: sequences that end at a step join, those that begin there leave."""
 
     __slots__ = ("m", "last", "value", "left")
 
@@ -251,6 +252,7 @@ def recurrent_layer(np, tensors: list[Array], cell: str, sizes: Ints | None = No
     h (B, H); for lstm c, gates i f g o and the cells of all rows; for gru gates r z n and the hidden part of n.
     Sources: S. Hochreiter and J. Schmidhuber (1997), long short-term memory; K. Cho et al. (2014), gated units.
     """
+    refuse("recurrent_layer", "biuc", tensors[0])
     dtype = tensors[0].dtype
     if dtype in _HALF:
         tensors = [x.astype(np.float32) for x in tensors]
@@ -286,25 +288,44 @@ def _check_cell(input, states, w_ih, w_hh, gates):
 
 
 def _cell(m, cell, gates, input, states, w_ih, w_hh, b_ih, b_hh):
-    """One step of one layer: its last state(s)."""
+    """One step of one layer: results whose second and third are its last states."""
     _check_cell(input, states, w_ih, w_hh, gates)
+    if not input.is_floating_point():
+        return _plain_cell(m, cell, input, states, w_ih, w_hh, b_ih, b_hh)
     bias = b_ih is not None
     tensors = [input, *states, w_ih, w_hh, *((b_ih, b_hh) if bias else ())]
     return m.recurrent_layer(tensors, cell, (input.shape[0],), False, bias)
 
 
+def _plain_cell(m, cell, input, states, w_ih, w_hh, b_ih, b_hh):
+    """The same in single operators, for complex numbers and, without gates, integers."""
+    a, b = m.linear(input, w_ih, b_ih), m.linear(states[0], w_hh, b_hh)
+    if cell in ("lstm", "gru") and not input.is_complex():
+        name = dtypes.of(input._array.dtype).scalar
+        raise DtypeError(f"result type Float can't be cast to the desired output type {name}: the gates are fractions")
+    if cell == "lstm":
+        i, f, g, o = m.chunk(a + b, 4, 1)
+        c = m.sigmoid(f) * states[1] + m.sigmoid(i) * m.tanh(g)
+        return None, m.sigmoid(o) * m.tanh(c), c
+    if cell == "gru":
+        (r, z, n), (s, y, q) = m.chunk(a, 3, 1), m.chunk(b, 3, 1)
+        n = m.tanh(n + m.sigmoid(r + s) * q)
+        return None, n + m.sigmoid(z + y) * (states[0] - n)
+    return None, m.tanh(a + b) if cell == "rnn_tanh" else m.relu(a + b)
+
+
 def _cell_samples(gates):
     def samples(s):
         weights = s.array(3 * gates, 4), s.array(3 * gates, 3)
-        state = [s.array(2, 3), s.array(2, 3)] if gates == 4 else s.array(2, 3)
+        state = (s.array(2, 3), s.array(2, 3)) if gates == 4 else s.array(2, 3)
         return [call(s.array(2, 4), state, *weights, s.array(3 * gates), s.array(3 * gates))]
 
     return samples
 
 
-@composite(method=False)
+@composite(method=False, samples=_cell_samples(4))
 def lstm_cell(m, input: Array, hx, w_ih: Array, w_hh: Array, b_ih: Array | None = None, b_hh: Array | None = None):
-    """(h, c) after one step: c = f c0 + i g, h = o tanh(c), with gates i f g o of x @ w_ih.T + b_ih + h0 @ w_hh.T + b_hh.
+    """(h, c) after one step: c = f c0 + i g, h = o tanh(c), gates i f g o of x @ w_ih.T + b_ih + h0 @ w_hh.T + b_hh.
 
     Shapes: input (B, F), hx = (h0, c0) each (B, H), w_ih (4 H, F), w_hh (4 H, H).  Raises: ShapeError.
     """
