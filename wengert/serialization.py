@@ -156,9 +156,7 @@ def _check_seekable(f: Any) -> None:
 
 
 def _load(file: Any, path: Any, where: Any, module: Any, restricted: bool, mapped: bool, options: Any) -> Any:
-    loader = Loader(
-        _archive(file, path), where, mapped, _Options.mapping == MAP_SHARED, _byte_order(), _SKIP.get()
-    )
+    loader = Loader(_archive(file, path), where, mapped, _Options.mapping == MAP_SHARED, _byte_order(), _SKIP.get())
     if restricted:
         return loader.restricted({_name(item): _value(item) for item in get_safe_globals()}, options)
     return loader.free(module or pickle, options)
@@ -343,9 +341,7 @@ def default_restore_location(storage: Any, location: str) -> Any:
     """The storage itself, for locations on the CPU."""
     if location.startswith("cpu"):
         return storage
-    raise RuntimeError(
-        f"don't know how to restore data location of {type(storage).__name__} (tagged with {location})"
-    )
+    raise RuntimeError(f"don't know how to restore data location of {type(storage).__name__} (tagged with {location})")
 
 
 def register_package(priority: int, tagger: Callable[..., Any], deserializer: Callable[..., Any]) -> None:
@@ -369,7 +365,9 @@ def check_module_version_greater_or_equal(
 ) -> bool:
     """Whether a module's `__version__` is at least this one."""
     try:
-        found = tuple(type(want)(part) for want, part in zip(req_version_tuple, module.__version__.split("."), strict=False))
+        found = tuple(
+            type(want)(part) for want, part in zip(req_version_tuple, module.__version__.split("."), strict=False)
+        )
     except (ValueError, AttributeError) as error:
         message = f"'{module.__name__}' module version string is malformed '{getattr(module, '__version__', None)}'"
         if error_if_malformed:

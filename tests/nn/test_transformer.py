@@ -5,7 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
-from tests.backend import needs, torch
+from tests.backend import REAL, needs, torch
 from tests.nn.test_recurrent import close, leaf, pair, same_error
 
 nn = needs(torch, "nn")
@@ -166,8 +166,8 @@ def test_transformer_is_torchs(batched):
 def test_dropout_of_a_layer_is_torchs():
     oracle, reference, module = pair("TransformerEncoderLayer", 4, 2, 8, 0.4)
     oracle.manual_seed(1)
-    torch.manual_seed(1)
     theirs = reference(leaf(oracle, 3, 2, 4))
+    torch.manual_seed(1)
     close(module(leaf(torch, 3, 2, 4)), theirs, 1e-5)
 
 
@@ -273,4 +273,5 @@ def test_first_and_second_derivatives():
             return tuple(x for x in layer(q, k, k, need_weights=weights) if x is not None)
 
         assert torch.autograd.gradcheck(function, (q, k))
-        assert torch.autograd.gradgradcheck(function, (q, k))
+        if weights or not REAL:  # torch's fused attention has no second derivative
+            assert torch.autograd.gradgradcheck(function, (q, k))

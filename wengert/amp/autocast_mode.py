@@ -32,7 +32,8 @@ class State:
         self.enabled, self.dtypes, self.caching, self.depth = enabled, dtypes, caching, depth
 
 
-_STATE: ContextVar[State] = ContextVar("wengert_autocast", default=State(frozenset(), {}, True, 0))
+_OUTSIDE = State(frozenset(), {}, True, 0)
+_STATE: ContextVar[State] = ContextVar("wengert_autocast", default=_OUTSIDE)
 _CASTS: ContextVar[dict[Any, tuple[Any, Any]] | None] = ContextVar("wengert_autocast_casts", default=None)
 
 

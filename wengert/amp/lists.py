@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 _PRODUCTS = (
-    "mm bmm addmm addbmm baddbmm convolution conv_tbc prelu linalg_vecdot scaled_dot_product_attention linear_bias "
+    "mm bmm addmm addbmm baddbmm convolution conv_tbc prelu linalg_vecdot attention linear_bias "
+    "linear_plain "
     "conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d linear"
 )
 _LOSSES = (
@@ -22,8 +23,8 @@ FULL: dict[str, frozenset[str]] = {
     "cpu": frozenset(
         (
             f"{_LOSSES} avg_pool3d binary_cross_entropy grid_sampler grid_sample polar prod quantile nanquantile stft "
-            "cdist trace view_as_complex cholesky cholesky_inverse cholesky_solve inverse lu_solve orgqr ormqr pinverse "
-            "max_pool3d max_unpool2d max_unpool3d adaptive_avg_pool3d reflection_pad1d reflection_pad2d "
+            "cdist trace view_as_complex cholesky cholesky_inverse cholesky_solve inverse lu_solve orgqr ormqr "
+            "pinverse max_pool3d max_unpool2d max_unpool3d adaptive_avg_pool3d reflection_pad1d reflection_pad2d "
             "replication_pad1d replication_pad2d replication_pad3d fft ifft fft2 ifft2 fftn ifftn rfft irfft rfft2 "
             "irfft2 rfftn irfftn hfft ihfft linalg_cond linalg_matrix_rank linalg_solve linalg_cholesky linalg_svdvals "
             "linalg_eigvals linalg_eigvalsh linalg_inv linalg_householder_product linalg_tensorinv "

@@ -99,9 +99,7 @@ def counterpart(module: str, name: str) -> Any:
             value = getattr(value, part)
         return value
     except (ModuleNotFoundError, AttributeError):
-        raise AttributeError(
-            f"the file names {module}.{name}, which has no counterpart in {PACKAGE}"
-        ) from None
+        raise AttributeError(f"the file names {module}.{name}, which has no counterpart in {PACKAGE}") from None
 
 
 def layout_of(text: str) -> Any:
@@ -110,5 +108,3 @@ def layout_of(text: str) -> Any:
     if found is None:
         raise AttributeError(f"unknown layout {text!r}")
     return found
-
-

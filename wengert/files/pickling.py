@@ -99,7 +99,9 @@ class TensorPickler:
 
     def stored(self, storage: Any) -> Stored:
         """A storage object."""
-        kind = names.STORAGES.get(storage.dtype, UntypedStorage) if isinstance(storage, TypedStorage) else UntypedStorage
+        kind = (
+            names.STORAGES.get(storage.dtype, UntypedStorage) if isinstance(storage, TypedStorage) else UntypedStorage
+        )
         self.shelf.kept.append(storage)
         identity = (storage.data_ptr(), storage.nbytes()) if storage.nbytes() else id(storage)
         key, raw = self.shelf.put(identity, lambda: storage._bytes, kind)

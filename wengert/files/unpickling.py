@@ -320,7 +320,12 @@ class Rebuilder:
         if not isinstance(identity, tuple) or len(identity) != 5 or identity[0] not in ("storage", b"storage"):
             raise refused("Only persistent_load of storage is allowed")
         _, kind, key, location, count = identity
-        if not isinstance(kind, type) or kind not in names.ELEMENTS or not isinstance(key, str) or not isinstance(location, str):
+        if (
+            not isinstance(kind, type)
+            or kind not in names.ELEMENTS
+            or not isinstance(key, str)
+            or not isinstance(location, str)
+        ):
             raise refused(f"a storage of kind {kind!r}")
         if type(count) is not int or count < 0:
             raise refused(f"a storage of {count!r} elements")

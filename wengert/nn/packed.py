@@ -25,7 +25,7 @@ __all__ = [
 ]
 
 PackedSequence_ = namedtuple(
-    "PackedSequence_", ("data", "batch_sizes", "sorted_indices", "unsorted_indices"), defaults=(None,) * 3
+    "PackedSequence_", ("data", "batch_sizes", "sorted_indices", "unsorted_indices"), defaults=(None, None, None)
 )
 
 

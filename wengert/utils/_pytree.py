@@ -11,6 +11,8 @@ from collections import OrderedDict, defaultdict, deque, namedtuple
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
+from wengert.core.arrays.return_types import CLASSES
+
 PyTree = Any
 Context = Any
 
@@ -124,6 +126,11 @@ register_pytree_node(
     lambda children, context: defaultdict(context[0], zip(context[1], children, strict=True)),
 )
 register_pytree_node(deque, lambda x: (list(x), x.maxlen), lambda children, maxlen: deque(children, maxlen=maxlen))
+
+
+for _cls in CLASSES.values():
+    register_pytree_node(_cls, lambda x: (list(x), type(x)), lambda children, cls: cls(children))
+del _cls
 
 
 def _get_node_type(tree: Any) -> Any:

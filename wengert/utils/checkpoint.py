@@ -106,7 +106,9 @@ class Holder:
 class Frame:
     """One call of a checkpointed function."""
 
-    def __init__(self, recompute: Callable[..., Any], inputs: Any, early_stop: bool, checked: bool, debug: bool) -> None:
+    def __init__(
+        self, recompute: Callable[..., Any], inputs: Any, early_stop: bool, checked: bool, debug: bool
+    ) -> None:
         self.function, self.inputs = recompute, inputs
         self.early_stop, self.checked, self.debug = early_stop, checked, debug
         self.holders: list[Any] = []
@@ -310,9 +312,7 @@ def detach_variable(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     """The inputs with their tensors cut from their history, requiring gradients as before."""
     if not isinstance(inputs, tuple):
         raise RuntimeError(f"Only tuple of tensors is supported. Got Unsupported input type: {type(inputs).__name__}")
-    return tuple(
-        [x.detach().requires_grad_(x.requires_grad) if isinstance(x, TensorBase) else x for x in inputs]
-    )
+    return tuple([x.detach().requires_grad_(x.requires_grad) if isinstance(x, TensorBase) else x for x in inputs])
 
 
 # ---------------------------------------------------------------- for users

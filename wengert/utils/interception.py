@@ -57,9 +57,7 @@ def watched(op: Any, body: Callable[..., Any]) -> Callable[..., Any]:
             return mode.overrides[-1].function(
                 op,
                 (*args, *kwargs.values()),
-                lambda op, given: body(
-                    m, *given[: len(args)], **dict(zip(names, given[len(args) :], strict=True))
-                ),
+                lambda op, given: body(m, *given[: len(args)], **dict(zip(names, given[len(args) :], strict=True))),
             )
         finally:
             MODE.reset(token)

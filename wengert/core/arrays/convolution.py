@@ -108,6 +108,74 @@ def put_sheet(out: Any, images: slice, rows: slice, matrix: Any) -> None:
     part[...] = matrix.reshape(c, n, *part.shape[2:]).transpose(1, 0, *range(2, part.ndim))
 
 
+# --- Images side by side -------------------------------------------------------------------------------------------
+
+
+def side_by_side(count: int, places: Shape) -> bool:
+    """Whether many small images are better laid out with the batch as the last dim: then long runs are copied."""
+    return count >= 8 and places[-1] < 32
+
+
+def batch_last(np: Any, x: Any) -> Any:
+    """(N, C, *spatial) as (C, *spatial, N) in memory."""
+    return np.ascontiguousarray(x.transpose(*range(1, x.ndim), 0))
+
+
+def windows_last(np: Any, x: Any, kernel: Shape, stride: Shape, dilation: Shape, places: Shape) -> Any:
+    """All windows of (C, *spatial, N) as a view (C, *kernel, *places, N)."""
+    own = x.strides
+    steps = tuple([a * d for a, d in zip(own[1:-1], dilation, strict=True)])
+    hops = tuple([a * s for a, s in zip(own[1:-1], stride, strict=True)])
+    return window(np, x, (x.shape[0], *kernel, *places, x.shape[-1]), (own[0], *steps, *hops, own[-1]))
+
+
+def bands(places: Shape, depth: int, count: int) -> Iterator[slice]:
+    """Rows of the first spatial dim whose windows of all images fill about ROOM."""
+    step = max(1, 2 * ROOM // max(depth * count * prod(places[1:]), 1))
+    for r in range(0, places[0], step):
+        yield slice(r, min(r + step, places[0]))
+
+
+def convolve_last(np: Any, x: Any, w: Any, out: Any, stride: Shape, dilation: Shape) -> None:
+    """One group's convolution stored in `out`, the images side by side."""
+    kernel, places, n = w.shape[2:], out.shape[2:], x.shape[0]
+    rank = len(kernel)
+    matrix = w.reshape(w.shape[0], -1)
+    view = windows_last(np, batch_last(np, x), kernel, stride, dilation, places)
+    for rows in bands(places, matrix.shape[1], n):
+        part = view[(*(_ALL,) * (1 + rank), rows)]
+        found = np.matmul(matrix, np.ascontiguousarray(part).reshape(matrix.shape[1], -1))
+        shape = (len(matrix), *part.shape[1 + rank :])
+        out[:, :, rows] = found.reshape(shape).transpose(len(shape) - 1, *range(len(shape) - 1))
+
+
+def weight_gradient_last(np: Any, g: Any, x: Any, into: Any, kernel: Shape, stride: Shape, dilation: Shape) -> None:
+    """One group's gradient of the weight, a matrix, added to `into`."""
+    places, n, rank = g.shape[2:], x.shape[0], len(kernel)
+    view = windows_last(np, batch_last(np, x), kernel, stride, dilation, places)
+    given = batch_last(np, g)
+    for rows in bands(places, into.shape[1], n):
+        part = np.ascontiguousarray(view[(*(_ALL,) * (1 + rank), rows)]).reshape(into.shape[1], -1)
+        into += np.matmul(part, given[:, rows].reshape(len(into), -1).T).T
+
+
+def spread_last(np: Any, g: Any, w: Any, out: Any, stride: Shape, dilation: Shape) -> None:
+    """One group's transpose, stored in `out`, the images side by side."""
+    kernel, places, n = w.shape[2:], g.shape[2:], g.shape[0]
+    matrix = w.reshape(w.shape[0], -1).T
+    sums = np.zeros((w.shape[1], *out.shape[2:], n), dtype=g.dtype)
+    given = batch_last(np, g)
+    for rows in bands(places, len(matrix), n):
+        part = given[:, rows]
+        found = np.matmul(matrix, part.reshape(len(given), -1)).reshape(w.shape[1], *kernel, *part.shape[1:])
+        for position in positions(kernel):
+            spans = list(reached(position, part.shape[1:-1], stride, dilation)[2:])
+            first = rows.start * stride[0]
+            spans[0] = slice(spans[0].start + first, spans[0].stop + first, spans[0].step)
+            sums[(_ALL, *spans)] += found[(_ALL, *position)]
+    out[...] = sums.transpose(sums.ndim - 1, *range(sums.ndim - 1))
+
+
 # --- Forward -------------------------------------------------------------------------------------------------------
 
 
@@ -133,6 +201,9 @@ def convolve(np: Any, x: Any, w: Any, stride: Shape, pairs: Pairs, dilation: Sha
 def convolve_group(np: Any, x: Any, w: Any, out: Any, stride: Shape, dilation: Shape) -> None:
     """One group's convolution stored in `out`."""
     kernel, places = w.shape[2:], out.shape[2:]
+    if side_by_side(x.shape[0], places):
+        convolve_last(np, x, w, out, stride, dilation)
+        return
     rank = len(kernel)
     matrix = w.reshape(w.shape[0], -1)
     view = windows(np, x, kernel, stride, dilation)
@@ -181,6 +252,9 @@ def weight_gradient(
         part = x if groups == 1 else x[:, i * inner : (i + 1) * inner]
         given = g if groups == 1 else g[:, i * outer : (i + 1) * outer]
         into = out[i * outer : (i + 1) * outer].reshape(outer, -1)
+        if side_by_side(x.shape[0], g.shape[2:]):
+            weight_gradient_last(np, given, part, into, kernel, stride, dilation)
+            continue
         view = windows(np, part, kernel, stride, dilation)
         if view.shape[2 + rank :] != g.shape[2:]:
             view = view[(_ALL,) * (2 + rank) + tuple([slice(n) for n in g.shape[2:]])]
@@ -211,7 +285,9 @@ def spread(
     outer, inner = w.shape[0] // groups, w.shape[1]
     if 0 in g.shape or 0 in w.shape or 0 in size:
         return np.zeros((g.shape[0], inner * groups, *size), dtype=g.dtype)
-    if all(s == 1 for s in stride) and not (inner == 1 and outer > 1 and groups > 1):
+    laid_out = outer * prod(size), inner * prod(g.shape[2:])  # what either way copies for each position of the kernel
+    plain = all(s == 1 for s in stride) and not (inner == 1 and outer > 1 and groups > 1)
+    if plain and laid_out[0] <= 2 * laid_out[1]:
         flipped = w.reshape(groups, outer, inner, *kernel).swapaxes(1, 2)[(..., *(slice(None, None, -1),) * len(kernel))]
         flipped = np.ascontiguousarray(flipped).reshape(groups * inner, outer, *kernel)
         before = [d * (k - 1) - p for k, d, (p, _) in zip(kernel, dilation, pairs, strict=True)]
@@ -238,8 +314,11 @@ def spread(
 
 
 def spread_group(np: Any, g: Any, w: Any, out: Any, stride: Shape, dilation: Shape) -> None:
-    """One group's transpose, added up in `out`."""
+    """One group's transpose, added up in `out` (zeros)."""
     kernel, places = w.shape[2:], g.shape[2:]
+    if side_by_side(g.shape[0], places):
+        spread_last(np, g, w, out, stride, dilation)
+        return
     matrix = w.reshape(w.shape[0], -1).T
     for images, _ in tiles(g.shape[0], (prod(places),), matrix.shape[0]):
         step = slice(images.start, images.stop)

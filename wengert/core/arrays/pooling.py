@@ -63,7 +63,7 @@ def largest(
 ) -> tuple[Any, Any]:
     """Largest element of every window and its index (the first of equals; the last nan wins)."""
     size = x.shape[2:]
-    tested = x.dtype.kind == "f" and x.size and bool(np.isnan(x.max()))
+    tested = indexed and x.dtype.kind == "f" and x.size and bool(np.isnan(x.max()))
     x = surrounded(np, x, kernel, stride, padding, dilation, places, lowest(np, x.dtype))
     best = number = None
     for k, position in enumerate(positions(kernel)):
@@ -74,17 +74,30 @@ def largest(
             np.maximum(best, part, out=best)
         else:
             if number is None:
-                number = np.zeros(best.shape, dtype=np.int16 if prod(kernel) < 1 << 15 else np.int64)
+                number = np.zeros(best.shape, dtype=np.uint8 if prod(kernel) <= 1 << 8 else np.int64)
                 if any(padding):
                     number[...] = first_inside(np, kernel, stride, padding, dilation, places)
-            better = part > best
             if tested:
-                better |= part != part
-            np.copyto(best, part, where=better)
-            np.copyto(number, number.dtype.type(k), where=better)
+                better = (part > best) | (part != part)
+                np.copyto(best, part, where=better)
+                np.copyto(number, number.dtype.type(k), where=better)
+            else:
+                part = np.ascontiguousarray(part)
+                raised(np, number, part > best, k)
+                np.maximum(best, part, out=best)
     if not indexed:
         return best, None
     return best, located(np, number, best.shape, size, kernel, stride, padding, dilation, places)  # type: ignore[union-attr]
+
+
+def raised(np: Any, number: Any, better: Any, k: int) -> None:
+    """number := k where `better`; k is larger than all before, so this is a maximum, which processors are fast at."""
+    if number.dtype.itemsize == 1:
+        found = better.view(np.uint8)
+        np.multiply(found, np.uint8(k), out=found)
+        np.maximum(number, found, out=number)
+    else:
+        np.copyto(number, number.dtype.type(k), where=better)
 
 
 def located(
@@ -128,6 +141,28 @@ def largest_at(np: Any, x: Any, candidates: Iterable[Any], shape: Shape) -> tupl
 def adaptive_spans(size: int, count: int) -> list[tuple[int, int]]:
     """Begin and end of `count` windows that cover `size` elements."""
     return [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
+
+
+def largest_of_cells(np: Any, x: Any, places: Shape) -> tuple[Any, Any]:
+    """Largest elements of adaptive windows, window by window: for few of them."""
+    n, c = x.shape[:2]
+    size, hops = x.shape[2:], steps_of(x.shape[2:])
+    values, index = np.empty((n, c, *places), dtype=x.dtype), np.empty((n, c, *places), dtype=np.int64)
+    spans = [adaptive_spans(a, b) for a, b in zip(size, places, strict=True)]
+    for cell in positions(places):
+        ends = [spans[i][k] for i, k in enumerate(cell)]
+        part = x[(_ALL, _ALL, *[slice(b, e) for b, e in ends])].reshape(n * c, -1)
+        found = part.argmax(axis=1)
+        at = 0
+        rest = found
+        for i in range(len(places) - 1, -1, -1):
+            width = ends[i][1] - ends[i][0]
+            at = at + (rest % width + ends[i][0]) * hops[i]
+            rest = rest // width
+        place = (_ALL, _ALL, *cell)
+        values[place] = part[np.arange(n * c), found].reshape(n, c)
+        index[place] = at.reshape(n, c)
+    return values, index
 
 
 def adaptive_candidates(np: Any, size: Shape, places: Shape) -> Iterable[Any]:

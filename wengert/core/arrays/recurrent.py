@@ -116,6 +116,27 @@ def rnn(np: Any, relu: bool, x: Any, parts: Parts, h0: Any, w_ih: Any, w_hh: Any
     return out, h
 
 
+def lstm_slopes(np: Any, gates: Any, before: Any, saturated: Any) -> tuple[Any, Any]:
+    """(what the gates' gradient is per gradient of cell or output, what the cell's is per gradient of output).
+
+    before: the cells that the steps started from; saturated: tanh of those that they ended with.
+    """
+    size = saturated.shape[1]
+    i, _, n, o = (gates[:, k : k + size] for k in range(0, 4 * size, size))
+    d = 1 - gates
+    d *= gates
+    square = n * n
+    np.subtract(1, square, out=square)
+    np.multiply(i, square, out=d[:, 2 * size : 3 * size])
+    for k, factor in enumerate((n, before, None, saturated)):
+        if factor is not None:
+            d[:, k * size : (k + 1) * size] *= factor
+    slope = saturated * saturated
+    np.subtract(1, slope, out=slope)
+    slope *= o
+    return d, slope
+
+
 def lstm_back(np: Any, d: Any, slope: Any, forget: Any, extra: Any, g: Any, parts: Parts, w_hh: Any, w_hr: Any) -> Any:
     """(gradient of h0, of c0, what arrived at each output) of `lstm`; `d`, the gates' slopes, becomes their gradient.
 
@@ -124,7 +145,7 @@ def lstm_back(np: Any, d: Any, slope: Any, forget: Any, extra: Any, g: Any, part
     g_out, dh, dc = g[0], g[1].copy(), g[2].copy()
     of_gates, of_cells = extra
     size = slope.shape[1]
-    arrived = np.empty_like(g_out) if w_hr is not None else None
+    arrived: Any = np.empty_like(g_out) if w_hr is not None else None
     for start, stop in reversed(parts):
         n = stop - start
         h, c, own = dh[:n], dc[:n], d[start:stop]

@@ -266,8 +266,11 @@ def level_of(values: list[Any]) -> Any:
 # ---------------------------------------------------------------- operators
 
 
-def compute(op: Op, args: tuple[Any, ...], level: Level) -> list[tuple[Any, int | None]]:
-    """Run an operator one level further out: (value, batch dim) of each result, in the form that the operator has."""
+def compute(op: Op, args: tuple[Any, ...], level: Level, target: Any = None) -> Any:
+    """Run an operator one level further out: (value, batch dim) of each result, in the form that the operator has.
+
+    target: a tensor about to be overwritten; what is recorded saves a copy of it.
+    """
     inner, dims = [], []
     for x in op.values(args):
         if not isinstance(x, TensorBase):
@@ -275,6 +278,8 @@ def compute(op: Op, args: tuple[Any, ...], level: Level) -> list[tuple[Any, int 
             dims.append(None)
             continue
         value, dim = left(x, level)
+        if x is target and current().grad:
+            value = RECORDED.clone(value)
         inner.append(outside(value, level) if dim is None else value)
         dims.append(dim)
     full = derived.replaced(op, args, inner)
@@ -339,7 +344,7 @@ def apply_inplace(op: Op, args: tuple[Any, ...], level: Level, depth: int) -> An
     wanted = any(isinstance(y, TensorBase) and y._flags & 1 for y in op.values(tuple(local)))
     if mode.grad and at(x, level):
         check_inplace(x, mode, wanted)
-    value, dim = compute(op, args, level)
+    value, dim = compute(op, args, level, x)
     check_storable(op, x._array, stands_for(value, dim, level)._array)
     target, own = left(x, level)
     if own is None and dim is not None:
@@ -387,6 +392,15 @@ def detached(x: Any) -> Any:
     out = stands_for(array.value.detach(), array.dim, array.level)
     out._vc = counter_of(x)
     return out
+
+
+def made_like(x: Any, made: Any) -> Any:
+    """A tensor made after the example of a batched one: one for each entry, to be written apart."""
+    array = x._array
+    if array.dim is None or at(made, array.level):
+        return made
+    out = stands_for(RECORDED.clone(RECORDED.expand(made, (array.level.size, *made._array.shape))), 0, array.level)
+    return out.requires_grad_() if made._flags & 1 else out
 
 
 def cut(x: Any) -> Any:

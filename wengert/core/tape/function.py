@@ -397,10 +397,11 @@ def run_forward(cls: Any, node: Any, args: tuple[Any, ...], kwargs: dict[str, An
         MODE.reset(token)
 
 
-def with_tangents(cls: Any, args: tuple[Any, ...], tangents: tuple[Any, ...]) -> tuple[Any, Any]:
+def with_tangents(cls: Any, args: Any, tangents: Any, moving: tuple[Any, ...] = ()) -> tuple[Any, Any]:
     """The outputs of `cls.apply(*args)` and what the class's `jvp` makes of `tangents`.
 
-    tangents: a tensor or None per argument; args carry no tangents any more.
+    tangents: a tensor or None per argument; args carry no tangents any more, `moving` are those that do:
+    where forward saved one of args, backward finds the one of `moving`, so gradients have tangents too.
     """
     node = _new(cls._backward_cls)
     node._saved, node._versions = (), None
@@ -408,6 +409,9 @@ def with_tangents(cls: Any, args: tuple[Any, ...], tangents: tuple[Any, ...]) ->
     node.needs_input_grad = tuple([isinstance(x, TensorBase) and x._flags & 1 == 1 for x in args])
     mode = _mode_get()
     out = run_forward(cls, node, args, {}, mode)
+    if node.to_save is not None:
+        node.to_save = tuple([next((y for x, y in zip(args, moving, strict=False) if x is kept), kept)
+                              if isinstance(kept, TensorBase) else kept for kept in node.to_save])  # fmt: skip
     if mode.grad and any(node.needs_input_grad):
         out = recorded_call(node, args, tensors, out, mode)
     else:

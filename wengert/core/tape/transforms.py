@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wengert.core.base.errors import GraphError
+from wengert.core.operators import derived
 from wengert.core.operators.record import Op
 from wengert.core.tape import batching, duals, inplace
 from wengert.core.tape.batchedfunction import batched_call
@@ -12,6 +13,8 @@ from wengert.core.tape.core import TensorBase
 from wengert.core.tape.dispatch import TRANSFORMS, apply, first_tensor, refresh_all
 from wengert.core.tape.function import INTERCEPT, with_tangents
 from wengert.core.tape.levels import DUAL, copy_of, duals_of, keep_marks, outside
+from wengert.core.tape.modes import current, enter, leave
+from wengert.core.tape.packing import pack_saved
 from wengert.core.tape.views import STALE, view_info
 
 
@@ -32,10 +35,26 @@ def answer(op: Op, args: tuple[Any, ...]) -> Any:
         refresh_all(op, args)
     level = batching.level_of(values)
     tangents = moving(values, level)
-    out = apply(op, args, 0) if level is None else batching.apply(op, args, level)
-    if any(tangents):
-        duals.carry(op, args, tangents, out)
+    if not any(tangents):
+        return apply(op, args, 0) if level is None else batching.apply(op, args, level)
+    mode = current()
+    token = enter(mode.but(hooks=())) if mode.hooks else None
+    try:
+        out = apply(op, args, 0) if level is None else batching.apply(op, args, level)
+    finally:
+        if token is not None:
+            leave(token)
+    duals.carry(op, args, tangents, out)
+    if token is not None:
+        pack_results(out, mode)
     return out
+
+
+def pack_results(out: Any, mode: Any) -> None:
+    """Pack what the node of a call saved, now that its results have their tangents."""
+    first = out[0] if out.__class__ is tuple else out
+    if first._node is not None and first._node._saved:
+        pack_saved(first._node, mode.hooks[-1])
 
 
 def answer_inplace(op: Op, args: tuple[Any, ...], depth: int) -> Any:
@@ -47,7 +66,7 @@ def answer_inplace(op: Op, args: tuple[Any, ...], depth: int) -> Any:
     tangents = moving(values, level)
     changed = None
     if any(tangents):
-        made = answer(op, args)
+        made = answer(op, apart(op, args, values))
         found = duals_of(made)
         changed = {k: found.get(k) for k in duals.levels_among(tangents)}
     x = first_tensor(op, args)
@@ -63,6 +82,13 @@ def answer_inplace(op: Op, args: tuple[Any, ...], depth: int) -> Any:
         node = x._node if info is None else getattr(info.base._node, "inner", None)
         keep_marks(node, (x,))
     return x
+
+
+def apart(op: Op, args: tuple[Any, ...], values: list[Any]) -> tuple[Any, ...]:
+    """The arguments with a copy of what is about to be overwritten."""
+    x = first_tensor(op, args)
+    before = original(x)
+    return tuple(derived.replaced(op, args, [before if value is x else value for value in values]))
 
 
 def answer_out(op: Op, args: tuple[Any, ...], call: Any, out: Any) -> Any:
@@ -90,7 +116,7 @@ def called(cls: Any, args: tuple[Any, ...]) -> Any:
 def dual_call(cls: Any, args: tuple[Any, ...], tangents: list[Any], level: Any) -> Any:
     """A custom Function on dual tensors: its outputs with what its `jvp` makes of the tangents."""
     bare = tuple([outside(x, level) if isinstance(x, TensorBase) else x for x in args])
-    out, moved = with_tangents(cls, bare, tuple(tangents))
+    out, moved = with_tangents(cls, bare, tuple(tangents), args)
     outs = out if isinstance(out, tuple) else (out,)
     given = moved if isinstance(moved, tuple) else (moved,)
     if len(given) != len(outs):
@@ -123,7 +149,7 @@ def connect() -> None:
     """Make operators, their in-place forms and custom Functions answer for marked tensors."""
     TRANSFORMS.update(
         {
-            "apply": answer, "inplace": answer_inplace, "out": answer_out, "original": original,
+            "apply": answer, "inplace": answer_inplace, "out": answer_out, "original": original, "like": batching.made_like,
             "detach": batching.detached,
         }
     )  # fmt: skip

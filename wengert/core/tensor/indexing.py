@@ -27,6 +27,7 @@ from wengert.core.tape import core
 from wengert.core.tape.core import RECORDED, TensorBase, type_name, wrap
 from wengert.core.tape.dispatch import record
 from wengert.core.tape.inplace import apply_inplace, check_writable
+from wengert.core.tape.levels import BATCHED
 from wengert.core.tape.modes import OFF, PLAIN, current
 from wengert.core.tape.views import DEFAULT, Link, link_view, view_info, written
 
@@ -165,7 +166,7 @@ def read(x: Any, items: tuple[Any, ...], steps: Any) -> tuple[Any, tuple[int, ..
             x = steps.insert(x, dim)
             dim += 1
         else:
-            if kind is bool or not item._array.ndim:
+            if kind is bool or not item._array.ndim and item._array.dtype.kind == "b":
                 x = steps.insert(x, dim)
                 truth = np.asarray(item) if kind is bool else item._array.astype(bool)
                 item = wrap(truth.reshape(1))
@@ -209,7 +210,7 @@ def checked_tensor(item: Any) -> Any:
     if name == "bool" or array.ndim and name in ("int64", "int32"):
         return item
     if array.dtype.kind in "iu" and not array.ndim and name != "uint8":
-        return int(array)
+        return item if item._flags & BATCHED else int(array)
     if name == "uint8":
         warnings.warn(
             "indexing with dtype torch.uint8 is now deprecated, please use a dtype torch.bool instead.",

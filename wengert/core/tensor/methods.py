@@ -130,13 +130,14 @@ def install_rest() -> None:
     for module in (conversion, interchange, copying, metadata, storage, forms):
         for name, function in module.METHODS.items():
             setattr(Tensor, name, aware(function) if name in _AWARE else function)
-    for module in (creation, randomness):
-        for name in module.METHODS:
-            setattr(Tensor, name, aware(getattr(module, name)))
+    for name in creation.METHODS:
+        setattr(Tensor, name, aware(getattr(creation, name), True))
+    for name in randomness.METHODS:
+        setattr(Tensor, name, aware(getattr(randomness, name)))
     for module in (data, creation, randomness, queries, tapers):
         for name in module.FUNCTIONS:
             function = getattr(module, name)
-            SPACES[""][name] = aware(function) if name.endswith("_like") else function
+            SPACES[""][name] = aware(function, module is creation) if name.endswith("_like") else function
     for module in (interchange, metadata, storage, properties, legacy, forms):
         SPACES[""].update(module.FUNCTIONS)
     protocols.install_protocols(Tensor)

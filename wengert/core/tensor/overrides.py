@@ -15,7 +15,8 @@ from typing import Any
 from wengert.core.operators.record import Op
 from wengert.core.tape import core, dispatch
 from wengert.core.tape.core import TensorBase
-from wengert.core.tape.dispatch import OVERRIDE, apply
+from wengert.core.tape.dispatch import OVERRIDE, TRANSFORMS, apply
+from wengert.core.tape.levels import BATCHED
 from wengert.core.tensor.tensor import Tensor
 
 _enabled: ContextVar[bool] = ContextVar("wengert_torch_function", default=True)
@@ -118,8 +119,11 @@ def is_enabled() -> bool:
     return _enabled.get()
 
 
-def aware(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A function that is no operator, made to ask the `__torch_function__` of its first argument."""
+def aware(function: Callable[..., Any], creates: bool = False) -> Callable[..., Any]:
+    """A function that is no operator, made to ask the `__torch_function__` of its first argument.
+
+    creates: it makes a new tensor after the first one's example, for a batched one a batch of them.
+    """
 
     def call(self: Any, *args: Any, **kwargs: Any) -> Any:
         if isinstance(self, TensorBase) and self._flags & OVERRIDE and _enabled.get():
@@ -127,6 +131,8 @@ def aware(function: Callable[..., Any]) -> Callable[..., Any]:
             result = kind.__torch_function__(call, (kind,), (self, *args), kwargs)  # type: ignore[attr-defined]
             if result is not NotImplemented:
                 return result
+        if creates and isinstance(self, TensorBase) and self._flags & BATCHED:
+            return TRANSFORMS["like"](self, function(self, *args, **kwargs))
         return function(self, *args, **kwargs)
 
     call.__name__ = call.__qualname__ = function.__name__

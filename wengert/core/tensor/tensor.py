@@ -35,6 +35,10 @@ class TensorMeta(type):
         return "<class 'torch.Tensor'>" if cls is core.Tensor else super().__repr__()
 
 
+OVERRIDE = 8
+"""Flag of tensors whose class takes part in `__torch_function__` (see dispatch)."""
+
+
 class Tensor(TensorBase, metaclass=TensorMeta):
     """A multi-dimensional array of one dtype on one device that can record its history.
 
@@ -211,7 +215,7 @@ class Tensor(TensorBase, metaclass=TensorMeta):
         out = wrap(self._array)
         out._flags = self._flags & INFERENCE
         out._vc = counter_of(self)
-        return out if self.__class__ is core.Tensor else as_class(out, self.__class__)
+        return as_class(out, self.__class__) if self._flags & OVERRIDE else out
 
     @property
     def data(self) -> Any:
@@ -220,7 +224,7 @@ class Tensor(TensorBase, metaclass=TensorMeta):
             return TRANSFORMS["detach"](self)
         out = wrap(self._array)
         out._flags = self._flags & INFERENCE
-        return out if self.__class__ is core.Tensor else as_class(out, self.__class__)
+        return as_class(out, self.__class__) if self._flags & OVERRIDE else out
 
     @data.setter
     def data(self, value: Any) -> None:
@@ -290,10 +294,11 @@ def check_assigned(x: Any, value: Any) -> None:
 
 
 def as_class(x: Any, cls: type) -> Any:
-    """A fresh tensor's storage as an instance of a subclass."""
+    """A fresh tensor's storage as an instance of a subclass that takes part in `__torch_function__`."""
     out: Any = object.__new__(cls)
     for name in TensorBase.__slots__[:-1]:
         setattr(out, name, getattr(x, name))
+    out._flags |= OVERRIDE
     return out
 
 

@@ -102,7 +102,7 @@ class RNNBase(Module):
         rows = _GATES[self.mode] * self.hidden_size
         out = self.proj_size or self.hidden_size
         width = self.input_size if layer == 0 else out * (2 if self.bidirectional else 1)
-        shapes = {"weight_ih": (rows, width), "weight_hh": (rows, out)}
+        shapes: dict[str, tuple[int, ...]] = {"weight_ih": (rows, width), "weight_hh": (rows, out)}
         if self.bias:
             shapes |= {"bias_ih": (rows,), "bias_hh": (rows,)}
         if self.proj_size:

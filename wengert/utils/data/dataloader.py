@@ -92,7 +92,12 @@ class DataLoader(Generic[T_co]):
             )  # fmt: skip
         if batch_size is not None and batch_sampler is None:
             batch_sampler = BatchSampler(sampler, batch_size, drop_last)
-        self.batch_size, self.drop_last, self.sampler, self.batch_sampler = batch_size, drop_last, sampler, batch_sampler
+        self.batch_size, self.drop_last, self.sampler, self.batch_sampler = (
+            batch_size,
+            drop_last,
+            sampler,
+            batch_sampler,
+        )
         self.collate_fn = collate_fn or (default_collate if self._auto_collation else default_convert)
         self.persistent_workers = persistent_workers
         self.__initialized = True
@@ -165,9 +170,7 @@ class DataLoader(Generic[T_co]):
 def check_numbers(workers: int, timeout: float, prefetch: int | None, persistent: bool, worker: str) -> None:
     """Raises: ValueError for numbers that make no sense, alone or together."""
     if workers < 0:
-        raise ValueError(
-            "num_workers option should be non-negative; use num_workers=0 to disable multiprocessing."
-        )
+        raise ValueError("num_workers option should be non-negative; use num_workers=0 to disable multiprocessing.")
     if timeout < 0:
         raise ValueError("timeout option should be non-negative")
     if workers == 0 and prefetch is not None:

@@ -103,9 +103,7 @@ def samples(dataset: Any, indices: list[Any]) -> Any:
         return [dataset[i] for i in indices]
     found = several(indices)
     if len(found) != len(indices):
-        raise ValueError(
-            f"Nested dataset's output size mismatch. Expected {len(indices)}, got {len(found)}"
-        )
+        raise ValueError(f"Nested dataset's output size mismatch. Expected {len(indices)}, got {len(found)}")
     return found
 
 
@@ -212,9 +210,7 @@ def parts_of(total: int, fractions: Sequence[float]) -> list[int]:
         parts[i % len(parts)] += 1
     for i, length in enumerate(parts):
         if not length:
-            warnings.warn(
-                f"Length of split at index {i} is 0. This might result in an empty dataset.", stacklevel=3
-            )
+            warnings.warn(f"Length of split at index {i} is 0. This might result in an empty dataset.", stacklevel=3)
     return parts
 
 

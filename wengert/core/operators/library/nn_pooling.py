@@ -319,6 +319,8 @@ def adaptive_max_pool(np, input: Array, output_size):
     if all(n % o == 0 for n, o in zip(size, output_size, strict=True)):
         kernel = tuple([n // o for n, o in zip(size, output_size, strict=True)])
         found = arrays.largest(np, x, kernel, kernel, (0,) * rank, (1,) * rank, output_size)
+    elif prod(output_size) <= 256:
+        found = arrays.largest_of_cells(np, x, output_size)
     else:
         candidates = arrays.adaptive_candidates(np, size, output_size)
         found = arrays.largest_at(np, x, candidates, (*x.shape[:2], *output_size))

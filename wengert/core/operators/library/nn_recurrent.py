@@ -99,9 +99,12 @@ def _lstm_back(m, g, out, parts, reverse, given):
     gates, cells = out[3], out[4]
     i, f, n, o = _columns(gates, cells.shape[1])
     saturated = m.tanh(cells)
-    slope = o * (1 - saturated * saturated)
     before = _previous(m, c0, cells, parts, reverse)
-    d = m.cat([n * i * (1 - i), before * f * (1 - f), i * (1 - n * n), saturated * o * (1 - o)], 1)
+    if _direct(m):
+        d, slope = arrays.lstm_slopes(m.np, gates, before, saturated)
+    else:
+        slope = o * (1 - saturated * saturated)
+        d = m.cat([n * i * (1 - i), before * f * (1 - f), i * (1 - n * n), saturated * o * (1 - o)], 1)
     of_gates, of_cells = _present(m, g[3]), _present(m, g[4])
     if of_gates is not None:
         of_gates = of_gates * m.cat([i * (1 - i), f * (1 - f), 1 - n * n, o * (1 - o)], 1)

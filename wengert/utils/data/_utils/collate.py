@@ -15,7 +15,9 @@ from wengert.core.tensor.data import as_tensor, tensor
 from wengert.core.tensor.tensor import Tensor
 
 _NO_NUMBERS = "SUOMm"  # kinds of NumPy's dtypes that no tensor holds: texts, objects, records (as V), dates
-default_collate_err_msg_format = "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {}"
+default_collate_err_msg_format = (
+    "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {}"
+)
 
 
 def collate(batch: Any, *, collate_fn_map: dict[Any, Callable[..., Any]] | None = None) -> Any:
@@ -34,7 +36,9 @@ def collate(batch: Any, *, collate_fn_map: dict[Any, Callable[..., Any]] | None 
         if isinstance(first, listed):
             return function(batch, collate_fn_map=collate_fn_map)
     if isinstance(first, collections.abc.Mapping):
-        return like(first, {key: collate([sample[key] for sample in batch], collate_fn_map=collate_fn_map) for key in first})
+        return like(
+            first, {key: collate([sample[key] for sample in batch], collate_fn_map=collate_fn_map) for key in first}
+        )
     if isinstance(first, tuple) and hasattr(first, "_fields"):
         return kind(*[collate(part, collate_fn_map=collate_fn_map) for part in zip(*batch, strict=False)])
     if isinstance(first, collections.abc.Sequence):

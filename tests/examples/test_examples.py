@@ -1,0 +1,82 @@
+"""The programs in `examples/` run on Wengert as they stand, and their losses follow those of torch."""
+
+import contextlib
+import importlib
+import sys
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+STEPS = {
+    "char_gpt": 20,
+    "digits_cnn": 30,
+    "digits_mlp": 100,
+    "gradient_penalty": 40,
+    "karate_graph": 100,
+    "legendre_function": 100,
+    "lstm_sequence": 50,
+    "pinn_ode": 100,
+    "vae_digits": 100,
+    "xor": 100,
+}
+"""How many first steps of each program are compared; fewer where a step is long."""
+
+IMPORTED = ("torch", "torch.nn", "torch.nn.functional", "torch.nn.utils.rnn", "torch.utils.data")
+TOLERANCE = 1e-4
+
+for needed in ("matplotlib", "sklearn", "tqdm"):
+    pytest.importorskip(needed, reason="the examples need the extra `demo`")
+
+
+@contextlib.contextmanager
+def standing_for_torch(library: str):
+    """While open, `import torch` and the programs' other imports of it answer with those of `library`."""
+    before = {name: sys.modules[name] for name in sys.modules if name.partition(".")[0] == "torch"}
+    found = {name: importlib.import_module(library + name.removeprefix("torch")) for name in IMPORTED}
+    if library != "torch":
+        for name in before:
+            del sys.modules[name]
+        sys.modules.update(found)
+    try:
+        yield found["torch"]
+    finally:
+        if library != "torch":
+            for name in [name for name in sys.modules if name.partition(".")[0] == "torch"]:
+                del sys.modules[name]
+            sys.modules.update(before)
+
+
+def program(name: str):
+    """The module in `examples/name.py`, read anew."""
+    spec = spec_from_file_location(f"example_{name}", ROOT / "examples" / f"{name}.py")
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def losses(name: str, library: str, steps: int) -> list[float]:
+    with standing_for_torch(library) as torch:
+        return program(name).run(torch, steps, seed=0)
+
+
+def test_every_program_is_tried():
+    assert sorted(STEPS) == sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
+
+
+@pytest.mark.parametrize("name", STEPS)
+def test_losses_follow_torch(name):
+    ours = losses(name, "wengert", STEPS[name])
+    assert len(ours) == STEPS[name]
+    assert all(loss == loss and abs(loss) < 1e6 for loss in ours), f"{name} diverges: {ours}"
+    if find_spec("torch") is None:
+        return
+    theirs = losses(name, "torch", STEPS[name])
+    apart = [abs(a - b) / max(abs(b), 1e-8) for a, b in zip(ours, theirs, strict=True)]
+    worst = max(range(len(apart)), key=apart.__getitem__)
+    assert apart[worst] <= TOLERANCE, (
+        f"{name}, step {worst}: Wengert's loss {ours[worst]!r}, torch's {theirs[worst]!r}, "
+        f"{apart[worst]:.1e} apart; first step over the tolerance: "
+        f"{next(step for step, difference in enumerate(apart) if difference > TOLERANCE)}"
+    )
