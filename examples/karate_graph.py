@@ -83,8 +83,7 @@ def run(torch, steps, seed, show=None):
         optimizer.step()
         losses.append(loss.item())
     if show:
-        with torch.no_grad():
-            show(network(mixing), losses)
+        show(network(mixing).detach(), losses)
     return losses
 
 

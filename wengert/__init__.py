@@ -70,6 +70,7 @@ _ELSEWHERE = {
     "func": ("vmap",),
     "serialization": ("load", "save"),
     "random": ("fork_rng",),
+    "nn.functional_recurrent": ("gru", "lstm", "rnn_relu", "rnn_tanh"),
     "nn.functional": (
         "adaptive_avg_pool1d", "adaptive_max_pool1d", "alpha_dropout", "avg_pool1d", "bilinear", "channel_shuffle",
         "conv1d", "conv2d", "conv3d", "conv_tbc", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",

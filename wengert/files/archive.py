@@ -95,6 +95,8 @@ class ArchiveReader:
                 raise FileFormatError(f"{_BROKEN}record {name!r} is repeated or outside of the folder {root!r}")
             if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
                 raise MissingError(f"record {name!r} is compressed; archives of tensors hold plain records")
+            if not 0 <= info.header_offset < self.size:
+                raise FileFormatError(f"{_BROKEN}record {name!r} starts outside of the file")
             records[name[len(root) :]] = info
         if sum(info.file_size for info in infos) > self.size:
             raise FileFormatError(f"{_BROKEN}its records claim more bytes than the file has ({self.size})")
@@ -114,7 +116,7 @@ class ArchiveReader:
             raise FileFormatError(f"{_BROKEN}the header of record {name!r} is damaged")
         *_, name_length, extra_length = _LOCAL.unpack(header)
         start = info.header_offset + _LOCAL.size + name_length + extra_length
-        if info.header_offset < 0 or start + info.file_size > self.size:
+        if start + info.file_size > self.size:
             raise FileFormatError(f"{_BROKEN}record {name!r} reaches past the end of the file")
         return start, info.file_size
 

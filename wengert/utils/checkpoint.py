@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import traceback
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator
@@ -111,6 +112,7 @@ class Frame:
     ) -> None:
         self.function, self.inputs = recompute, inputs
         self.early_stop, self.checked, self.debug = early_stop, checked, debug
+        self.where: list[str] = []
         self.holders: list[Any] = []
         self.before: list[dict[str, Any]] = []
         self.after: list[dict[str, Any]] = []
@@ -123,6 +125,8 @@ class Frame:
         self.holders.append(weakref.ref(holder))
         if self.checked:
             self.before.append(metadata(x))
+        if self.debug:
+            self.where.append("".join(traceback.format_stack(limit=12)[:-1]))
         return holder
 
     def unpack(self, holder: Holder) -> Any:
@@ -183,6 +187,7 @@ class Frame:
             )
         lines = [
             f"tensor at position {i}:\nsaved metadata: {old}\nrecomputed metadata: {new}\n"
+            + (f"saved at:\n{self.where[i]}" if self.debug else "")
             for i, (old, new) in enumerate(zip(self.before, self.after, strict=True))
             if old != new
         ]
@@ -196,8 +201,8 @@ class Frame:
         """What to do about it."""
         name = getattr(self.function, "name", "function")
         return (
-            f"\n\nThe checkpointed function is {name}. It must give the same results each time: no state that the first "
-            "run changes, no random numbers from elsewhere than the default generator."
+            f"\n\nThe checkpointed function is {name}. It must give the same results each time: no state that the "
+            "first run changes, no random numbers from elsewhere than the default generator."
         )
 
 

@@ -111,9 +111,9 @@ def put_sheet(out: Any, images: slice, rows: slice, matrix: Any) -> None:
 # --- Images side by side -------------------------------------------------------------------------------------------
 
 
-def side_by_side(count: int, places: Shape) -> bool:
+def side_by_side(count: int, places: Shape, depth: int) -> bool:
     """Whether many small images are better laid out with the batch as the last dim: then long runs are copied."""
-    return count >= 8 and places[-1] < 32
+    return count >= 8 and places[-1] <= (28 if depth <= 256 else 8)
 
 
 def batch_last(np: Any, x: Any) -> Any:
@@ -201,7 +201,7 @@ def convolve(np: Any, x: Any, w: Any, stride: Shape, pairs: Pairs, dilation: Sha
 def convolve_group(np: Any, x: Any, w: Any, out: Any, stride: Shape, dilation: Shape) -> None:
     """One group's convolution stored in `out`."""
     kernel, places = w.shape[2:], out.shape[2:]
-    if side_by_side(x.shape[0], places):
+    if side_by_side(x.shape[0], places, prod(w.shape[1:])):
         convolve_last(np, x, w, out, stride, dilation)
         return
     rank = len(kernel)
@@ -219,6 +219,8 @@ def convolve_channels(np: Any, x: Any, w: Any, stride: Shape, dilation: Shape, g
     """Convolution with one input channel in each group: a sum over the positions of the kernel."""
     many = w.shape[0] // groups
     n, rank = x.shape[0], len(places)
+    if many == 1 and all(s == 1 for s in stride):
+        return convolve_runs(np, x, w, dilation, places)
     factors = w.reshape(groups, many, *w.shape[2:])
     out = term = None
     for position in positions(w.shape[2:]):
@@ -231,6 +233,35 @@ def convolve_channels(np: Any, x: Any, w: Any, stride: Shape, dilation: Shape, g
             np.multiply(part, factor, out=term)
             out += term
     return out.reshape(n, groups * many, *places)  # type: ignore[union-attr]
+
+
+def run_offsets(size: Shape, kernel: Shape, dilation: Shape) -> list[int]:
+    """How far each position of a kernel lies behind the first, in the elements of an image of `size`."""
+    hops = [prod(size[i + 1 :]) for i in range(len(size))]
+    return [sum(k * d * hop for k, d, hop in zip(p, dilation, hops, strict=True)) for p in positions(kernel)]
+
+
+def convolve_runs(np: Any, x: Any, w: Any, dilation: Shape, places: Shape) -> Any:
+    """Channel by channel with stride 1: whole images shifted as one run, what wraps around a row's end is cut off."""
+    n, c, size = x.shape[0], x.shape[1], x.shape[2:]
+    offsets = run_offsets(size, w.shape[2:], dilation)
+    length = prod(size) - offsets[-1]
+    flat = np.ascontiguousarray(x).reshape(n, c, -1)
+    factors = w.reshape(c, -1)
+    sums, term = np.zeros((c, prod(size)), dtype=x.dtype), np.empty((c, length), dtype=x.dtype)
+    out = np.empty((n, c, *places), dtype=x.dtype)
+    inside = (_ALL, *[slice(p) for p in places])
+    for i in range(n):
+        part = sums[:, :length]
+        for k, offset in enumerate(offsets):
+            piece = flat[i, :, offset : offset + length]
+            if k:
+                np.multiply(piece, factors[:, k, None], out=term)
+                part += term
+            else:
+                np.multiply(piece, factors[:, k, None], out=part)
+        out[i] = sums.reshape(c, *size)[inside]
+    return out
 
 
 # --- Transposes ----------------------------------------------------------------------------------------------------
@@ -252,7 +283,7 @@ def weight_gradient(
         part = x if groups == 1 else x[:, i * inner : (i + 1) * inner]
         given = g if groups == 1 else g[:, i * outer : (i + 1) * outer]
         into = out[i * outer : (i + 1) * outer].reshape(outer, -1)
-        if side_by_side(x.shape[0], g.shape[2:]):
+        if side_by_side(x.shape[0], g.shape[2:], into.shape[1]):
             weight_gradient_last(np, given, part, into, kernel, stride, dilation)
             continue
         view = windows(np, part, kernel, stride, dilation)
@@ -268,12 +299,31 @@ def weight_gradient_channels(
 ) -> Any:
     """The same for one input channel in each group."""
     many, places = g.shape[1] // groups, g.shape[2:]
+    if many == 1 and all(s == 1 for s in stride):
+        return weight_gradient_runs(np, g, x, out, dilation)
     given = g.reshape(g.shape[0], groups, many, *places)
     into = out.reshape(groups, many, *out.shape[2:])
     axes = (0, *range(3, given.ndim))
     for position in positions(out.shape[2:]):
         part = x[reached(position, places, stride, dilation)][:, :, None]
         into[(_ALL, _ALL, *position)] = (given * part).sum(axis=axes)
+    return out
+
+
+def weight_gradient_runs(np: Any, g: Any, x: Any, out: Any, dilation: Shape) -> Any:
+    """The same for stride 1, by scalar products of whole images."""
+    c, size = x.shape[1], x.shape[2:]
+    offsets = run_offsets(size, out.shape[2:], dilation)
+    length = prod(size) - offsets[-1]
+    wide = np.zeros((c, *size), dtype=g.dtype)
+    inside = (_ALL, *[slice(n) for n in g.shape[2:]])
+    flat = np.ascontiguousarray(x).reshape(x.shape[0], c, -1)
+    into = out.reshape(c, -1)
+    for i in range(x.shape[0]):
+        wide[inside] = g[i]
+        run = wide.reshape(c, -1)[:, :length]
+        for k, offset in enumerate(offsets):
+            into[:, k] += np.einsum("cl,cl->c", run, flat[i, :, offset : offset + length])
     return out
 
 
@@ -316,7 +366,7 @@ def spread(
 def spread_group(np: Any, g: Any, w: Any, out: Any, stride: Shape, dilation: Shape) -> None:
     """One group's transpose, added up in `out` (zeros)."""
     kernel, places = w.shape[2:], g.shape[2:]
-    if side_by_side(g.shape[0], places):
+    if side_by_side(g.shape[0], places, prod(w.shape[1:])):
         spread_last(np, g, w, out, stride, dilation)
         return
     matrix = w.reshape(w.shape[0], -1).T

@@ -14,6 +14,7 @@ import numpy as np
 
 from wengert.core.base.errors import ArgumentError, GraphError, MissingError
 from wengert.core.tape.core import (
+    MARKS,
     NR_SHIFT,
     Node,
     TensorBase,
@@ -412,10 +413,14 @@ def with_tangents(cls: Any, args: Any, tangents: Any, moving: tuple[Any, ...] = 
     if node.to_save is not None:
         node.to_save = tuple([next((y for x, y in zip(args, moving, strict=False) if x is kept), kept)
                               if isinstance(kept, TensorBase) else kept for kept in node.to_save])  # fmt: skip
+    marks = [x._flags & MARKS if isinstance(x, TensorBase) else 0 for x in (out if isinstance(out, tuple) else (out,))]
     if mode.grad and any(node.needs_input_grad):
         out = recorded_call(node, args, tensors, out, mode)
     else:
         out = plain_call(node, tensors, out)
+    for x, flags in zip(out if isinstance(out, tuple) else (out,), marks, strict=True):
+        if flags:
+            x._flags |= flags
     node._in_jvp = True
     try:
         return out, cls.jvp(node, *tangents)

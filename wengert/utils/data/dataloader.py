@@ -16,7 +16,7 @@ from wengert.utils.data import _utils
 from wengert.utils.data._utils.collate import default_collate, default_convert
 from wengert.utils.data._utils.failure import ExceptionWrapper
 from wengert.utils.data._utils.fetch import fetcher
-from wengert.utils.data._utils.pool import ProcessPool, ThreadPool, TimedOut
+from wengert.utils.data._utils.threads import ThreadPool, TimedOut
 from wengert.utils.data._utils.worker import IterableEnd, Resume, Task, get_worker_info
 from wengert.utils.data.dataset import Dataset, IterableDataset
 from wengert.utils.data.sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, fresh_seed
@@ -42,10 +42,11 @@ class DataLoader(Generic[T_co]):
 
     batch_size None: single samples.  num_workers > 0: workers make batches ahead, `prefetch_factor` each; the order,
     and what the samplers draw, is the same for any number of workers (and torch's for the same seed).
-    worker: "process", or "thread" for datasets whose work is done by NumPy or waits for files.  multiprocessing_context:
-    "fork", "spawn", "forkserver" or a context; by default a fork server where the dataset can be pickled and the main
-    program imported, else a fork.  timeout: seconds to wait for a batch, 0 for ever.  in_order False gives batches as
-    they become ready.  pin_memory is accepted; only batches of classes with a `pin_memory` method notice.
+    worker: "process", or "thread" for datasets whose work is done by NumPy or waits for files.
+    multiprocessing_context: "fork", "spawn", "forkserver" or a context; by default a fork server where the dataset can
+    be pickled and the main program imported, else a fork.  timeout: seconds to wait for a batch, 0 for ever.  in_order
+    False gives batches as they become ready.  pin_memory is accepted; only batches of classes with a `pin_memory`
+    method notice.
 
     Raises: ValueError for options that exclude each other; in a pass the errors of workers, with their traceback, and
     RuntimeError for a worker that died.
@@ -281,8 +282,8 @@ class _BaseDataLoaderIter:
         )
         if self._num_workers > 0:
             message += (
-                "For multiprocessing data-loading, this could be caused by not properly configuring the IterableDataset "
-                "replica at each worker: see get_worker_info()."
+                "For multiprocessing data-loading, this could be caused by not properly configuring the "
+                "IterableDataset replica at each worker: see get_worker_info()."
             )
         warnings.warn(message, stacklevel=3)
 
@@ -309,6 +310,14 @@ class _SingleProcessDataLoaderIter(_BaseDataLoaderIter):
         return self._dataset_fetcher.fetch(self._next_index())
 
 
+def processes(task: Task, loader: DataLoader[Any]) -> Any:
+    """A pool of worker processes."""
+    # Heavy, and not there at all on systems without processes.
+    from wengert.utils.data._utils.pool import ProcessPool
+
+    return ProcessPool(task, loader.multiprocessing_context)
+
+
 class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
     """A pass in which workers make batches ahead.
 
@@ -319,8 +328,7 @@ class _MultiProcessingDataLoaderIter(_BaseDataLoaderIter):
     def __init__(self, loader: DataLoader[Any]) -> None:
         super().__init__(loader)
         task = Task(loader, self._base_seed)
-        threaded = loader.worker == "thread"
-        self._pool: Any = ThreadPool(task) if threaded else ProcessPool(task, loader.multiprocessing_context)
+        self._pool: Any = ThreadPool(task) if loader.worker == "thread" else processes(task, loader)
         self._finalizer = weakref.finalize(self, self._pool.shutdown)
         self._begin(loader)
 

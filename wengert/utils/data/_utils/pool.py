@@ -1,4 +1,4 @@
-"""The loader's side of its workers: processes or threads that are sent tasks and give answers."""
+"""The loader's side of worker processes: they are sent tasks and give answers."""
 
 from __future__ import annotations
 
@@ -8,56 +8,21 @@ import io
 import multiprocessing
 import os
 import pickle
-import queue
 import signal
 import sys
-import threading
 import time
 from multiprocessing import connection
 from types import FunctionType
 from typing import Any
 
 from wengert.utils.data._utils import process
+from wengert.utils.data._utils.threads import TimedOut
 from wengert.utils.data._utils.transport import Receiver, memory_folder, removed
-from wengert.utils.data._utils.worker import Task, Worker, run_thread
+from wengert.utils.data._utils.worker import Task
 
 _PATIENCE = 1.0  # seconds that workers have to end by themselves
 _HARMLESS = (ast.Import, ast.ImportFrom, ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
 _NOT_FORKED_AFTER = ("mpi4py.MPI", "cupy")  # libraries that do not survive a fork
-
-
-class TimedOut(Exception):
-    """No answer came in time."""
-
-
-class ThreadPool:
-    """Worker threads: nothing is copied, and Python code of the dataset runs one thread at a time."""
-
-    def __init__(self, task: Task) -> None:
-        self.results: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        self.inboxes: list[queue.SimpleQueue[Any]] = [queue.SimpleQueue() for _ in range(task.num_workers)]
-        self.workers = [
-            threading.Thread(target=run_thread, args=(Worker(task, i, True), inbox, self.results), daemon=True)
-            for i, inbox in enumerate(self.inboxes)
-        ]
-        for thread in self.workers:
-            thread.start()
-
-    def send(self, worker: int, place: Any, index: Any) -> None:
-        """Give a worker a task."""
-        self.inboxes[worker].put((place, index))
-
-    def receive(self, timeout: float | None) -> tuple[Any, Any]:
-        """The next answer of any worker. Raises: TimedOut."""
-        try:
-            return self.results.get(timeout=timeout)
-        except queue.Empty:
-            raise TimedOut from None
-
-    def shutdown(self) -> None:
-        """Let the threads end after the task at hand."""
-        for inbox in self.inboxes:
-            inbox.put(None)
 
 
 class ProcessPool:
