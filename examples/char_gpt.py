@@ -5,6 +5,7 @@ wengert run examples/char_gpt.py
 
 import argparse
 import json
+import textwrap
 from pathlib import Path
 
 import torch
@@ -13,7 +14,7 @@ from matplotlib.figure import Figure
 from torch import nn
 from tqdm import tqdm
 
-CONTEXT, WIDTH, HEADS, LAYERS, BATCH = 64, 64, 4, 2, 24
+CONTEXT, WIDTH, HEADS, LAYERS, BATCH = 64, 64, 4, 2, 16
 MODULES = (
     "argparse",
     "ast",
@@ -57,6 +58,8 @@ class GPT(nn.Module):
         self.blocks = nn.Sequential(*(Block() for _ in range(LAYERS)))
         self.norm = nn.LayerNorm(WIDTH)
         self.head = nn.Linear(WIDTH, letters, bias=False)
+        for table in (self.letter, self.place):
+            nn.init.normal_(table.weight, std=0.05)
 
     def forward(self, indices):
         places = torch.arange(indices.shape[1])
@@ -64,10 +67,10 @@ class GPT(nn.Module):
 
 
 def corpus():
-    """Source of some modules of the standard library, in printable ASCII."""
+    """Source of some modules of the standard library, in printable ASCII, with a tab for four spaces."""
     folder = Path(json.__file__).parents[1]
     text = "\n".join((folder / f"{module}.py").read_text(encoding="utf-8") for module in MODULES)
-    return "".join(letter for letter in text if letter == "\n" or " " <= letter <= "~")
+    return "".join(letter for letter in text.replace("    ", "\t") if letter in "\t\n" or " " <= letter <= "~")
 
 
 def write(model, letters, length, start="def "):
@@ -76,9 +79,9 @@ def write(model, letters, length, start="def "):
     with torch.no_grad():
         for _ in range(length):
             scores = model(indices[:, -CONTEXT:])[:, -1]
-            following = torch.multinomial(F.softmax(scores / 0.7, dim=-1), 1)
+            following = torch.multinomial(F.softmax(scores / 0.6, dim=-1), 1)
             indices = torch.cat([indices, following], dim=1)
-    return "".join(letters[index] for index in indices[0].tolist())
+    return "".join(letters[index] for index in indices[0].tolist()).expandtabs(4)
 
 
 def run(torch, steps, seed, show=None):
@@ -89,8 +92,8 @@ def run(torch, steps, seed, show=None):
     places = {letter: place for place, letter in enumerate(letters)}
     data = torch.tensor([places[letter] for letter in text])
     model = GPT(len(letters))
-    optimizer = torch.optim.AdamW(model.parameters(), lr=3e-3, betas=(0.9, 0.95), weight_decay=0.1)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps, eta_min=3e-4)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.98), weight_decay=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=8e-3, total_steps=steps, pct_start=0.1)
     losses = []
     for _ in tqdm(range(steps), desc="gpt", unit="step"):
         starts = torch.randint(0, len(data) - CONTEXT - 1, (BATCH, 1))
@@ -115,8 +118,10 @@ def picture(path, sample, losses):
     curve.set(xlabel="step", ylabel="loss per letter (nats)", ylim=(0, None))
     curve.grid(alpha=0.3)
     curve.spines[["top", "right"]].set_visible(False)
-    lines = [line[:62] for line in sample.replace("$", r"\$").splitlines()][:24]
-    page.text(0.03, 0.97, "\n".join(lines), family="monospace", fontsize=8.5, va="top", color="#d6deeb")
+    lines = [part for line in sample.splitlines() for part in textwrap.wrap(line, 62) or [""]][:24]
+    page.text(
+        0.03, 0.97, "\n".join(lines).replace("$", r"\$"), family="monospace", fontsize=8.5, va="top", color="#d6deeb"
+    )
     page.set(xticks=[], yticks=[], facecolor="#011627")
     figure.suptitle("A small GPT that has read the standard library", weight="bold")
     figure.savefig(path)
@@ -125,13 +130,13 @@ def picture(path, sample, losses):
 def main():
     """Read the command line, train, print a sample, draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", default="char_gpt.png", help="picture to write")
     options = parser.parse_args()
 
     def show(model, letters, losses):
-        sample = write(model, letters, 600)
+        sample = write(model, letters, 700)
         print(sample)
         picture(options.out, sample, losses)
 

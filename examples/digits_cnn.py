@@ -19,7 +19,7 @@ BATCH = 64
 
 
 class Network(nn.Module):
-    """Three convolutions with batch normalisation, a mean over the picture's places, one linear layer."""
+    """Three convolutions with batch normalisation, two of them followed by pooling, and one linear layer."""
 
     def __init__(self, width=24):
         super().__init__()
@@ -44,7 +44,9 @@ def digits():
     """Training and test set of images `(n, 1, 8, 8)` with pixels in [0, 1], each with its labels."""
     images, labels = load_digits(return_X_y=True)
     parts = train_test_split(images / 16, labels, test_size=0.2, random_state=0, stratify=labels)
-    images, test_images = (torch.tensor(part, dtype=torch.float32).reshape(-1, 1, 8, 8) for part in parts[:2])
+    images, test_images = (
+        torch.tensor(part, dtype=torch.get_default_dtype()).reshape(-1, 1, 8, 8) for part in parts[:2]
+    )
     labels, test_labels = (torch.tensor(part, dtype=torch.int64) for part in parts[2:])
     return TensorDataset(images, labels), TensorDataset(test_images, test_labels)
 

@@ -71,12 +71,14 @@ def picture(path, critic, generator, data, losses):
     with torch.no_grad():
         heights = critic(torch.stack([across, up], dim=-1)).squeeze(-1).numpy()
         fakes = generator(torch.randn(2000, NOISE)).numpy()
+    middle, reach = heights[20:70, 20:100].mean(), 3 * heights[20:70, 20:100].std()
+    levels = torch.linspace(middle - reach, middle + reach, 25).tolist()
     for axes, points, title in ((real, data[:2000].numpy(), "real points"), (made, fakes, "made from noise")):
-        axes.contourf(across.numpy(), up.numpy(), heights, levels=24, cmap="PuOr", alpha=0.75)
+        axes.contourf(across.numpy(), up.numpy(), heights, levels=levels, cmap="PuOr", alpha=0.75, extend="both")
         axes.scatter(points[:, 0], points[:, 1], s=3, color="#1f2933", alpha=0.5, linewidths=0)
         axes.set(title=title, xlim=(-2.4, 2.4), ylim=(-1.8, 1.8), xticks=[], yticks=[], aspect="equal")
     curve.plot(range(1, len(losses) + 1), [-loss for loss in losses], color="#2563a8", linewidth=0.8)
-    curve.set(title="estimated distance", xlabel="step", ylabel="minus the critic's loss", yscale="symlog")
+    curve.set(title="estimated distance", xlabel="step", ylabel="minus the critic's loss", ylim=(-0.3, 1))
     curve.grid(alpha=0.3)
     curve.spines[["top", "right"]].set_visible(False)
     figure.suptitle("Two moons by a Wasserstein GAN with gradient penalty; colour: the critic's opinion", weight="bold")

@@ -97,7 +97,7 @@ def layout(steps=400):
         optimizer.zero_grad()
         squares = (places[:, None] - places).square().sum(-1)
         pull = (places[first] - places[second]).square().sum(-1).sqrt().pow(3).sum() / 3
-        energy = pull - 0.5 * torch.log(squares + 1e-2).sum() + 0.05 * places.square().sum()
+        energy = pull - 0.9 * torch.log(squares + 1e-2).sum() + 0.05 * places.square().sum()
         energy.backward()
         optimizer.step()
     return places.detach().numpy()
@@ -112,11 +112,18 @@ def picture(path, scores, losses):
     club.add_collection(LineCollection(lines, colors="#9aa5b1", linewidths=0.9, alpha=0.6, zorder=1))
     wrong = [(belief[member] < 0.5) != (member in WITH_TEACHER) for member in range(MEMBERS)]
     rings = ["#c53030" if mistaken else "white" for mistaken in wrong]
-    sizes = [620 if member in (TEACHER, PRESIDENT) else 330 for member in range(MEMBERS)]
+    sizes = [1300 if member in (TEACHER, PRESIDENT) else 330 for member in range(MEMBERS)]
     dots = club.scatter(*places.T, c=belief, s=sizes, cmap="coolwarm_r", vmin=0, vmax=1, edgecolors=rings, linewidths=2)
     names = {TEACHER: "teacher", PRESIDENT: "president"}
     for member, place in enumerate(places):
-        club.text(*place, names.get(member, member), ha="center", va="center", fontsize=7.5, color="#1f2933")
+        club.text(
+            *place,
+            names.get(member, member),
+            ha="center",
+            va="center",
+            fontsize=7.5,
+            color="white" if abs(belief[member] - 0.5) > 0.4 else "#1f2933",
+        )
     club.set(xticks=[], yticks=[], aspect="equal")
     club.spines[:].set_visible(False)
     figure.colorbar(dots, ax=club, shrink=0.6, label="believed to side with the president")

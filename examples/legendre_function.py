@@ -88,12 +88,12 @@ def picture(path, series, x, losses):
     for shade, degree in zip((0.25, 0.5, 0.75, 1.0), SHOWN):
         partial = polynomials[:, : degree + 1] @ series.weights[: degree + 1].detach().numpy()
         fit.plot(places, partial, color=(0.77, 0.19, 0.19, shade), linewidth=0.8 + shade, label=f"up to P{degree}")
-    fit.set(title="the sum", xlabel="x", ylim=(-2.2, 1.8))
+    fit.set(title="the sum", xlabel="x", ylim=(-1.5, 1.8))
     fit.legend(frameon=False, fontsize=9)
     for degree in range(7):
         basis.plot(places, polynomials[:, degree], linewidth=1.6, color=f"C{degree}", label=f"P{degree}")
-    basis.set(title=f"the polynomials of tanh({series.stretch.item():.2f} x)", xlabel="x")
-    basis.legend(frameon=False, fontsize=8, loc="lower right", ncols=2)
+    basis.set(ylim=(-1.1, 1.1), title=f"the polynomials of tanh({series.stretch.item():.2f} x)", xlabel="x")
+    basis.legend(frameon=False, fontsize=8, loc="lower right", ncols=4)
     curve.plot(range(1, len(losses) + 1), losses, color="#2563a8", linewidth=1.5)
     curve.set(title="how it learned", xlabel="step", ylabel="mean squared error", yscale="log")
     for axes in (fit, basis, curve):

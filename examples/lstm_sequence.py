@@ -89,8 +89,8 @@ def run(torch, steps, seed, show=None):
     counts = [sum(kind == wanted for _, kind in train) for wanted in range(len(KINDS))]
     weights = torch.tensor([1 / count for count in counts])
     model = Reader()
-    criterion = nn.CrossEntropyLoss(weight=weights)
-    optimizer = torch.optim.Adam(model.parameters(), lr=4e-3)
+    criterion = nn.CrossEntropyLoss(weight=weights, label_smoothing=0.02)
+    optimizer = torch.optim.Adam(model.parameters(), lr=6e-3)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=steps)
     losses = []
     for _ in tqdm(range(steps), desc="lstm", unit="step"):
@@ -134,7 +134,7 @@ def picture(path, model, accuracy, losses):
 def main():
     """Read the command line, train, tell the accuracy, draw."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--steps", type=int, default=800)
+    parser.add_argument("--steps", type=int, default=1200)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--out", default="lstm_sequence.png", help="picture to write")
     options = parser.parse_args()

@@ -40,6 +40,7 @@ def derivatives(f, x, order):
 def run(torch, steps, seed, show=None):
     """Train for `steps` steps; return the losses, and hand the solution to `show` if there is one."""
     torch.manual_seed(seed)
+    before = torch.get_default_dtype()
     torch.set_default_dtype(torch.float64)
     try:
         flow = Flow()
@@ -58,7 +59,7 @@ def run(torch, steps, seed, show=None):
         if show:
             show(flow, x, losses)
     finally:
-        torch.set_default_dtype(torch.float32)
+        torch.set_default_dtype(before)
     return losses
 
 

@@ -14,7 +14,7 @@ from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 from tqdm import tqdm
 
-BATCH, SIDE = 128, 16
+BATCH, SIDE = 128, 14
 
 
 class Autoencoder(nn.Module):
@@ -61,12 +61,13 @@ def run(torch, steps, seed, show=None):
 
 
 def sheet(model):
-    """Images drawn from a grid on the plane whose points are equally likely, as one array `(8 SIDE, 8 SIDE)`."""
+    """Images drawn from a grid on the plane whose points are equally likely, as one array `(10 SIDE, 10 SIDE)`."""
     quantiles = torch.special.ndtri(torch.linspace(0.03, 0.97, SIDE))
     across, down = torch.meshgrid(quantiles, quantiles.flip(0), indexing="xy")
     with torch.no_grad():
         pixels = torch.sigmoid(model.decoder(torch.stack([across, down], dim=-1)))
-    return pixels.reshape(SIDE, SIDE, 8, 8).transpose(1, 2).reshape(8 * SIDE, 8 * SIDE).numpy()
+    images = F.pad(pixels.reshape(SIDE, SIDE, 8, 8), (1, 1, 1, 1))
+    return images.transpose(1, 2).reshape(10 * SIDE, 10 * SIDE).numpy()
 
 
 def picture(path, model, images, labels, losses):

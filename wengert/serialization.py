@@ -255,10 +255,11 @@ def get_unsafe_globals_in_checkpoint(f: Any) -> list[str]:
     else:
         data = _archive(f, None).text("data.pkl")
     safe = {_name(item) for item in get_safe_globals()}
-    found, texts = [], []
+    found: list[str] = []
+    texts: list[str] = []
     for code, argument, _ in pickletools.genops(data):
         if code.name == "GLOBAL":
-            module, _, name = argument.partition(" ")
+            module, _, name = str(argument).partition(" ")
         elif code.name == "STACK_GLOBAL" and len(texts) > 1:
             module, name = texts[-2:]
         else:

@@ -10,21 +10,24 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = {
-    "char_gpt": 20,
-    "digits_cnn": 30,
+    "char_gpt": 100,
+    "digits_cnn": 100,
     "digits_mlp": 100,
-    "gradient_penalty": 40,
+    "gradient_penalty": 100,
     "karate_graph": 100,
     "legendre_function": 100,
-    "lstm_sequence": 50,
+    "lstm_sequence": 100,
     "pinn_ode": 100,
     "vae_digits": 100,
     "xor": 100,
 }
-"""How many first steps of each program are compared; fewer where a step is long."""
+"""How many steps of each program are compared."""
 
 IMPORTED = ("torch", "torch.nn", "torch.nn.functional", "torch.nn.utils.rnn", "torch.utils.data")
 TOLERANCE = 1e-4
+IN_DOUBLE = ("digits_cnn",)
+"""Programs whose rounding errors grow tenfold every few steps: in single precision torch with another convolution
+algorithm is percents from torch itself after 60 steps, in double precision all agree to 1e-14."""
 
 for needed in ("matplotlib", "sklearn", "tqdm"):
     pytest.importorskip(needed, reason="the examples need the extra `demo`")
@@ -58,7 +61,14 @@ def program(name: str):
 
 def losses(name: str, library: str, steps: int) -> list[float]:
     with standing_for_torch(library) as torch:
-        return program(name).run(torch, steps, seed=0)
+        before, threads = torch.get_default_dtype(), torch.get_num_threads()
+        torch.set_num_threads(1)  # threads that wait for each other on a busy machine take minutes
+        torch.set_default_dtype(torch.float64 if name in IN_DOUBLE else before)
+        try:
+            return program(name).run(torch, steps, seed=0)
+        finally:
+            torch.set_default_dtype(before)
+            torch.set_num_threads(threads)
 
 
 def test_every_program_is_tried():

@@ -170,7 +170,12 @@ def test_a_custom_function_with_a_vmap_rule():
         f = lambda x: Scale.apply(x, 3).sin()  # noqa: E731
         each = torch.func.vmap(torch.func.grad(lambda x: f(x).sum()))
         outside = torch.func.grad(lambda x: torch.func.vmap(f)(x).sum())
-        return torch.func.vmap(f, in_dims=1)(x), each(x), outside(x), torch.func.vmap(torch.func.hessian(lambda x: f(x).sum()))(x)
+        return (
+            torch.func.vmap(f, in_dims=1)(x),
+            each(x),
+            outside(x),
+            torch.func.vmap(torch.func.hessian(lambda x: f(x).sum()))(x),
+        )
 
     both(program, (4, 2))
 

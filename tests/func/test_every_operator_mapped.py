@@ -78,3 +78,50 @@ def test_mapped(name):
         if len(arrays) > 1:
             compared(op, sample, [i == 0 for i in range(len(arrays))])
             compared(op, sample, [i == 1 for i in range(len(arrays))])
+
+
+def weighted(op, sample, constant, kinds):
+    """A scalar function of the floating arrays of a sample call: sum of the results' squares."""
+
+    def function(*moving):
+        given = iter(moving)
+        arrays = [next(given) if moves else wrap(a) for a, moves in zip(constant, kinds, strict=True)]
+        outs = [y for y in called(op, sample, arrays) if isinstance(y, TensorBase) and y._array.dtype.kind in "fc"]
+        total = torch.zeros((), dtype=torch.float64)
+        for y in outs:
+            total = total + (y * y.conj()).real.sum() if y.is_complex() else total + (y * y).sum()
+        return total
+
+    return function
+
+
+@pytest.mark.parametrize("name", sorted(REGISTRY))
+def test_gradients_inside_and_outside(name):
+    op = REGISTRY[name]
+    if name in WITHOUT:
+        pytest.skip(WITHOUT[name])
+    for sample in samples(op)[:2]:
+        arrays, rng = arrays_of(sample), generator(op)
+        kinds = [a.dtype == np.float64 for a in arrays]
+        if not any(kinds) or any(a.dtype.kind == "c" for a in arrays):
+            continue
+        entries = [[varied(a, rng) for a, moves in zip(arrays, kinds, strict=True) if moves] for _ in range(2)]
+        function = weighted(op, sample, arrays, kinds)
+        numbers = tuple(range(sum(kinds)))
+        slopes = torch.func.grad(function, numbers)
+        try:
+            wanted = [[g._array for g in slopes(*[wrap(a.copy()) for a in entry])] for entry in entries]
+        except (WengertError, RuntimeError):
+            continue  # no derivative, or values that the operator refuses
+        stacked = [wrap(np.stack(parts)) for parts in zip(*entries, strict=True)]
+        try:
+            inside = torch.vmap(slopes)(*stacked)
+            outside = torch.func.grad(lambda *xs: torch.vmap(function)(*xs).sum(), numbers)(*stacked)  # noqa: B023
+        except WengertError as error:
+            if any(words in str(error) for words in READS):
+                continue
+            raise
+        for i in numbers:
+            each = np.stack([row[i] for row in wanted])
+            np.testing.assert_allclose(inside[i]._array, each, rtol=1e-7, atol=1e-9)
+            np.testing.assert_allclose(outside[i]._array, each, rtol=1e-7, atol=1e-9)

@@ -163,7 +163,9 @@ def test_functional_call_and_stacked_models():
         models = [torch.nn.Linear(3, 2).double() for _ in range(3)]
         call = torch.func.functional_call
         params, buffers = torch.func.stack_module_state(models)
-        ensemble = torch.func.vmap(lambda p, b, x: call(models[0], (p, b), (x,)), in_dims=(0, 0, None))(params, buffers, x)
+        ensemble = torch.func.vmap(lambda p, b, x: call(models[0], (p, b), (x,)), in_dims=(0, 0, None))(
+            params, buffers, x
+        )
         plain = {name: p.detach() for name, p in models[0].named_parameters()}
         loss = lambda p, x: call(models[0], p, (x,)).pow(2).sum()  # noqa: E731
         each = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0))(plain, x)

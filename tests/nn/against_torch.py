@@ -1,4 +1,4 @@
-"""Running the same expression on Wengert and, where it is installed, on the real torch, and comparing all that comes out."""
+"""The same expression on Wengert and, where it is installed, on the real torch; comparing all that comes out."""
 
 from __future__ import annotations
 
@@ -72,7 +72,9 @@ def close(found: Any, wanted: Any, what: str, tolerance: float = 2e-4) -> None:
     assert str(found.dtype) == str(wanted.dtype), f"{what}: {found.dtype}, torch {wanted.dtype}"
     a, b = found.detach().numpy(), wanted.detach().numpy()
     size = max(1.0, float(np.abs(b[np.isfinite(b)]).max())) if b.size and np.isfinite(b).any() else 1.0
-    assert np.allclose(a, b, rtol=tolerance, atol=tolerance * size, equal_nan=True), f"{what}: {a.ravel()[:4]}, {b.ravel()[:4]}"
+    assert np.allclose(a, b, rtol=tolerance, atol=tolerance * size, equal_nan=True), (
+        f"{what}: {a.ravel()[:4]}, {b.ravel()[:4]}"
+    )
 
 
 def compare(text: str, names: bool = True) -> None:
@@ -103,7 +105,9 @@ def compare_errors(found: Any, wanted: Any) -> None:
     """Both are errors, of the same built-in class, and the first words agree."""
     assert isinstance(found, Exception), f"accepted; torch raises {type(wanted).__name__}: {wanted}"
     assert isinstance(wanted, Exception), f"{type(found).__name__}: {found}; torch accepts"
-    assert isinstance(found, builtin(wanted)), f"{type(found).__name__}: {found}; torch {type(wanted).__name__}: {wanted}"
+    assert isinstance(found, builtin(wanted)), (
+        f"{type(found).__name__}: {found}; torch {type(wanted).__name__}: {wanted}"
+    )
     lead = " ".join(str(wanted).split()[:4])
     assert " ".join(str(found).split()).startswith(lead), f"{found}; torch: {wanted}"
 

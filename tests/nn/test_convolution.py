@@ -1,4 +1,4 @@
-"""Convolutions, folding and unfolding against torch: values, node names, gradients, errors; derivatives of second order."""
+"""Convolutions, folding and unfolding against torch: values, node names, gradients, errors; second order."""
 
 from __future__ import annotations
 

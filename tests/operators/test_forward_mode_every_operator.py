@@ -10,8 +10,17 @@ from wengert.core.tape.core import TensorBase, wrap
 pytestmark = pytest.mark.skipif(REAL, reason="loops over Wengert's registry")
 if not REAL:
     from tests.operators.cases import (
-        Run, arrays_of, differentiable, function_of, generator, inner, is_without_gradient, mapped, number_close,
-        random_like, samples,
+        Run,
+        arrays_of,
+        differentiable,
+        function_of,
+        generator,
+        inner,
+        is_without_gradient,
+        mapped,
+        number_close,
+        random_like,
+        samples,
     )  # fmt: skip
     from wengert.autograd import forward_ad
 

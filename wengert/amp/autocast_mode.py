@@ -14,8 +14,8 @@ from wengert.amp.lists import COMPOSITES, FULL, LOWER
 from wengert.core.arrays import device as devices
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.base.errors import DeviceError
-from wengert.core.tape.core import TensorBase
 from wengert.core.tape.modes import MODE
+from wengert.core.tensor.tensor import Tensor
 from wengert.utils.interception import Handler, install
 
 _CAST = (dtypes.float32, dtypes.float16, dtypes.bfloat16)
@@ -62,15 +62,15 @@ def cast(x: Any, kind: str, dtype: Any) -> Any:
     """A tensor, or those of a list, in a dtype; integers, float64 and other devices stay."""
     if x.__class__ in (list, tuple):
         return x.__class__([cast(part, kind, dtype) for part in x])
-    if not isinstance(x, TensorBase) or x.dtype is dtype or x.dtype not in _CAST or x.device.type != kind:
+    if not isinstance(x, Tensor) or x.dtype is dtype or x.dtype not in _CAST or x.device.type != kind:
         return x
     casts = _CASTS.get()
     kept = casts is not None and x.requires_grad and x.is_leaf and x.dtype is dtypes.float32 and dtype in _CAST[1:]
     if not kept or not _STATE.get().caching or not MODE.get().grad:
-        return x.to(dtype)
+        return x.to(dtype)  # type: ignore[attr-defined]
     found = casts.get((id(x), dtype))  # type: ignore[union-attr]
     if found is None:
-        found = casts[id(x), dtype] = (x, x.to(dtype))  # type: ignore[index]
+        found = casts[id(x), dtype] = (x, x.to(dtype))  # type: ignore[index, attr-defined]
     return found[1]
 
 
@@ -288,9 +288,10 @@ def check_device_type(device_type: Any) -> None:
 
 def cast_nest(value: Any, kind: str, dtype: Any) -> Any:
     """The floating tensors in a nest, float64 apart, in a dtype; NumPy arrays and texts stay."""
-    if isinstance(value, TensorBase):
-        wanted = value.is_floating_point() and value.device.type == kind and value.dtype is not dtypes.float64
-        return value.to(dtype) if wanted else value
+    if isinstance(value, Tensor):
+        floating = value.dtype.is_floating_point and value.dtype is not dtypes.float64
+        wanted = floating and value.device.type == kind
+        return value.to(dtype) if wanted else value  # type: ignore[attr-defined]
     if isinstance(value, (str, np.ndarray)):
         return value
     if isinstance(value, dict):

@@ -166,7 +166,7 @@ def vjp(
 def _tangents(
     outputs: tuple[Any, ...], inputs: tuple[Any, ...], v: tuple[Any, ...], create_graph: bool, strict: bool, stage: str
 ) -> tuple[Any, ...]:
-    """J v by transposing the reverse sweep: v^T J is linear in its weights, its gradient with respect to them is J v."""
+    """J v by transposing the reverse sweep: v^T J is linear in its weights, its gradient by them is J v."""
     weights = tuple(zeros_like(y).requires_grad_() for y in outputs)
     swept = _gradients(outputs, inputs, weights, True)
     live = [(g, x) for g, x in zip(swept, v, strict=True) if g is not None and g.requires_grad]
@@ -260,19 +260,8 @@ def _columns(func: Callable[..., Any], inputs: tuple[Any, ...]) -> tuple[bool, l
     ]
 
 
-def jacobian(
-    func: Callable[..., Any],
-    inputs: Any,
-    create_graph: bool = False,
-    strict: bool = False,
-    vectorize: bool = False,
-    strategy: str = "reverse-mode",
-) -> Any:
-    """Jacobian: entry [i][j] has the shape of output i followed by that of input j.
-
-    strategy: "reverse-mode" sweeps once per output element, "forward-mode" runs func on tangents (only with
-    `vectorize=True`).  vectorize: all elements at once, as `vmap` does.
-    """
+def _check_jacobian(create_graph: bool, strict: bool, vectorize: bool, strategy: str) -> None:
+    """Options that exclude each other."""
     _check_strategy(strategy)
     if strategy == "forward-mode":
         if create_graph:
@@ -290,6 +279,22 @@ def jacobian(
             "torch.autograd.functional.jacobian: `strict=True` and `vectorized=True` are not supported together. "
             "Please either set `strict=False` or `vectorize=False`."
         )
+
+
+def jacobian(
+    func: Callable[..., Any],
+    inputs: Any,
+    create_graph: bool = False,
+    strict: bool = False,
+    vectorize: bool = False,
+    strategy: str = "reverse-mode",
+) -> Any:
+    """Jacobian: entry [i][j] has the shape of output i followed by that of input j.
+
+    strategy: "reverse-mode" sweeps once per output element, "forward-mode" runs func on tangents (only with
+    `vectorize=True`).  vectorize: all elements at once, as `vmap` does.
+    """
+    _check_jacobian(create_graph, strict, vectorize, strategy)
     with _Recording():
         is_tuple, items = _as_tuple(inputs, "inputs", "jacobian")
         items = _prepared(items, create_graph)

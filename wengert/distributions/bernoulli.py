@@ -12,7 +12,7 @@ from wengert.core.tape.core import RECORDED as m
 from wengert.core.tensor import creation, randomness
 from wengert.distributions import constraints
 from wengert.distributions.exp_family import ExponentialFamily
-from wengert.distributions.utils import broadcast_all, lazy_property, logits_to_probs, probs_to_logits, is_tensor
+from wengert.distributions.utils import broadcast_all, is_tensor, lazy_property, logits_to_probs, probs_to_logits
 
 __all__ = ["Bernoulli"]
 
@@ -59,7 +59,6 @@ class Bernoulli(ExponentialFamily):
     def param_shape(self) -> Any:
         """Shape of the parameter."""
         return self._param.size()
-
 
     @property
     def mean(self) -> Any:

@@ -31,7 +31,6 @@ class Beta(ExponentialFamily):
         new._dirichlet = self._dirichlet.expand(batch_shape)
         return self._finish(new, Beta, batch_shape)
 
-
     @property
     def mean(self) -> Any:
         """Expectation."""

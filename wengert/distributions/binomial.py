@@ -19,10 +19,16 @@ __all__ = ["Binomial"]
 class Binomial(Distribution):
     """The binomial distribution: successes among total_count trials of probability p."""
 
-    arg_constraints: Any = {"total_count": constraints.nonnegative_integer, "probs": constraints.unit_interval, "logits": constraints.real}
+    arg_constraints: Any = {
+        "total_count": constraints.nonnegative_integer,
+        "probs": constraints.unit_interval,
+        "logits": constraints.real,
+    }
     has_enumerate_support = True
 
-    def __init__(self, total_count: Any = 1, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
+    def __init__(
+        self, total_count: Any = 1, probs: Any = None, logits: Any = None, validate_args: bool | None = None
+    ) -> None:
         if (probs is None) == (logits is None):
             raise ValueRangeError("Either `probs` or `logits` must be specified, but not both.")
         if probs is None:
@@ -57,7 +63,6 @@ class Binomial(Distribution):
     def param_shape(self) -> Any:
         """Shape of the parameter."""
         return self._param.size()
-
 
     @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self) -> Any:

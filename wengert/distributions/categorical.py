@@ -1,4 +1,4 @@
-"""The categorical distribution over 0, ..., k - 1; probs are normalised, logits are log-probabilities up to a constant."""
+"""The categorical distribution over 0, ..., k - 1; logits are log-probabilities up to a constant."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ __all__ = ["Categorical"]
 
 
 class Categorical(Distribution):
-    """The categorical distribution over 0, ..., k - 1; probs are normalised, logits are log-probabilities up to a constant."""
+    """The categorical distribution over 0, ..., k - 1; logits are log-probabilities up to a constant."""
 
     arg_constraints: Any = {"probs": constraints.simplex, "logits": constraints.real_vector}
     has_enumerate_support = True
@@ -47,7 +47,6 @@ class Categorical(Distribution):
         new._param = new.__dict__["probs"] if self._param is self.__dict__.get("probs") else new.logits
         new._num_events = self._num_events
         return self._finish(new, Categorical, batch_shape)
-
 
     @constraints.dependent_property(is_discrete=True, event_dim=0)
     def support(self) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 from wengert.core.arrays.shape import Size
 from wengert.core.tape.core import RECORDED as m
+from wengert.core.tensor import creation
 from wengert.distributions import constraints, draws
 from wengert.distributions.distribution import Distribution
 from wengert.distributions.utils import broadcast_all, is_tensor
@@ -33,7 +34,7 @@ class Cauchy(Distribution):
     @property
     def mean(self) -> Any:
         """Expectation."""
-        return m.full_like(self.loc, math.nan)
+        return creation.full_like(self.loc, math.nan)
 
     @property
     def mode(self) -> Any:
@@ -43,7 +44,7 @@ class Cauchy(Distribution):
     @property
     def variance(self) -> Any:
         """Variance."""
-        return m.full_like(self.loc, math.inf)
+        return creation.full_like(self.loc, math.inf)
 
     def rsample(self, sample_shape: Any = Size()) -> Any:
         """Samples with gradient."""

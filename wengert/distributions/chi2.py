@@ -15,10 +15,8 @@ class Chi2(Gamma):
 
     arg_constraints: Any = {"df": constraints.positive}
 
-
     def __init__(self, df: Any, validate_args: bool | None = None) -> None:
         super().__init__(0.5 * df, 0.5, validate_args=validate_args)
-
 
     @property
     def df(self) -> Any:

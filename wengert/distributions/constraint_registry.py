@@ -63,9 +63,7 @@ def _to_real(constraint: Any) -> Any:
 
 @biject_to.register(constraints.independent)
 def _biject_to_independent(constraint: Any) -> Any:
-    return transforms.IndependentTransform(
-        biject_to(constraint.base_constraint), constraint.reinterpreted_batch_ndims
-    )
+    return transforms.IndependentTransform(biject_to(constraint.base_constraint), constraint.reinterpreted_batch_ndims)
 
 
 @transform_to.register(constraints.independent)

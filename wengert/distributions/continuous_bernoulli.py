@@ -9,10 +9,17 @@ from wengert.autograd.grad_mode import no_grad
 from wengert.core.arrays.shape import Size
 from wengert.core.base.errors import ValueRangeError
 from wengert.core.tape.core import RECORDED as m
+from wengert.core.tensor import creation
 from wengert.distributions import constraints, draws
-from wengert.distributions.bernoulli import Bernoulli
 from wengert.distributions.exp_family import ExponentialFamily
-from wengert.distributions.utils import broadcast_all, clamp_probs, lazy_property, logits_to_probs, probs_to_logits, is_tensor
+from wengert.distributions.utils import (
+    broadcast_all,
+    clamp_probs,
+    is_tensor,
+    lazy_property,
+    logits_to_probs,
+    probs_to_logits,
+)
 
 __all__ = ["ContinuousBernoulli"]
 
@@ -24,7 +31,9 @@ class ContinuousBernoulli(ExponentialFamily):
     support = constraints.unit_interval
     has_rsample = True
 
-    def __init__(self, probs: Any = None, logits: Any = None, lims: Any = (0.499, 0.501), validate_args: bool | None = None) -> None:
+    def __init__(
+        self, probs: Any = None, logits: Any = None, lims: Any = (0.499, 0.501), validate_args: bool | None = None
+    ) -> None:
         if (probs is None) == (logits is None):
             raise ValueRangeError("Either `probs` or `logits` must be specified, but not both.")
         given = logits if probs is None else probs
@@ -65,18 +74,17 @@ class ContinuousBernoulli(ExponentialFamily):
         """Shape of the parameter."""
         return self._param.size()
 
-
     def _outside_unstable_region(self) -> Any:
         return (self.probs <= self._lims[0]) | (self.probs > self._lims[1])
 
     def _cut_probs(self) -> Any:
-        return m.where(self._outside_unstable_region(), self.probs, self._lims[0] * m.ones_like(self.probs))
+        return m.where(self._outside_unstable_region(), self.probs, self._lims[0] * creation.ones_like(self.probs))
 
     def _cont_bern_log_norm(self) -> Any:
         """log C, by its Taylor series around p = 1/2."""
         cut = self._cut_probs()
-        below = m.where(cut <= 0.5, cut, m.zeros_like(cut))
-        above = m.where(cut >= 0.5, cut, m.ones_like(cut))
+        below = m.where(cut <= 0.5, cut, creation.zeros_like(cut))
+        above = m.where(cut >= 0.5, cut, creation.ones_like(cut))
         inner = m.where(cut <= 0.5, m.log1p(-2.0 * below), m.log(2.0 * above - 1.0))
         exact = m.log(m.abs(m.log1p(-cut) - m.log(cut))) - inner
         x = m.pow(self.probs - 0.5, 2)
@@ -127,7 +135,7 @@ class ContinuousBernoulli(ExponentialFamily):
         cut = self._cut_probs()
         inner = (m.pow(cut, value) * m.pow(1.0 - cut, 1.0 - value) + cut - 1.0) / (2.0 * cut - 1.0)
         unbounded = m.where(self._outside_unstable_region(), inner, value)
-        zero, one = m.zeros_like(value), m.ones_like(value)
+        zero, one = creation.zeros_like(value), creation.ones_like(value)
         return m.where(m.le(value, 0.0), zero, m.where(m.ge(value, 1.0), one, unbounded))
 
     def icdf(self, value: Any) -> Any:
@@ -150,7 +158,7 @@ class ContinuousBernoulli(ExponentialFamily):
     def _log_normalizer(self, x: Any) -> Any:
         """log((exp(x) - 1) / x), by its Taylor series around 0."""
         outside = (x <= self._lims[0] - 0.5) | (x > self._lims[1] - 0.5)
-        cut = m.where(outside, x, (self._lims[0] - 0.5) * m.ones_like(x))
+        cut = m.where(outside, x, (self._lims[0] - 0.5) * creation.ones_like(x))
         exact = m.log(m.abs(m.expm1(cut))) - m.log(m.abs(cut))
         return m.where(outside, exact, 0.5 * x + m.pow(x, 2) / 24.0 - m.pow(x, 4) / 2880.0)
 

@@ -30,7 +30,6 @@ class Dirichlet(ExponentialFamily):
         """The same with parameters expanded."""
         return self._expanded(Dirichlet, ("concentration",), batch_shape, _instance, self.event_shape)
 
-
     def rsample(self, sample_shape: Any = Size()) -> Any:
         """Samples with gradient."""
         return draws.dirichlet(self.concentration.expand(self._extended_shape(sample_shape)))

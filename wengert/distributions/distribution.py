@@ -49,8 +49,8 @@ class Distribution:
         except NotImplementedError:
             wanted = {}
             warnings.warn(
-                f"{self.__class__} does not define `arg_constraints`. Please set `arg_constraints = {{}}` or initialize "
-                "the distribution with `validate_args=False` to turn off validation.",
+                f"{self.__class__} does not define `arg_constraints`. Please set `arg_constraints = {{}}` or "
+                "initialize the distribution with `validate_args=False` to turn off validation.",
                 stacklevel=4,
             )
         for name, constraint in wanted.items():
@@ -157,8 +157,7 @@ class Distribution:
         start = value.dim() - len(self._event_shape)
         if value.shape[start:] != self._event_shape:
             raise ValueRangeError(
-                "The right-most size of value must match event_shape: "
-                f"{value.size()} vs {self._event_shape}."
+                f"The right-most size of value must match event_shape: {value.size()} vs {self._event_shape}."
             )
         own = self._batch_shape + self._event_shape
         for i, j in zip(reversed(value.size()), reversed(own), strict=False):

@@ -6,6 +6,7 @@ from typing import Any
 
 from wengert.core.arrays.shape import Size
 from wengert.core.tape.core import RECORDED as m
+from wengert.core.tensor import creation
 from wengert.distributions import constraints, draws
 from wengert.distributions.exp_family import ExponentialFamily
 from wengert.distributions.utils import broadcast_all, is_tensor
@@ -37,7 +38,7 @@ class Exponential(ExponentialFamily):
     @property
     def mode(self) -> Any:
         """Most probable value."""
-        return m.zeros_like(self.rate)
+        return creation.zeros_like(self.rate)
 
     @property
     def stddev(self) -> Any:

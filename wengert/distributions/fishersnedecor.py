@@ -36,7 +36,6 @@ class FisherSnedecor(Distribution):
         new._gamma1, new._gamma2 = self._gamma1.expand(batch_shape), self._gamma2.expand(batch_shape)
         return new
 
-
     @property
     def mean(self) -> Any:
         """Expectation, nan for df2 <= 2."""

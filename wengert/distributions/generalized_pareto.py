@@ -7,6 +7,7 @@ from typing import Any
 
 from wengert.core.arrays.shape import Size
 from wengert.core.tape.core import RECORDED as m
+from wengert.core.tensor import creation
 from wengert.distributions import constraints, draws
 from wengert.distributions.distribution import Distribution
 from wengert.distributions.utils import broadcast_all, is_tensor
@@ -39,7 +40,7 @@ class GeneralizedPareto(Distribution):
             self._validate_sample(value)
         z = (value - self.loc) / self.scale
         flat = m.isclose(self.concentration, self.concentration.new_zeros(()))
-        c = m.where(flat, m.ones_like(self.concentration), self.concentration)
+        c = m.where(flat, creation.ones_like(self.concentration), self.concentration)
         curved = (1 / c + 1) * m.log1p(c * z)
         return -self.scale.log() - m.where(flat, z, curved)
 
@@ -47,7 +48,7 @@ class GeneralizedPareto(Distribution):
         """log(1 - cdf(value))."""
         z = (value - self.loc) / self.scale
         flat = m.isclose(self.concentration, self.concentration.new_zeros(()))
-        c = m.where(flat, m.ones_like(self.concentration), self.concentration)
+        c = m.where(flat, creation.ones_like(self.concentration), self.concentration)
         return m.where(flat, -z, -m.log1p(c * z) / c)
 
     def log_cdf(self, value: Any) -> Any:
@@ -63,7 +64,7 @@ class GeneralizedPareto(Distribution):
     def icdf(self, value: Any) -> Any:
         """The value that probability `value` lies below."""
         flat = m.isclose(self.concentration, self.concentration.new_zeros(()))
-        c = m.where(flat, m.ones_like(self.concentration), self.concentration)
+        c = m.where(flat, creation.ones_like(self.concentration), self.concentration)
         logu = m.log1p(-value)
         return m.where(flat, self.loc - self.scale * logu, self.loc + self.scale * m.expm1(-c * logu) / c)
 
@@ -74,9 +75,9 @@ class GeneralizedPareto(Distribution):
 
     @property
     def variance(self) -> Any:
-        """Variance, inf for c >= 1/2."""
+        """Variance, nan for c >= 1/2."""
         c = self.concentration
-        return m.where(c < 0.5, self.scale**2 / ((1 - c) ** 2 * (1 - 2 * c)), math.inf)
+        return m.where(c < 0.5, self.scale**2 / ((1 - c) ** 2 * (1 - 2 * c)), math.nan)
 
     @property
     def mode(self) -> Any:

@@ -9,9 +9,10 @@ from wengert.core.arrays.dtype import finfo
 from wengert.core.arrays.shape import Size
 from wengert.core.base.errors import ValueRangeError
 from wengert.core.tape.core import RECORDED as m
+from wengert.core.tensor import creation
 from wengert.distributions import constraints, draws
 from wengert.distributions.distribution import Distribution
-from wengert.distributions.utils import broadcast_all, lazy_property, logits_to_probs, probs_to_logits, is_tensor
+from wengert.distributions.utils import broadcast_all, is_tensor, lazy_property, logits_to_probs, probs_to_logits
 
 __all__ = ["Geometric"]
 
@@ -64,7 +65,6 @@ class Geometric(Distribution):
         """Shape of the parameter."""
         return self._param.size()
 
-
     @property
     def mean(self) -> Any:
         """Expectation."""
@@ -73,7 +73,7 @@ class Geometric(Distribution):
     @property
     def mode(self) -> Any:
         """Most probable value."""
-        return m.zeros_like(self.probs)
+        return creation.zeros_like(self.probs)
 
     @property
     def variance(self) -> Any:

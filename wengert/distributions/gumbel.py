@@ -6,11 +6,11 @@ import math
 from typing import Any
 
 from wengert.core.arrays.dtype import finfo
-from wengert.core.tape.core import RECORDED as m
+from wengert.core.tensor import creation
 from wengert.distributions import constraints
 from wengert.distributions.transformed_distribution import TransformedDistribution
-from wengert.distributions.uniform import Uniform
 from wengert.distributions.transforms import AffineTransform, ExpTransform
+from wengert.distributions.uniform import Uniform
 from wengert.distributions.utils import broadcast_all, euler_constant, is_tensor
 
 __all__ = ["Gumbel"]
@@ -26,12 +26,12 @@ class Gumbel(TransformedDistribution):
         self.loc, self.scale = broadcast_all(loc, scale)
         limits = finfo(self.loc.dtype)
         if is_tensor(loc) or is_tensor(scale):
-            low, high = m.full_like(self.loc, limits.tiny), m.full_like(self.loc, 1 - limits.eps)
+            low, high = creation.full_like(self.loc, limits.tiny), creation.full_like(self.loc, 1 - limits.eps)
         else:
             low, high = limits.tiny, 1 - limits.eps
         steps = [
             ExpTransform().inv,
-            AffineTransform(loc=0, scale=-m.ones_like(self.scale)),
+            AffineTransform(loc=0, scale=-creation.ones_like(self.scale)),
             ExpTransform().inv,
             AffineTransform(loc=self.loc, scale=-self.scale),
         ]
@@ -42,7 +42,6 @@ class Gumbel(TransformedDistribution):
         new = self._get_checked_instance(Gumbel, _instance)
         new.loc, new.scale = self.loc.expand(batch_shape), self.scale.expand(batch_shape)
         return super().expand(batch_shape, _instance=new)
-
 
     def log_prob(self, value: Any) -> Any:
         """Log-density at value."""

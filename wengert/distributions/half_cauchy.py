@@ -31,7 +31,6 @@ class HalfCauchy(TransformedDistribution):
         new = self._get_checked_instance(HalfCauchy, _instance)
         return super().expand(batch_shape, _instance=new)
 
-
     @property
     def scale(self) -> Any:
         """Scale of x."""
@@ -45,7 +44,7 @@ class HalfCauchy(TransformedDistribution):
     @property
     def mode(self) -> Any:
         """Most probable value."""
-        return m.zeros_like(self.scale)
+        return creation.zeros_like(self.scale)
 
     @property
     def variance(self) -> Any:

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from wengert.core.tape.core import RECORDED as m
+from wengert.core.tensor import creation
 from wengert.distributions import constraints
 from wengert.distributions.normal import Normal
 from wengert.distributions.transformed_distribution import TransformedDistribution
@@ -29,7 +30,6 @@ class HalfNormal(TransformedDistribution):
         new = self._get_checked_instance(HalfNormal, _instance)
         return super().expand(batch_shape, _instance=new)
 
-
     @property
     def scale(self) -> Any:
         """Standard deviation of x."""
@@ -43,7 +43,7 @@ class HalfNormal(TransformedDistribution):
     @property
     def mode(self) -> Any:
         """Most probable value."""
-        return m.zeros_like(self.scale)
+        return creation.zeros_like(self.scale)
 
     @property
     def variance(self) -> Any:

@@ -30,7 +30,6 @@ class InverseGamma(TransformedDistribution):
         new = self._get_checked_instance(InverseGamma, _instance)
         return super().expand(batch_shape, _instance=new)
 
-
     @property
     def concentration(self) -> Any:
         """Shape."""

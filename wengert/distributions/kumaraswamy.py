@@ -6,10 +6,11 @@ import math
 from typing import Any
 
 from wengert.core.tape.core import RECORDED as m
+from wengert.core.tensor import creation
 from wengert.distributions import constraints
 from wengert.distributions.transformed_distribution import TransformedDistribution
-from wengert.distributions.uniform import Uniform
 from wengert.distributions.transforms import AffineTransform, PowerTransform
+from wengert.distributions.uniform import Uniform
 from wengert.distributions.utils import broadcast_all, euler_constant
 
 __all__ = ["Kumaraswamy"]
@@ -30,8 +31,8 @@ class Kumaraswamy(TransformedDistribution):
 
     def __init__(self, concentration1: Any, concentration0: Any, validate_args: bool | None = None) -> None:
         self.concentration1, self.concentration0 = broadcast_all(concentration1, concentration0)
-        ones = m.ones_like(self.concentration0)
-        base = Uniform(m.zeros_like(ones), ones, validate_args=validate_args)
+        ones = creation.ones_like(self.concentration0)
+        base = Uniform(creation.zeros_like(ones), ones, validate_args=validate_args)
         steps = [
             PowerTransform(exponent=self.concentration0.reciprocal()),
             AffineTransform(loc=1.0, scale=-1.0),
@@ -45,7 +46,6 @@ class Kumaraswamy(TransformedDistribution):
         new.concentration1 = self.concentration1.expand(batch_shape)
         new.concentration0 = self.concentration0.expand(batch_shape)
         return super().expand(batch_shape, _instance=new)
-
 
     @property
     def mean(self) -> Any:

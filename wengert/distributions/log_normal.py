@@ -27,7 +27,6 @@ class LogNormal(TransformedDistribution):
         new = self._get_checked_instance(LogNormal, _instance)
         return super().expand(batch_shape, _instance=new)
 
-
     @property
     def loc(self) -> Any:
         """Mean of the logarithm."""

@@ -30,7 +30,6 @@ class LogisticNormal(TransformedDistribution):
         new = self._get_checked_instance(LogisticNormal, _instance)
         return super().expand(batch_shape, _instance=new)
 
-
     @property
     def loc(self) -> Any:
         """Mean of the normal vector."""

@@ -8,7 +8,8 @@ from typing import Any
 from wengert.core.arrays.shape import Size
 from wengert.core.base.errors import MissingError
 from wengert.core.tape.core import RECORDED as m
-from wengert.distributions import constraints, draws
+from wengert.core.tensor import creation
+from wengert.distributions import constraints
 from wengert.distributions.binomial import Binomial
 from wengert.distributions.categorical import Categorical
 from wengert.distributions.distribution import Distribution
@@ -21,7 +22,6 @@ class Multinomial(Distribution):
     """The multinomial distribution: counts of total_count categorical draws."""
 
     arg_constraints: Any = {"probs": constraints.simplex, "logits": constraints.real_vector}
-
 
     def __init__(
         self, total_count: int = 1, probs: Any = None, logits: Any = None, validate_args: bool | None = None
@@ -39,7 +39,6 @@ class Multinomial(Distribution):
         new.total_count = self.total_count
         new._categorical = self._categorical.expand(Size(batch_shape))
         return self._finish(new, Multinomial, batch_shape, self.event_shape)
-
 
     def _new(self, *args: Any, **kwargs: Any) -> Any:
         return self._categorical._new(*args, **kwargs)
@@ -85,7 +84,7 @@ class Multinomial(Distribution):
         order = list(range(1, drawn.dim())) + [0]
         drawn = drawn.permute(*order)
         counts = drawn.new(self._extended_shape(shape)).zero_()
-        counts.scatter_add_(-1, drawn, m.ones_like(drawn))
+        counts.scatter_add_(-1, drawn, creation.ones_like(drawn))
         return counts.type_as(self.probs)
 
     def log_prob(self, value: Any) -> Any:

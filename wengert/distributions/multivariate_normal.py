@@ -64,9 +64,15 @@ class MultivariateNormal(Distribution):
         if loc.dim() < 1:
             raise ValueRangeError("loc must be at least one-dimensional.")
         names = ("scale_tril", "covariance_matrix", "precision_matrix")
-        given = [(n, v) for n, v in zip(names, (scale_tril, covariance_matrix, precision_matrix), strict=True) if v is not None]
+        given = [
+            (n, v)
+            for n, v in zip(names, (scale_tril, covariance_matrix, precision_matrix), strict=True)
+            if v is not None
+        ]
         if len(given) != 1:
-            raise ValueRangeError("Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified.")
+            raise ValueRangeError(
+                "Exactly one of covariance_matrix or precision_matrix or scale_tril may be specified."
+            )
         name, matrix = given[0]
         if matrix.dim() < 2:
             raise ValueRangeError(f"{name} must be at least two-dimensional, with optional leading batch dimensions")

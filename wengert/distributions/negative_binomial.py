@@ -20,10 +20,16 @@ __all__ = ["NegativeBinomial"]
 class NegativeBinomial(Distribution):
     """The negative binomial distribution: successes before total_count failures."""
 
-    arg_constraints: Any = {"total_count": constraints.greater_than_eq(0), "probs": constraints.half_open_interval(0.0, 1.0), "logits": constraints.real}
+    arg_constraints: Any = {
+        "total_count": constraints.greater_than_eq(0),
+        "probs": constraints.half_open_interval(0.0, 1.0),
+        "logits": constraints.real,
+    }
     support = constraints.nonnegative_integer
 
-    def __init__(self, total_count: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
+    def __init__(
+        self, total_count: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None
+    ) -> None:
         if (probs is None) == (logits is None):
             raise ValueRangeError("Either `probs` or `logits` must be specified, but not both.")
         if probs is None:
@@ -58,7 +64,6 @@ class NegativeBinomial(Distribution):
     def param_shape(self) -> Any:
         """Shape of the parameter."""
         return self._param.size()
-
 
     @property
     def mean(self) -> Any:

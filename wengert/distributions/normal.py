@@ -11,7 +11,7 @@ from wengert.core.tape.core import RECORDED as m
 from wengert.core.tensor import randomness
 from wengert.distributions import constraints
 from wengert.distributions.exp_family import ExponentialFamily
-from wengert.distributions.utils import broadcast_all, _standard_normal, is_tensor
+from wengert.distributions.utils import _standard_normal, broadcast_all, is_tensor
 
 __all__ = ["Normal"]
 

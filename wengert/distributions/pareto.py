@@ -18,7 +18,6 @@ class Pareto(TransformedDistribution):
 
     arg_constraints: Any = {"alpha": constraints.positive, "scale": constraints.positive}
 
-
     def __init__(self, scale: Any, alpha: Any, validate_args: bool | None = None) -> None:
         self.scale, self.alpha = broadcast_all(scale, alpha)
         base = Exponential(self.alpha, validate_args=validate_args)
@@ -29,7 +28,6 @@ class Pareto(TransformedDistribution):
         new = self._get_checked_instance(Pareto, _instance)
         new.scale, new.alpha = self.scale.expand(batch_shape), self.alpha.expand(batch_shape)
         return super().expand(batch_shape, _instance=new)
-
 
     @property
     def mean(self) -> Any:

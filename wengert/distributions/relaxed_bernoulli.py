@@ -6,14 +6,18 @@ from typing import Any
 
 from wengert.core.arrays.shape import Size
 from wengert.core.base.errors import ValueRangeError
-from wengert.core.tape.core import RECORDED as m
-from wengert.distributions import draws
+from wengert.distributions import constraints, draws
 from wengert.distributions.distribution import Distribution
-from wengert.distributions.utils import broadcast_all, clamp_probs, is_tensor, lazy_property, logits_to_probs, probs_to_logits
-from wengert.distributions import constraints
-from wengert.distributions.bernoulli import Bernoulli
 from wengert.distributions.transformed_distribution import TransformedDistribution
 from wengert.distributions.transforms import SigmoidTransform
+from wengert.distributions.utils import (
+    broadcast_all,
+    clamp_probs,
+    is_tensor,
+    lazy_property,
+    logits_to_probs,
+    probs_to_logits,
+)
 
 __all__ = ["LogitRelaxedBernoulli", "RelaxedBernoulli"]
 
@@ -24,7 +28,9 @@ class LogitRelaxedBernoulli(Distribution):
     arg_constraints: Any = {"probs": constraints.unit_interval, "logits": constraints.real}
     support = constraints.real
 
-    def __init__(self, temperature: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None) -> None:
+    def __init__(
+        self, temperature: Any, probs: Any = None, logits: Any = None, validate_args: bool | None = None
+    ) -> None:
         self.temperature = temperature
         if (probs is None) == (logits is None):
             raise ValueRangeError("Either `probs` or `logits` must be specified, but not both.")
@@ -62,7 +68,6 @@ class LogitRelaxedBernoulli(Distribution):
         """Shape of the parameter."""
         return self._param.size()
 
-
     def rsample(self, sample_shape: Any = Size()) -> Any:
         """Samples with gradient."""
         shape = self._extended_shape(sample_shape)
@@ -96,7 +101,6 @@ class RelaxedBernoulli(TransformedDistribution):
         """The same with parameters expanded."""
         new = self._get_checked_instance(RelaxedBernoulli, _instance)
         return super().expand(batch_shape, _instance=new)
-
 
     @property
     def temperature(self) -> Any:

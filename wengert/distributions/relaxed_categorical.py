@@ -1,18 +1,20 @@
-"""The concrete distribution on the simplex: softmax of (logits + Gumbel) / temperature (C. Maddison et al., 2017)."""
+"""The concrete distribution: softmax of (logits + Gumbel) / temperature (C. Maddison et al., 2017)."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from wengert.core.arrays.shape import Size
-from wengert.core.tape.core import RECORDED as m
-from wengert.distributions import draws
-from wengert.distributions.distribution import Distribution
+from wengert.core.tensor import creation
+from wengert.distributions import constraints, draws
 from wengert.distributions.categorical import Categorical
-from wengert.distributions.utils import broadcast_all, clamp_probs, is_tensor, lazy_property, logits_to_probs, probs_to_logits
-from wengert.distributions import constraints
+from wengert.distributions.distribution import Distribution
 from wengert.distributions.transformed_distribution import TransformedDistribution
 from wengert.distributions.transforms import ExpTransform
+from wengert.distributions.utils import (
+    broadcast_all,
+    clamp_probs,
+)
 
 __all__ = ["ExpRelaxedCategorical", "RelaxedOneHotCategorical"]
 
@@ -74,13 +76,13 @@ class ExpRelaxedCategorical(Distribution):
         if self._validate_args:
             self._validate_sample(value)
         logits, value = broadcast_all(self.logits, value)
-        scale = m.full_like(self.temperature, float(count)).lgamma() - self.temperature.log().mul(-(count - 1))
+        scale = creation.full_like(self.temperature, float(count)).lgamma() - self.temperature.log().mul(-(count - 1))
         score = logits - value.mul(self.temperature)
         return (score - score.logsumexp(-1, True)).sum(-1) + scale
 
 
 class RelaxedOneHotCategorical(TransformedDistribution):
-    """The concrete distribution on the simplex: softmax of (logits + Gumbel) / temperature (C. Maddison et al., 2017)."""
+    """The concrete distribution: softmax of (logits + Gumbel) / temperature (C. Maddison et al., 2017)."""
 
     arg_constraints: Any = {"probs": constraints.simplex, "logits": constraints.real_vector}
     support = constraints.simplex
@@ -96,7 +98,6 @@ class RelaxedOneHotCategorical(TransformedDistribution):
         """The same with parameters expanded."""
         new = self._get_checked_instance(RelaxedOneHotCategorical, _instance)
         return super().expand(batch_shape, _instance=new)
-
 
     @property
     def temperature(self) -> Any:

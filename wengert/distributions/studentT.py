@@ -10,7 +10,7 @@ from wengert.core.tape.core import RECORDED as m
 from wengert.distributions import constraints
 from wengert.distributions.chi2 import Chi2
 from wengert.distributions.distribution import Distribution
-from wengert.distributions.utils import broadcast_all, _standard_normal
+from wengert.distributions.utils import _standard_normal, broadcast_all
 
 __all__ = ["StudentT"]
 
@@ -32,7 +32,6 @@ class StudentT(Distribution):
         new = self._expanded(StudentT, ("df", "loc", "scale"), batch_shape, _instance)
         new._chi2 = self._chi2.expand(batch_shape)
         return new
-
 
     @property
     def mean(self) -> Any:

@@ -8,6 +8,7 @@ from typing import Any
 
 from wengert.core.base.errors import MissingError, ValueRangeError
 from wengert.core.tape.core import RECORDED as m
+from wengert.core.tensor import creation
 from wengert.core.tensor.tensor import Tensor
 from wengert.distributions import constraints
 from wengert.distributions.utils import _sum_rightmost
@@ -260,7 +261,7 @@ class ComposeTransform(Transform):
     def log_abs_det_jacobian(self, x: Any, y: Any) -> Any:
         """The sum of the parts' terms, each summed over the event dims that it does not know of."""
         if not self.parts:
-            return m.zeros_like(x)
+            return creation.zeros_like(x)
         points = [x]
         for part in self.parts[:-1]:
             points.append(part(points[-1]))

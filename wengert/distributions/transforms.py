@@ -279,7 +279,7 @@ class AffineTransform(Transform):
         if is_tensor(self.scale):
             result = m.abs(self.scale).log()
         else:
-            result = m.full_like(x, math.log(abs(self.scale)))
+            result = creation.full_like(x, math.log(abs(self.scale)))
         if self.event_dim:
             result = result.view((*result.size()[: -self.event_dim], -1)).sum(-1)
             shape = shape[: -self.event_dim]

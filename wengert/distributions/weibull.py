@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wengert.core.tape.core import RECORDED as m
+from wengert.core.tensor import creation
 from wengert.distributions import constraints
 from wengert.distributions.exponential import Exponential
 from wengert.distributions.transformed_distribution import TransformedDistribution
@@ -23,7 +24,7 @@ class Weibull(TransformedDistribution):
     def __init__(self, scale: Any, concentration: Any, validate_args: bool | None = None) -> None:
         self.scale, self.concentration = broadcast_all(scale, concentration)
         self.concentration_reciprocal = self.concentration.reciprocal()
-        base = Exponential(m.ones_like(self.scale), validate_args=validate_args)
+        base = Exponential(creation.ones_like(self.scale), validate_args=validate_args)
         steps = [PowerTransform(exponent=self.concentration_reciprocal), AffineTransform(loc=0, scale=self.scale)]
         super().__init__(base, steps, validate_args=validate_args)
 
@@ -33,7 +34,6 @@ class Weibull(TransformedDistribution):
         new.scale, new.concentration = self.scale.expand(batch_shape), self.concentration.expand(batch_shape)
         new.concentration_reciprocal = new.concentration.reciprocal()
         return super().expand(batch_shape, _instance=new)
-
 
     @property
     def mean(self) -> Any:
@@ -53,4 +53,6 @@ class Weibull(TransformedDistribution):
 
     def entropy(self) -> Any:
         """Expectation of -log_prob."""
-        return euler_constant * (1 - self.concentration_reciprocal) + m.log(self.scale * self.concentration_reciprocal) + 1
+        return (
+            euler_constant * (1 - self.concentration_reciprocal) + m.log(self.scale * self.concentration_reciprocal) + 1
+        )

@@ -107,7 +107,7 @@ class Loader:
             if found is not None:
                 if not isinstance(found, StorageBase):
                     raise TypeError(f"map_location must give a storage or None, not {type(found).__name__}")
-                return found.untyped(), None
+                return found.untyped(), None  # type: ignore[attr-defined]
             wanted = None
         if isinstance(wanted, dict):
             wanted = wanted.get(location, location)

@@ -130,12 +130,12 @@ class TensorPickler:
         """A tensor, parameter or instance of a subclass."""
         cls = type(x)
         if isinstance(x, UninitializedTensorMixin):
-            return cls, (x.requires_grad,)
+            return cls, (x.requires_grad,)  # type: ignore[attr-defined]
         if cls.__reduce_ex__ not in _PLAIN:
             return NotImplemented
         state = dict(vars(x))
         if isinstance(x, Parameter) and issubclass(cls, Parameter):
-            given = (x.data, x.requires_grad, OrderedDict())
+            given: tuple[Any, ...] = (x.data, x.requires_grad, OrderedDict())
             return (names.PARAMETER_WITH_STATE, (*given, state)) if state else (names.PARAMETER, given)
         builder, args = self.parts(x)
         if cls is Tensor and not state:
@@ -150,7 +150,7 @@ class TensorPickler:
             return names.META, (dtype, shape, strides, wanted)
         kind = names.STORAGES.get(dtype, UntypedStorage)
         stored, offset, strides = self.memory(x, kind)
-        args = (stored, offset, shape, strides, wanted, OrderedDict())
+        args: tuple[Any, ...] = (stored, offset, shape, strides, wanted, OrderedDict())
         return (names.TENSOR_OF_NEW_DTYPE, (*args, dtype)) if kind is UntypedStorage else (names.TENSOR, args)
 
 

@@ -67,8 +67,19 @@ def save(tensors: dict[str, Any], metadata: dict[str, str] | None = None) -> byt
         if dtype not in _OF:
             raise DtypeError(f"safetensors files hold no {dtype} (tensor {name!r})")
         dense = np.ascontiguousarray(backend_of(a).to_numpy(a)).reshape(-1).view(np.uint8)
-        parts[name] = {"dtype": dtype.name, "shape": list(a.shape), "data": dense.tobytes()}
-    return safetensors.serialize(parts, metadata=metadata)
+        parts[name] = (dtype.name, list(a.shape), dense)
+    return bytes(safetensors.serialize(specified(safetensors, parts), metadata=metadata))
+
+
+def specified(package: Any, parts: dict[str, tuple[str, list[int], Any]]) -> dict[str, Any]:
+    """Tensors as the package wants them told; `parts` keeps their memory meanwhile."""
+    make = getattr(package, "TensorSpec", None)
+    if make is None:  # before 0.8
+        return {name: {"dtype": kind, "shape": shape, "data": a.tobytes()} for name, (kind, shape, a) in parts.items()}
+    return {
+        name: make(dtype=kind, shape=shape, data_ptr=a.__array_interface__["data"][0], data_len=a.size)
+        for name, (kind, shape, a) in parts.items()
+    }
 
 
 def load_file(filename: Any, device: Any = "cpu") -> dict[str, Any]:

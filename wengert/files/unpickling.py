@@ -130,6 +130,9 @@ class RestrictedUnpickler(pickle._Unpickler):  # type: ignore[misc, name-defined
     builders: functions that rebuild tensors, by their name in the file.  safe: classes by their full name.
     """
 
+    stack: list[Any]
+    pop_mark: Any
+    persistent_load: Any
     dispatch = {
         code: run
         for code, run in pickle._Unpickler.dispatch.items()  # type: ignore[attr-defined]
@@ -261,7 +264,7 @@ class RestrictedUnpickler(pickle._Unpickler):  # type: ignore[misc, name-defined
         (pickle.APPEND, load_append), (pickle.APPENDS, load_appends), (pickle.SETITEM, load_setitem),
         (pickle.SETITEMS, load_setitems), (pickle.ADDITEMS, load_additems),
     ):  # fmt: skip
-        dispatch[_code[0]] = _run
+        dispatch[_code[0]] = _run  # type: ignore[assignment]
 
 
 def ordinary(value: Any) -> Any:

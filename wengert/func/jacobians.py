@@ -15,6 +15,14 @@ from wengert.func.trees import chosen, named_like, outputs_of, tensors_of, with_
 from wengert.utils._pytree import tree_flatten
 
 
+def shaped(parts: Any, output: Any, inputs: list[Any], spec: Any) -> Any:
+    """The Jacobian of one output from a part per input, in the structure of the inputs."""
+    shape = output._array.shape
+    return spec.unflatten(
+        [RECORDED.reshape(part, (*shape, *x._array.shape)) for part, x in zip(parts, inputs, strict=True)]
+    )
+
+
 def jacrev(
     func: Callable[..., Any],
     argnums: Any = 0,
@@ -48,12 +56,7 @@ def jacrev(
         found = vmap(rows, chunk_size=chunk_size)(*basis(outs))
         table = [split(g, outs, 0) for g in found]
         result = spec.unflatten(
-            [
-                in_spec.unflatten(
-                    [RECORDED.reshape(table[j][i], (*y._array.shape, *x._array.shape)) for j, x in enumerate(inputs)]
-                )
-                for i, y in enumerate(outs)
-            ]
+            [shaped(row, y, inputs, in_spec) for row, y in zip(zip(*table, strict=True), outs, strict=True)]
         )
         return (result, aux[0]) if has_aux else result
 
@@ -88,15 +91,8 @@ def jacfwd(
         found = vmap(column, randomness=randomness)(*basis(inputs))
         outs, leaves = found[: kept["count"]], found[kept["count"] :]
         table = [split(RECORDED.movedim(y, 0, -1), inputs, -1) for y in outs]
-        result = kept["spec"].unflatten(
-            [
-                in_spec.unflatten(
-                    [RECORDED.reshape(part, (*y._array.shape[1:], *x._array.shape))
-                     for part, x in zip(parts, inputs, strict=True)]
-                )
-                for y, parts in zip(outs, table, strict=True)
-            ]
-        )  # fmt: skip
+        rows = [shaped(parts, RECORDED.select(y, 0, 0), inputs, in_spec) for y, parts in zip(outs, table, strict=True)]
+        result = kept["spec"].unflatten(rows)
         if not has_aux:
             return result
         return result, kept["aux"].unflatten([RECORDED.select(x, 0, 0) for x in leaves])

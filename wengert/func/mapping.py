@@ -137,8 +137,8 @@ def checked_outputs(leaves: list[Any], spec: TreeSpec, out_dims: Any, func: Any)
     owner = f"vmap({name}, ..., out_dims={out_dims})"
     if not single and any(not isinstance(d, (int, type(None))) for d in tree_flatten(out_dims, lambda x: x is None)[0]):
         raise ValueRangeError(
-            f"{owner}: `out_dims` must be an int, None or a python collection of ints representing where in the outputs "
-            "the vmapped dimension should appear."
+            f"{owner}: `out_dims` must be an int, None or a python collection of ints representing where in the "
+            "outputs the vmapped dimension should appear."
         )
     if dims is None:
         raise ValueRangeError(

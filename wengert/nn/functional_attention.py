@@ -21,8 +21,10 @@ def _kept(shape: Any, p: float, like: Any) -> Any:
     return factors.bernoulli_(1 - p).div_(1 - p)
 
 
-def scaled_dot_product_attention(query: Any, key: Any, value: Any, attn_mask: Any = None, dropout_p: float = 0.0,
-                                 is_causal: bool = False, scale: Any = None, enable_gqa: bool = False) -> Any:  # fmt: skip
+def scaled_dot_product_attention(
+    query: Any, key: Any, value: Any, attn_mask: Any = None, dropout_p: float = 0.0, is_causal: bool = False,
+    scale: Any = None, enable_gqa: bool = False,
+) -> Any:  # fmt: skip
     """softmax(query key^T scale + mask) value, probabilities dropped out with dropout_p.
 
     Shapes: query (*, L, E), key (*, S, E), value (*, S, V), the result (*, L, V); leading dims broadcast.
@@ -102,22 +104,16 @@ def _added(mask: Any, name: str, like: Any) -> Any:
 
 
 def _projected(query: Any, key: Any, value: Any, weight: Any, bias: Any) -> list[Any]:
-    """Query, key and value through one stacked weight (3 E, E)."""
+    """Query, key and value, each through its own weight or through its part of one stacked weight (3 E, E)."""
     width = query.shape[-1]
-    if key is value and query is key:
+    if isinstance(weight, tuple):
+        parts = weight
+    elif key is value and query is key:
         return list(m.chunk(m.linear(query, weight, bias), 3, -1))
-    parts = [(0, width), (width, 2 * width), (2 * width, 3 * width)]
-    found = []
-    for x, (begin, end) in zip((query, key, value), parts, strict=True):
-        part = None if bias is None else m.slice(bias, 0, begin, end)
-        found.append(m.linear(x, m.slice(weight, 0, begin, end), part))
-    return found
-
-
-def _separately(query: Any, key: Any, value: Any, weights: Any, bias: Any) -> list[Any]:
-    """Query, key and value, each through its own weight."""
-    biases = (None, None, None) if bias is None else m.chunk(bias, 3, 0)
-    return [m.linear(x, w, b) for x, w, b in zip((query, key, value), weights, biases, strict=True)]
+    else:
+        parts = tuple([m.slice(weight, 0, i * width, (i + 1) * width) for i in range(3)])
+    biases = (None, None, None) if bias is None else [m.slice(bias, 0, i * width, (i + 1) * width) for i in range(3)]
+    return [m.linear(x, w, b) for x, w, b in zip((query, key, value), parts, biases, strict=True)]
 
 
 def _checked_mask(mask: Any, batch: int, heads: int, length: int, count: int) -> Any:
@@ -187,44 +183,48 @@ def multi_head_attention_forward(
     """
     batched = _check_shapes(query, key, value, key_padding_mask, attn_mask, num_heads)
     if not batched:
-        same, alike = key is value, query is key
-        query = m.unsqueeze(query, 1)
-        key = query if alike else m.unsqueeze(key, 1)
-        value = key if same else m.unsqueeze(value, 1)
+        query, key, value = _with_batch(query, key, value)
         key_padding_mask = None if key_padding_mask is None else m.unsqueeze(key_padding_mask, 0)
     length, batch, width = query.shape
     padding = _added(key_padding_mask, "key_padding_mask", query)
-    if is_causal and attn_mask is None:
-        raise RuntimeError("Need attn_mask if specifying the is_causal hint.")
-    if is_causal and padding is None and not need_weights:
-        attn_mask = None
-    else:
-        attn_mask = _added(attn_mask, "attn_mask", query)
-        is_causal = is_causal and padding is None
+    attn_mask, is_causal = _chosen_mask(attn_mask, padding, query, need_weights, is_causal)
     _check_widths(query, key, value, embed_dim_to_check, num_heads, use_separate_proj_weight)
-    if use_separate_proj_weight:
-        weights = (q_proj_weight, k_proj_weight, v_proj_weight)
-        q, k, v = _separately(query, key, value, weights, in_proj_bias)
-    else:
-        q, k, v = _projected(query, key, value, in_proj_weight, in_proj_bias)
+    weights = (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else in_proj_weight
+    q, k, v = _projected(query, key, value, weights, in_proj_bias)
     mask = _checked_mask(attn_mask, batch, num_heads, length, key.shape[0])
     if bias_k is not None and bias_v is not None:
         k, v = m.cat([k, m.repeat(bias_k, (1, batch, 1))], 0), m.cat([v, m.repeat(bias_v, (1, batch, 1))], 0)
         mask, padding = _widened(mask), _widened(padding)
-    q, k, v = (
-        _heads(q, batch, num_heads, None, ""),
-        _heads(k, batch, num_heads, static_k, "static_k"),
-        _heads(v, batch, num_heads, static_v, "static_v"),
-    )
+    q = _heads(q, batch, num_heads, None, "")
+    k, v = _heads(k, batch, num_heads, static_k, "static_k"), _heads(v, batch, num_heads, static_v, "static_v")
     if add_zero_attn:
         k, v = _with_zeros(k), _with_zeros(v)
         mask, padding = _widened(mask), _widened(padding)
     mask = _joined(mask, padding, batch, num_heads, k.shape[1])
-    p = dropout_p if training else 0.0
-    out, found = _attended(q, k, v, mask, p, need_weights, batch, num_heads, is_causal)
+    out, found = _attended(q, k, v, mask, dropout_p if training else 0.0, need_weights, batch, num_heads, is_causal)
     out = m.linear(m.reshape(out, (length * batch, width)), out_proj_weight, out_proj_bias)
-    out = m.view(out, (length, batch, out.shape[1]))
-    if found is not None and average_attn_weights:
+    return _finished(m.view(out, (length, batch, out.shape[1])), found, average_attn_weights, batched)
+
+
+def _chosen_mask(mask: Any, padding: Any, query: Any, need_weights: bool, is_causal: bool) -> tuple[Any, bool]:
+    """The mask to add and whether the causal one is left to the attention itself."""
+    if is_causal and mask is None:
+        raise RuntimeError("Need attn_mask if specifying the is_causal hint.")
+    if is_causal and padding is None and not need_weights:
+        return None, True
+    return _added(mask, "attn_mask", query), is_causal and padding is None
+
+
+def _with_batch(query: Any, key: Any, value: Any) -> tuple[Any, Any, Any]:
+    """Operands with a batch dim of 1; what was one tensor stays one."""
+    wide = m.unsqueeze(query, 1)
+    keys = wide if key is query else m.unsqueeze(key, 1)
+    return wide, keys, keys if value is key else m.unsqueeze(value, 1)
+
+
+def _finished(out: Any, found: Any, average: bool, batched: bool) -> tuple[Any, Any]:
+    """The result and the weights in the form asked for."""
+    if found is not None and average:
         found = m.mean(found, 1)
     if batched:
         return out, found

@@ -361,7 +361,8 @@ def _target(input: Any, size: Any, scale_factor: Any, recompute: Any) -> tuple[A
 def _mismatch(spatial: Any, what: str, given: Any, form: str) -> str:
     word = "output size" if what.startswith("output") else "scale_factor"
     return (
-        f"Input and {word if word == 'scale_factor' else 'output'} must have the same number of spatial dimensions, but "
+        f"Input and {word if word == 'scale_factor' else 'output'} must have the same number of spatial "
+        "dimensions, but "
         f"got input with spatial dimensions of {spatial} and {what} {given}. Please provide input tensor in "
         f"(N, C, d1, d2, ...,dK) format and {form} format."
     )
@@ -376,11 +377,10 @@ def _rule(mode: str, n: int, o: int, align: bool, scale: Any, antialias: bool, s
 
 
 def _check_mode(input: Any, mode: str, align_corners: Any, antialias: bool) -> None:
-    if mode in ("nearest", "area", "nearest-exact"):
-        if align_corners is not None:
-            raise ValueRangeError(
-                "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear"
-            )
+    if mode in ("nearest", "area", "nearest-exact") and align_corners is not None:
+        raise ValueRangeError(
+            "align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear"
+        )
     if antialias and not (mode in ("bilinear", "bicubic", "lanczos") and input.ndim == 4):
         raise ValueRangeError(
             "Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires a 4-D tensor as input"
@@ -388,15 +388,18 @@ def _check_mode(input: Any, mode: str, align_corners: Any, antialias: bool) -> N
     needed = _NEEDS.get(mode)
     if input.ndim not in (3, 4, 5) or mode not in (*_LABELS, "area"):
         raise MissingError(
-            f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.ndim}D) for the modes: nearest | linear "
+            f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.ndim}D) for the modes: "
+            "nearest | linear "
             f"| bilinear | bicubic | trilinear | lanczos | area | nearest-exact (got {mode})"
         )
     if needed is not None and needed != input.ndim:
         raise MissingError(f"Got {input.ndim}D input, but {mode} mode needs {needed}D input")
 
 
-def interpolate(input: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest",
-                align_corners: Any = None, recompute_scale_factor: Any = None, antialias: bool = False) -> Any:  # fmt: skip
+def interpolate(
+    input: Any, size: Any = None, scale_factor: Any = None, mode: str = "nearest", align_corners: Any = None,
+    recompute_scale_factor: Any = None, antialias: bool = False,
+) -> Any:  # fmt: skip
     """(N, C, *spatial) resampled to `size`, or to floor(spatial * scale_factor).
 
     mode: nearest, nearest-exact, area (any rank), linear (3-D), bilinear, bicubic (4-D), trilinear (5-D).
@@ -466,7 +469,8 @@ def grid_sample(input: Any, grid: Any, mode: str = "bilinear", padding_mode: str
         )
     if align_corners is None:
         warnings.warn(
-            "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please specify "
+            "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. "
+            "Please specify "
             "align_corners=True if the old behavior is desired. See the documentation of grid_sample for details.",
             stacklevel=2,
         )
@@ -480,7 +484,8 @@ def affine_grid(theta: Any, size: Any, align_corners: Any = None) -> Any:
     """
     if align_corners is None:
         warnings.warn(
-            "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. Please specify "
+            "Default grid_sample and affine_grid behavior has changed to align_corners=False since 1.3.0. "
+            "Please specify "
             "align_corners=True if the old behavior is desired. See the documentation of grid_sample for details.",
             stacklevel=2,
         )
@@ -494,7 +499,8 @@ def affine_grid(theta: Any, size: Any, align_corners: Any = None) -> Any:
         )
     if theta.ndim != 3 or tuple(theta.shape[1:]) != (rank, rank + 1):
         raise ValueRangeError(
-            f"Expected a batch of {rank}D affine matrices of shape N{'x' + wanted} for size {tuple(size)}. Got {theta.shape}."
+            f"Expected a batch of {rank}D affine matrices of shape N{'x' + wanted} for size {tuple(size)}. "
+            f"Got {theta.shape}."
         )
     if min(size) <= 0:
         raise ValueRangeError(f"Expected non-zero, positive output size. Got {tuple(size)}")

@@ -4,6 +4,7 @@ import io
 import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from html import escape
 from importlib.util import find_spec
@@ -29,6 +30,15 @@ COLOURS = {
 
 ARROW_LENGTH, ARROW_WIDTH = 6.0, 5.0
 INK = "#404040"
+BY_PACKAGE = """
+import sys
+import pygraphviz
+graph = pygraphviz.AGraph(string=sys.stdin.buffer.read().decode("utf-8"))
+picture = graph.draw(format=sys.argv[1], prog=sys.argv[2])
+sys.stdout.buffer.write(picture)
+"""
+"""Program that draws with pygraphviz. In a process of its own: beside other libraries in one process it may crash."""
+
 DPI, PIXELS = 144, 30_000
 """Resolution of a picture of our own, and the most pixels a side may have."""
 
@@ -46,10 +56,10 @@ def draw(source: str, boxes: Mapping[str, Attributes], arrows: Sequence[Arrow], 
     if not re.fullmatch(r"[a-z0-9_.:-]+", format):
         raise ValueRangeError(f"unknown format: {format!r} (must be a name like 'svg', 'png' or 'pdf')")
     if find_spec("pygraphviz") is not None:
-        return by_package(source, format, engine)
+        return by_program([sys.executable, "-P", "-c", BY_PACKAGE, format, engine], source, format)
     program = shutil.which(engine)
     if program is not None:
-        return by_program(program, source, format)
+        return by_program([program, f"-T{format}"], source, format)
     if format == "svg":
         return svg(Scene(boxes, arrows)).encode("utf-8")
     if find_spec("matplotlib") is None:
@@ -60,25 +70,14 @@ def draw(source: str, boxes: Mapping[str, Attributes], arrows: Sequence[Arrow], 
     return by_matplotlib(Scene(boxes, arrows), format)
 
 
-def by_package(source: str, format: str, engine: str) -> bytes:
-    """Picture by pygraphviz, which brings Graphviz along."""
-    import pygraphviz
-
-    graph: Any = pygraphviz.AGraph(string=source)
-    try:
-        return graph.draw(format=format, prog=engine)
-    except ValueError as error:
-        raise ValueRangeError(f"unknown format: {format!r} ({error})") from error
-    finally:
-        graph.close()
-
-
-def by_program(program: str, source: str, format: str) -> bytes:
-    """Picture by Graphviz's own program."""
-    done = subprocess.run([program, f"-T{format}"], input=source.encode("utf-8"), capture_output=True)
+def by_program(command: Sequence[str], source: str, format: str) -> bytes:
+    """Picture by a program that reads DOT text and writes the picture."""
+    done = subprocess.run(command, input=source.encode("utf-8"), capture_output=True)
     if done.returncode:
         said = done.stderr.decode("utf-8", "replace").strip()
-        raise ValueRangeError(f"{program} could not draw format {format!r}: {said}")
+        raise ValueRangeError(
+            f"unknown format: {format!r}, or text that Graphviz cannot draw; {command[0]} said: {said}"
+        )
     return done.stdout
 
 
@@ -107,10 +106,10 @@ class Scene:
 
 
 def lines_of(name: str, given: Attributes) -> list[str]:
-    """Lines of the text in a box; an empty first line, of a tensor without a name, is left out."""
+    """Lines of the text in a box, trimmed; an empty first line, of a tensor without a name, is left out."""
     text = given.get("label", name)
     lines = re.split(r"\n|\\n|\\l|\\r", text)
-    return [line.rstrip() for line in (lines if lines[0].strip() or len(lines) == 1 else lines[1:])]
+    return [line.strip() for line in (lines if lines[0].strip() or len(lines) == 1 else lines[1:])]
 
 
 def box_size(lines: Sequence[str], font: float) -> Point:
@@ -202,7 +201,6 @@ def by_matplotlib(scene: Scene, format: str) -> bytes:
     paint_arrows(axes, scene)
     paint_boxes(axes, scene)
     written = io.BytesIO()
-    # An empty family list would warn on machines without the font; DejaVu Sans Mono comes with matplotlib.
     figure.savefig(written, format=format, dpi=min(DPI, PIXELS * 72 / max(width, height)))
     return written.getvalue()
 

@@ -16,7 +16,7 @@ import traceback
 import warnings
 import weakref
 from collections.abc import Callable, Iterable, Iterator
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from typing import Any
 
 from wengert import random
@@ -25,9 +25,10 @@ from wengert.autograd.function import Function
 from wengert.autograd.grad_mode import enable_grad, is_grad_enabled, no_grad
 from wengert.autograd.graph import saved_tensors_hooks
 from wengert.core.base.errors import GraphError
-from wengert.core.tape.core import SWEEP, TensorBase
+from wengert.core.tape.core import SWEEP
 from wengert.core.tape.modes import MODE
 from wengert.core.tensor.creation import empty
+from wengert.core.tensor.tensor import Tensor
 from wengert.utils.selective import (
     SAC_IGNORED_OPS,
     CheckpointPolicy,
@@ -85,8 +86,8 @@ class KeepInputs(Function):
     @staticmethod
     def forward(ctx: Any, marker: Any, *inputs: Any) -> Any:
         """Save the tensors, remember the rest."""
-        ctx.save_for_backward(*[x for x in inputs if isinstance(x, TensorBase)])
-        ctx.rest = [None if isinstance(x, TensorBase) else (x,) for x in inputs]
+        ctx.save_for_backward(*[x for x in inputs if isinstance(x, Tensor)])
+        ctx.rest = [None if isinstance(x, Tensor) else (x,) for x in inputs]
         return empty(0)
 
     @staticmethod
@@ -212,24 +213,25 @@ def metadata(x: Any) -> dict[str, Any]:
 
 
 class Recompute:
-    """A function as it was called: with its keywords, its random numbers, and its place in autocast blocks."""
+    """A function as it was called: with its random numbers, and in the context (such as autocast) of that time."""
 
-    def __init__(self, function: Callable[..., Any], context: Any, preserve: bool) -> None:
-        self.function, self.context = function, context
+    def __init__(self, function: Callable[..., Any], block: Any, preserve: bool) -> None:
+        self.function, self.block = function, block
         self.state = random.get_rng_state() if preserve else None
-        self.handlers = MODE.get().overrides
+        self.then = copy_context()
         self.name = getattr(function, "__qualname__", None) or type(function).__name__
 
     def __call__(self, kwargs: dict[str, Any], *args: Any) -> Any:
-        before = MODE.get()
-        MODE.set(before.but(overrides=self.handlers))
-        try:
-            with random.fork_rng(enabled=self.state is not None), self.context:
-                if self.state is not None:
-                    random.set_rng_state(self.state)
-                return self.function(*args, **kwargs)
-        finally:
-            MODE.set(before)
+        # A copy, since a context can be entered only once at a time; what is recorded and saved is decided now.
+        return self.then.copy().run(self.run, MODE.get(), args, kwargs)
+
+    def run(self, now: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+        """Call the function."""
+        MODE.set(now.but(overrides=MODE.get().overrides))
+        with random.fork_rng(enabled=self.state is not None), self.block:
+            if self.state is not None:
+                random.set_rng_state(self.state)
+            return self.function(*args, **kwargs)
 
 
 def without_reentrance(
@@ -263,8 +265,8 @@ class CheckpointFunction(Function):
         """Run the function."""
         check_backward_validity(args)
         ctx.run = Recompute(run_function, contextlib.nullcontext(), preserve_rng_state)
-        ctx.rest = [None if isinstance(x, TensorBase) else (x,) for x in args]
-        ctx.save_for_backward(*[x for x in args if isinstance(x, TensorBase)])
+        ctx.rest = [None if isinstance(x, Tensor) else (x,) for x in args]
+        ctx.save_for_backward(*[x for x in args if isinstance(x, Tensor)])
         with no_grad():
             return run_function(*args)
 
@@ -281,22 +283,22 @@ class CheckpointFunction(Function):
         inputs = detach_variable(tuple(next(tensors) if item is None else item[0] for item in ctx.rest))
         with enable_grad():
             outputs = ctx.run({}, *inputs)
-        outputs = (outputs,) if isinstance(outputs, TensorBase) else outputs
+        outputs = (outputs,) if isinstance(outputs, Tensor) else outputs
         pairs = [(out, g) for out, g in zip(outputs, args, strict=False)
-                 if isinstance(out, TensorBase) and out.requires_grad]  # fmt: skip
+                 if isinstance(out, Tensor) and out.requires_grad]  # fmt: skip
         if not pairs:
             raise RuntimeError("none of output has requires_grad=True, this checkpoint() is not necessary")
         run_backward([out for out, _ in pairs], [g for _, g in pairs])
-        return (None, None, *[x.grad if isinstance(x, TensorBase) else None for x in inputs])
+        return (None, None, *[x.grad if isinstance(x, Tensor) else None for x in inputs])
 
 
 def with_reentrance(function: Callable[..., Any], preserve: bool, args: tuple[Any, ...]) -> Any:
     """A checkpoint by a custom Function."""
     results = CheckpointFunction.apply(function, preserve, *args)
     for x in results if isinstance(results, tuple) else (results,):
-        if isinstance(x, TensorBase) and isinstance(x.grad_fn, CheckpointFunction._backward_cls):
+        if isinstance(x, Tensor) and isinstance(x.grad_fn, CheckpointFunction._backward_cls):
             node = weakref.ref(x.grad_fn)
-            x.register_hook(lambda gradient, node=node: note_inputs(node()))
+            x.register_hook(lambda gradient, node=node: note_inputs(node()))  # type: ignore[misc]
     return results
 
 
@@ -309,7 +311,7 @@ def note_inputs(node: Any) -> None:
 
 def check_backward_validity(inputs: Iterable[Any]) -> None:
     """Warn where no input requires a gradient."""
-    if not any(x.requires_grad for x in inputs if isinstance(x, TensorBase)):
+    if not any(x.requires_grad for x in inputs if isinstance(x, Tensor)):
         warnings.warn("None of the inputs have requires_grad=True. Gradients will be None", stacklevel=2)
 
 
@@ -317,7 +319,7 @@ def detach_variable(inputs: tuple[Any, ...]) -> tuple[Any, ...]:
     """The inputs with their tensors cut from their history, requiring gradients as before."""
     if not isinstance(inputs, tuple):
         raise RuntimeError(f"Only tuple of tensors is supported. Got Unsupported input type: {type(inputs).__name__}")
-    return tuple([x.detach().requires_grad_(x.requires_grad) if isinstance(x, TensorBase) else x for x in inputs])
+    return tuple([x.detach().requires_grad_(x.requires_grad) if isinstance(x, Tensor) else x for x in inputs])
 
 
 # ---------------------------------------------------------------- for users

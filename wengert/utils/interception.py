@@ -71,7 +71,7 @@ _watched: set[str] = set()
 def install(composites: frozenset[str]) -> None:
     """Let operators look for handlers, from the first block on."""
     if calls.apply is not intercepted:
-        calls.apply = intercepted
+        calls.apply = intercepted  # type: ignore[assignment]
     for name in composites - _watched:
         op = REGISTRY.get(name)
         if op is None or not isinstance(op.kind, Composite) or op.call is None:

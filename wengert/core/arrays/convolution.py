@@ -37,7 +37,11 @@ def padded(np: Any, x: Any, pairs: Pairs, value: Any = 0) -> Any:
     if not any(a > 0 or b > 0 for a, b in pairs):
         return x
     shape = tuple([n + max(a, 0) + max(b, 0) for (a, b), n in zip(pairs, x.shape[lead:], strict=True)])
-    out = np.zeros(x.shape[:lead] + shape, dtype=x.dtype) if value == 0 else np.full(x.shape[:lead] + shape, value, x.dtype)
+    out = (
+        np.zeros(x.shape[:lead] + shape, dtype=x.dtype)
+        if value == 0
+        else np.full(x.shape[:lead] + shape, value, x.dtype)
+    )
     inside = tuple([slice(max(a, 0), max(a, 0) + n) for (a, _), n in zip(pairs, x.shape[lead:], strict=True)])
     out[(_ALL,) * lead + inside] = x
     return out
@@ -294,9 +298,7 @@ def weight_gradient(
     return out
 
 
-def weight_gradient_channels(
-    np: Any, g: Any, x: Any, out: Any, stride: Shape, dilation: Shape, groups: int
-) -> Any:
+def weight_gradient_channels(np: Any, g: Any, x: Any, out: Any, stride: Shape, dilation: Shape, groups: int) -> Any:
     """The same for one input channel in each group."""
     many, places = g.shape[1] // groups, g.shape[2:]
     if many == 1 and all(s == 1 for s in stride):
@@ -327,9 +329,7 @@ def weight_gradient_runs(np: Any, g: Any, x: Any, out: Any, dilation: Shape) -> 
     return out
 
 
-def spread(
-    np: Any, g: Any, w: Any, size: Shape, stride: Shape, pairs: Pairs, dilation: Shape, groups: int
-) -> Any:
+def spread(np: Any, g: Any, w: Any, size: Shape, stride: Shape, pairs: Pairs, dilation: Shape, groups: int) -> Any:
     """Transpose of `convolve` with respect to x of spatial size `size`: (N, O, *places) -> (N, C, *size)."""
     kernel = w.shape[2:]
     outer, inner = w.shape[0] // groups, w.shape[1]
@@ -338,12 +338,13 @@ def spread(
     laid_out = outer * prod(size), inner * prod(g.shape[2:])  # what either way copies for each position of the kernel
     plain = all(s == 1 for s in stride) and not (inner == 1 and outer > 1 and groups > 1)
     if plain and laid_out[0] <= 2 * laid_out[1]:
-        flipped = w.reshape(groups, outer, inner, *kernel).swapaxes(1, 2)[(..., *(slice(None, None, -1),) * len(kernel))]
+        flipped = w.reshape(groups, outer, inner, *kernel).swapaxes(1, 2)[
+            (..., *(slice(None, None, -1),) * len(kernel))
+        ]
         flipped = np.ascontiguousarray(flipped).reshape(groups * inner, outer, *kernel)
         before = [d * (k - 1) - p for k, d, (p, _) in zip(kernel, dilation, pairs, strict=True)]
         after = [
-            n - m - b + d * (k - 1)
-            for n, m, b, k, d in zip(size, g.shape[2:], before, kernel, dilation, strict=True)
+            n - m - b + d * (k - 1) for n, m, b, k, d in zip(size, g.shape[2:], before, kernel, dilation, strict=True)
         ]
         return convolve(np, g, flipped, stride, tuple(zip(before, after, strict=True)), dilation, groups)
     whole = tuple(

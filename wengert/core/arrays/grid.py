@@ -63,7 +63,9 @@ def whole(np: Any, x: Any) -> Any:
     return np.where(wild, x.dtype.type(-100), x).astype(np.int64)
 
 
-def flat_index(np: Any, lows: list[Any], offsets: tuple[int, ...], sizes: tuple[int, ...], mode: str, align: bool) -> Any:
+def flat_index(
+    np: Any, lows: list[Any], offsets: tuple[int, ...], sizes: tuple[int, ...], mode: str, align: bool
+) -> Any:
     """Index of the element at lows + offsets in an image's elements; -1 outside.  `mode` None: as they are."""
     found, valid = 0, None
     for low, offset, size in zip(lows, offsets, sizes, strict=True):

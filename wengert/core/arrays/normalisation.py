@@ -61,8 +61,10 @@ def normalised(np: Any, x: Any, weight: Any, bias: Any, axes: Axes, eps: float) 
     if trailing(x, axes) and all(p is None or not varies(p, x.ndim - len(axes)) for p in (weight, bias)):
         rows = prod(x.shape[: x.ndim - len(axes)])
         kept = (*x.shape[: x.ndim - len(axes)], *(1,) * len(axes))
-        row = [None if p is None else np.broadcast_to(p, kept_shape(x, axes)).reshape(-1) for p in (weight, bias)]
-        out, mean, inverse = normalised_rows(np, x.reshape(rows, prod(x.shape) // rows), *row, eps)
+        scale, shift = [
+            None if p is None else np.broadcast_to(p, kept_shape(x, axes)).reshape(-1) for p in (weight, bias)
+        ]
+        out, mean, inverse = normalised_rows(np, x.reshape(rows, prod(x.shape) // rows), scale, shift, eps)
         return out.reshape(x.shape), mean.reshape(kept), inverse.reshape(kept)
     centred, mean, variance = moments(np, x, axes)
     inverse = 1 / np.sqrt(variance + x.dtype.type(eps))
@@ -82,24 +84,26 @@ def kept_shape(x: Any, axes: Axes) -> tuple[int, ...]:
     return tuple([n if i in axes else 1 for i, n in enumerate(x.shape)])
 
 
-def gradient_rows(
-    np: Any, g: Any, g_mean: Any, g_inverse: Any, x: Any, mean: Any, inverse: Any, weight: Any
-) -> Any:
+def gradient_rows(np: Any, g: Any, g_mean: Any, g_inverse: Any, x: Any, mean: Any, inverse: Any, weight: Any) -> Any:
     """`input_gradient` for a matrix, row by row, with the weight of one row."""
     rows, width = x.shape
     out = np.empty(x.shape, x.dtype)
     share, count = np.full((width, 1), 1 / width, dtype=x.dtype), x.dtype.type(width)
     step = row_steps(rows, width).step
+    room, moved = np.empty((min(step, rows), width), dtype=x.dtype), bool(g_mean.any())
     for r in row_steps(rows, width):
         band = slice(r, r + step)
         factor, part = inverse[band], out[band]
         np.subtract(x[band], mean[band], out=part)
-        given = g[band] if weight is None else g[band] * weight
+        given = room[: len(part)]
+        np.multiply(g[band], x.dtype.type(1) if weight is None else weight, out=given)
         first = np.matmul(given, share)
         second = np.einsum("ri,ri->r", given, part)[:, None] / count
         part *= -(second + g_inverse[band] / count) * factor * factor * factor
-        part += (given - first) * factor
-        if g_mean.any():
+        given -= first
+        given *= factor
+        part += given
+        if moved:
             part += g_mean[band] / count
     return out
 
@@ -113,8 +117,8 @@ def input_gradient(
         rows = prod(x.shape[:lead])
         shape = (rows, x.size // rows)
         row = None if weight is None else np.broadcast_to(weight, kept_shape(x, axes)).reshape(-1)
-        stats = [part.reshape(rows, 1) for part in (mean, inverse, g_mean, g_inverse)]
-        return gradient_rows(np, g.reshape(shape), stats[2], stats[3], x.reshape(shape), *stats[:2], row).reshape(x.shape)
+        a, b, c, d = (part.reshape(rows, 1) for part in (g_mean, g_inverse, mean, inverse))
+        return gradient_rows(np, g.reshape(shape), a, b, x.reshape(shape), c, d, row).reshape(x.shape)
     return gradient_images(np, g, g_mean, g_inverse, x, mean, inverse, weight, axes)
 
 
@@ -131,13 +135,15 @@ def gradient_images(
     first, second = moments_of_product(np, given, x, mean, axes)
     slope = -(second * factor * inverse * inverse + g_inverse * inverse * inverse * inverse / count)
     shift = g_mean / count - first * factor
-    out = np.empty(x.shape, x.dtype)
+    out, room = np.empty(x.shape, x.dtype), np.empty(x.shape[1:], x.dtype)
     for i in range(x.shape[0]):
         a, b, c, d = (part[i if part.shape[0] != 1 else 0] for part in (mean, slope, factor, shift))
-        np.subtract(x[i], a, out=out[i])
-        out[i] *= b
-        out[i] += given[i] * c
-        out[i] += d
+        part = out[i, ...]
+        np.subtract(x[i], a, out=part)
+        part *= b
+        np.multiply(given[i], c, out=room)
+        part += room
+        part += d
     return out
 
 
@@ -147,8 +153,9 @@ def moments_of_product(np: Any, given: Any, x: Any, mean: Any, axes: Axes) -> tu
     count = prod([x.shape[i] for i in axes])
     kept = tuple([1 if a in inner else n for a, n in enumerate(x.shape[1:])])
     sums = np.empty((2, x.shape[0], *kept), dtype=x.dtype)
+    centred = np.empty(x.shape[1:], dtype=x.dtype)
     for i in range(x.shape[0]):
-        centred = x[i] - mean[i if mean.shape[0] != 1 else 0]
+        np.subtract(x[i], mean[i if mean.shape[0] != 1 else 0], out=centred)
         sums[0, i] = given[i].sum(axis=inner, keepdims=True)
         sums[1, i] = dotted(np, centred, given[i], inner)
     if 0 in axes:
@@ -170,7 +177,9 @@ def weight_gradient(np: Any, g: Any, x: Any, mean: Any, inverse: Any, axes: Axes
     """Sum of g * normalised x over the axes along which the weight is constant, which are kept."""
     if x.ndim > 1 and axes == tuple(range(len(axes))) and mean.shape[len(axes) :] == (1,) * (x.ndim - len(axes)):
         shape = (prod(x.shape[: len(axes)]), prod(x.shape[len(axes) :]))
-        found = weight_gradient_rows(np, g.reshape(shape), x.reshape(shape), mean.reshape(-1, 1), inverse.reshape(-1, 1))
+        found = weight_gradient_rows(
+            np, g.reshape(shape), x.reshape(shape), mean.reshape(-1, 1), inverse.reshape(-1, 1)
+        )
         return found.reshape((1,) * len(axes) + x.shape[len(axes) :])
     if mean.shape[0] == 1 and 0 in axes:
         return moments_of_product(np, g, x, mean, axes)[1] * inverse * x.dtype.type(prod([x.shape[i] for i in axes]))
@@ -185,9 +194,11 @@ def weight_gradient_rows(np: Any, g: Any, x: Any, mean: Any, inverse: Any) -> An
     rows, width = x.shape
     out = np.zeros(width, dtype=x.dtype)
     step = row_steps(rows, width).step
+    room = np.empty((min(step, rows), width), dtype=x.dtype)
     for r in row_steps(rows, width):
         band = slice(r, r + step)
-        part = x[band] - mean[band]
+        part = room[: len(x[band])]
+        np.subtract(x[band], mean[band], out=part)
         part *= g[band]
         out += np.matmul(inverse[band].T, part)[0]
     return out

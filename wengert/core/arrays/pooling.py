@@ -28,7 +28,9 @@ def lowest(np: Any, dtype: Any) -> Any:
     return -np.inf if dtype.kind in "fV" else np.iinfo(dtype).min
 
 
-def surrounded(np: Any, x: Any, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape, places: Shape, value: Any) -> Any:
+def surrounded(
+    np: Any, x: Any, kernel: Shape, stride: Shape, padding: Shape, dilation: Shape, places: Shape, value: Any
+) -> Any:
     """x with so much padding that every window lies inside."""
     pairs = tuple(
         [
@@ -125,7 +127,9 @@ def largest_at(np: Any, x: Any, candidates: Iterable[Any], shape: Shape) -> tupl
     best = index = None
     for places in candidates:
         if places.ndim == len(shape):
-            part = np.take_along_axis(flat, places.reshape(*places.shape[:2], prod(places.shape[2:])), axis=2).reshape(shape)
+            part = np.take_along_axis(flat, places.reshape(*places.shape[:2], prod(places.shape[2:])), axis=2).reshape(
+                shape
+            )
         else:
             part = flat[:, :, places]
         if best is None:
@@ -153,7 +157,7 @@ def largest_of_cells(np: Any, x: Any, places: Shape) -> tuple[Any, Any]:
         ends = [spans[i][k] for i, k in enumerate(cell)]
         part = x[(_ALL, _ALL, *[slice(b, e) for b, e in ends])].reshape(n * c, -1)
         found = part.argmax(axis=1)
-        at = 0
+        at: Any = 0
         rest = found
         for i in range(len(places) - 1, -1, -1):
             width = ends[i][1] - ends[i][0]
@@ -183,7 +187,7 @@ def adaptive_candidates(np: Any, size: Shape, places: Shape) -> Iterable[Any]:
 def fractional_candidates(np: Any, starts: list[Any], kernel: Shape, size: Shape) -> Iterable[Any]:
     """Flat indices of the elements of windows that begin at `starts` (N, C, count) along each dim."""
     rank, hops = len(size), steps_of(size)
-    corner = 0
+    corner: Any = 0
     for i, begin in enumerate(starts):
         corner = corner + begin.reshape(*begin.shape[:2], *(1,) * i, -1, *(1,) * (rank - i - 1)) * hops[i]
     for position in positions(kernel):
@@ -206,7 +210,9 @@ def scattered(np: Any, x: Any, indices: Any, size: Shape, once: bool) -> Any:
 def gathered(np: Any, x: Any, indices: Any) -> Any:
     """The elements of (N, C, *spatial) at the indices (N, C, *places)."""
     n, c = x.shape[:2]
-    return np.take_along_axis(x.reshape(n, c, prod(x.shape[2:])), indices.reshape(n, c, prod(indices.shape[2:])), axis=2).reshape(indices.shape)
+    return np.take_along_axis(
+        x.reshape(n, c, prod(x.shape[2:])), indices.reshape(n, c, prod(indices.shape[2:])), axis=2
+    ).reshape(indices.shape)
 
 
 # --- Averages ------------------------------------------------------------------------------------------------------

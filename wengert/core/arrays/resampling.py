@@ -30,7 +30,7 @@ def step_of(size: int, count: int, align: bool, scale: float | None) -> float:
 
 def nearest(size: int, count: int, scale: float | None, exact: bool, single: bool) -> tuple[Any, Any]:
     """The element under each result; `exact` measures from the middle of both."""
-    kind = numpy.float32 if single else numpy.float64
+    kind: Any = numpy.float32 if single else numpy.float64
     step = kind(1.0 / scale) if scale else kind(size) / kind(count)
     at = numpy.arange(count, dtype=kind)
     at = numpy.floor((at + kind(0.5 if exact else 0)) * step)
@@ -100,7 +100,7 @@ def ragged(rows: list[tuple[Any, Any]]) -> tuple[Any, Any]:
     return index, weight
 
 
-_KINDS = {
+_KINDS: dict[str, Any] = {
     "linear": linear,
     "cubic": cubic,
     "smooth": smoothed,
@@ -120,7 +120,9 @@ def taps(rule: Rule, back: bool) -> tuple[Any, Any]:
         for place, factor in zip(places, factors, strict=True):
             if factor:
                 rows[place].append((i, factor))
-    return ragged([(numpy.asarray([i for i, _ in row], dtype=numpy.int64), numpy.asarray([w for _, w in row])) for row in rows])
+    return ragged(
+        [(numpy.asarray([i for i, _ in row], dtype=numpy.int64), numpy.asarray([w for _, w in row])) for row in rows]
+    )
 
 
 @lru_cache(maxsize=128)

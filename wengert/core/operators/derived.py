@@ -63,7 +63,7 @@ def jvp(op: Op, m: Any, args: Sequence[Any], tangents: Sequence[Any], out: Any) 
         return elementwise_jvp(op, m, args, tangents, out)
     if isinstance(kind, Bilinear):
         return bilinear_jvp(op, m, args, tangents)
-    if isinstance(kind, Linear):
+    if isinstance(kind, Linear) or op.name in _JOINING:
         if op.many >= 0:
             return invoke(op, m, replaced(op, args, tangents))
         if any(t is not None for t in tangents[1:]):
@@ -76,6 +76,9 @@ def jvp(op: Op, m: Any, args: Sequence[Any], tangents: Sequence[Any], out: Any) 
         return invoke(op, m, moving)
     return NotImplemented
 
+
+_JOINING = ("cat", "stack", "block_diagonal")
+"""Linear in a list of tensors, each with a rule of its own."""
 
 _CONSTANTS = ("fill", "value")
 """Attributes of linear records that are written beside what is linear: nothing of them moves."""

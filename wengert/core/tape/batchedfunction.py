@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 from wengert.core.base.errors import GraphError
-from wengert.core.tape.batching import at, left, lifted, stands_for, whole
+from wengert.core.tape.batching import left, lifted, stands_for, whole
 from wengert.core.tape.core import RECORDED, TensorBase, _new
 from wengert.core.tape.function import Function, no_setup_context, no_vmap
 from wengert.core.tape.levels import BATCHED, DUAL, Level
@@ -115,13 +115,11 @@ def outs_of(out: Any) -> tuple[Any, ...]:
 
 
 class Call:
-    """One batched call: its level, where the batch lies, and what the user's context holds."""
+    """One batched call: its class, its level, and where the batch lies in inputs and outputs."""
 
     def __init__(self, cls: Any, dims: tuple[Any, ...], level: Level) -> None:
         self.cls, self.dims, self.level = cls, dims, level
-        self.node: Any = None
         self.out_dims: tuple[Any, ...] = ()
-        self.kept: list[Any] = []
         self.single = True
 
     def inside(self, values: Any, dims: Any) -> list[Any]:
@@ -131,29 +129,40 @@ class Call:
             for x, dim in zip(values, dims, strict=True)
         ]
 
-    def run(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The user's forward and setup_context on batched tensors; the outputs as seen further out."""
-        args = tuple(self.inside(values, self.dims))
-        out = self.cls.forward(*args)
-        node = self.node = context(self.cls, args)
-        self.cls.setup_context(node, args, out)
-        self.single = not isinstance(out, tuple)
-        found = [left(x, self.level) if isinstance(x, TensorBase) else (x, None) for x in outs_of(out)]
-        self.out_dims = tuple([dim for _, dim in found])
-        return tuple([x for x, _ in found])
+    def outside(self, values: Any) -> tuple[list[Any], list[Any]]:
+        """Tensors of the level as seen further out, and their batch dims."""
+        found = [left(x, self.level) if isinstance(x, TensorBase) else (x, None) for x in values]
+        return [x for x, _ in found], [dim for _, dim in found]
 
-    def restore(self, saved: Any) -> None:
-        """Give the user's context its saved tensors back, with their histories."""
-        self.node._saved = tuple(self.inside(saved, self.kept))
+    def run(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The user's forward on batched tensors; the outputs as seen further out."""
+        out = self.cls.forward(*self.inside(values, self.dims))
+        self.single = not isinstance(out, tuple)
+        outs, dims = self.outside(outs_of(out))
+        self.out_dims = tuple(dims)
+        return tuple(outs)
+
+    def prepared(self, ctx: Any, inputs: Any, output: Any) -> None:
+        """The user's setup_context on batched tensors; what it keeps is kept further out, with its histories."""
+        args = tuple(self.inside(inputs, self.dims))
+        outs = tuple(self.inside(outs_of(output), self.out_dims))
+        node = ctx.inner = context(self.cls, args)
+        node.needs_input_grad = ctx.needs_input_grad
+        self.cls.setup_context(node, args, outs[0] if self.single else outs)
+        saved, ctx.dims = self.outside(node.to_save or ())
+        ctx.save_for_backward(*saved)
+        if node.saved_for_forward is not None:
+            saved, ctx.forward_dims = self.outside(node.saved_for_forward)
+            ctx.save_for_forward(*saved)
+        ctx.mark_non_differentiable(*self.outside(node.non_differentiable or ())[0])
 
     def gradient(self, x: Any, dim: Any) -> Any:
         """A gradient of the level as the gradient of what the input stands for."""
         if not isinstance(x, TensorBase):
             return x
         if dim is None:
-            return (
-                RECORDED.sum(x._array.value, 0) if at(x, self.level) and x._array.dim == 0 else left(x, self.level)[0]
-            )
+            value, own = left(x, self.level)
+            return RECORDED.sum(value, 0) if own == 0 else value
         return whole(x, self.level)
 
 
@@ -173,42 +182,27 @@ def derived_class(call: Call) -> Any:
         return outs if len(outs) > 1 else outs[0]
 
     def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
-        node = call.node
-        node.needs_input_grad = ctx.needs_input_grad
-        saved = node.to_save or ()
-        held = [left(x, call.level) if x is not None else (None, None) for x in saved]
-        call.kept = [dim for _, dim in held]
-        ctx.save_for_backward(*[x for x, _ in held])
-        if node.saved_for_forward is not None:
-            found = [left(x, call.level) if x is not None else (None, None) for x in node.saved_for_forward]
-            ctx.forward_dims = [dim for _, dim in found]
-            ctx.save_for_forward(*[x for x, _ in found])
-        constant = node.non_differentiable or ()
-        ctx.mark_non_differentiable(*[left(x, call.level)[0] for x in constant])
+        call.prepared(ctx, inputs, output)
 
     def backward(ctx: Any, *gradients: Any) -> Any:
-        call.restore(ctx.saved_tensors)
-        given = call.inside(gradients, call.out_dims)
-        found = call.node.rule()(call.node, *given)
+        node = ctx.inner
+        node._saved = tuple(call.inside(ctx.saved_tensors, ctx.dims))
+        found = node.rule()(node, *call.inside(gradients, call.out_dims))
         found = found if isinstance(found, tuple) else (found,)
         return tuple([call.gradient(x, dim) for x, dim in zip(found, call.dims, strict=False)])
 
     def jvp(ctx: Any, *tangents: Any) -> Any:
-        node = call.node
+        node = ctx.inner
         if node.saved_for_forward is not None:
-            node.saved_for_forward = tuple(
-                [None if x is None else stands_for(x, dim, call.level)
-                 for x, dim in zip(ctx.saved_tensors, ctx.forward_dims, strict=True)]
-            )  # fmt: skip
+            node.saved_for_forward = tuple(call.inside(ctx.saved_tensors, ctx.forward_dims))
         node._in_jvp = True
         try:
-            found = call.cls.jvp(node, *call.inside(tangents, call.dims))
+            found = outs_of(call.cls.jvp(node, *call.inside(tangents, call.dims)))
         finally:
             node._in_jvp = False
-        return tuple(
-            [x if not isinstance(x, TensorBase) else whole(x, call.level) if dim == 0 else left(x, call.level)[0]
-             for x, dim in zip(outs_of(found), call.out_dims, strict=True)]
-        )  # fmt: skip
+        pairs = zip(found, call.out_dims, strict=True)
+        made = [x if not isinstance(x, TensorBase) else call.gradient(x, dim) for x, dim in pairs]
+        return made[0] if len(made) == 1 else tuple(made)
 
     rules = {"forward": forward, "setup_context": setup_context, "backward": backward, "jvp": jvp}
     space: dict[str, Any] = {name: staticmethod(rule) for name, rule in rules.items()}

@@ -19,6 +19,7 @@ from wengert.core.arrays.backend import DEVICE_OF, Backend, backend_of, use_back
 from wengert.core.base.errors import GraphError, ShapeError
 from wengert.core.operators import derived
 from wengert.core.operators.record import Op
+from wengert.core.tape import batchlayers as batchlayers  # states its rules
 from wengert.core.tape import batchrules, core
 from wengert.core.tape.core import NR_SHIFT, RECORDED, ManyNode, TensorBase, attach, wrap
 from wengert.core.tape.dispatch import dressed, fill, first_tensor, node_class_of, save
@@ -183,7 +184,8 @@ def user_line() -> str:
 
 def no_item() -> GraphError:
     """A single number is asked of many; told apart by whether a truth value is wanted."""
-    frame, truth = core._getframe(2), False
+    frame: Any = core._getframe(2)
+    truth = False
     while frame is not None and frame.f_code.co_filename.startswith(core._root):
         truth = truth or frame.f_code.co_name == "to_bool"
         frame = frame.f_back
@@ -271,7 +273,8 @@ def compute(op: Op, args: tuple[Any, ...], level: Level, target: Any = None) -> 
 
     target: a tensor about to be overwritten; what is recorded saves a copy of it.
     """
-    inner, dims = [], []
+    inner: list[Any] = []
+    dims: list[int | None] = []
     for x in op.values(args):
         if not isinstance(x, TensorBase):
             inner.append(x)
@@ -342,6 +345,8 @@ def apply_inplace(op: Op, args: tuple[Any, ...], level: Level, depth: int) -> An
     mode = current()
     local = derived.replaced(op, args, [lifted(y, level) if isinstance(y, TensorBase) else y for y in op.values(args)])
     wanted = any(isinstance(y, TensorBase) and y._flags & 1 for y in op.values(tuple(local)))
+    if wanted and mode.grad and level.recording and not x._flags & BATCHED:
+        take_in(x, level)
     if mode.grad and at(x, level):
         check_inplace(x, mode, wanted)
     value, dim = compute(op, args, level, x)
@@ -363,6 +368,13 @@ def apply_inplace(op: Op, args: tuple[Any, ...], level: Level, depth: int) -> An
     return x
 
 
+def take_in(x: Any, level: Level) -> None:
+    """Make a tensor that was made inside the level one of its tensors, so that it can have a history there."""
+    value = copy_of(x)
+    x._array = BatchedArray(value, None, level)
+    x._node, x._vc, x._extra, x._flags = None, None, None, BATCHED
+
+
 def finish_write(op: Op, x: Any, node: Any, mode: Any) -> None:
     """Make an in-place operation the history of what it wrote."""
     if node is None:
@@ -380,9 +392,9 @@ def lone_target(op: Op) -> ShapeError:
     """A tensor that is one for all entries cannot hold a result per entry."""
     return ShapeError(
         f"vmap: inplace arithmetic(self, *extra_args) is not possible because there exists a Tensor `other` in "
-        f"extra_args that has more elements than `self`. This happened due to `other` being vmapped over but `self` not "
-        f"being vmapped over in a vmap: {op.name}_() would have to store one result per entry in one place. Use the "
-        "out-of-place operator, or make `self` from a tensor that is mapped over (zeros_like, new_zeros)." + user_line()
+        f"extra_args that has more elements than `self`. This happened due to `other` being vmapped over but `self` "
+        f"not being vmapped over in a vmap: {op.name}_() would have to store one result per entry in one place. Use "
+        "the out-of-place operator, or make `self` from a tensor that is mapped over (zeros_like)." + user_line()
     )
 
 
@@ -397,8 +409,10 @@ def detached(x: Any) -> Any:
 def made_like(x: Any, made: Any) -> Any:
     """A tensor made after the example of a batched one: one for each entry, to be written apart."""
     array = x._array
-    if array.dim is None or at(made, array.level):
+    if at(made, array.level):
         return made
+    if array.dim is None:
+        return stands_for(made, None, array.level)
     out = stands_for(RECORDED.clone(RECORDED.expand(made, (array.level.size, *made._array.shape))), 0, array.level)
     return out.requires_grad_() if made._flags & 1 else out
 

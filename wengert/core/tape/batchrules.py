@@ -123,8 +123,8 @@ def trailing(op: Op, args: Any, values: list[Any], batched: list[bool], size: in
 
 
 @rule(
-    "eq", "ne", "lt", "le", "gt", "ge", "isclose", "logical_and", "logical_or", "logical_xor", "bitwise_and", "bitwise_or",
-    "bitwise_xor", "bitwise_left_shift", "bitwise_right_shift", "gcd", "lcm",
+    "eq", "ne", "lt", "le", "gt", "ge", "isclose", "logical_and", "logical_or", "logical_xor", "bitwise_and",
+    "bitwise_or", "bitwise_xor", "bitwise_left_shift", "bitwise_right_shift", "gcd", "lcm",
 )  # fmt: skip
 def plainly(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
     """Elementwise without a derivative."""
@@ -241,6 +241,20 @@ def sized(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) 
     return derived.invoke(op, m, [x, (front, *shape), *args[2:]])
 
 
+@rule("spread")
+def spread(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
+    """A reduced tensor at every place that it was reduced from."""
+    x, shape, dim, keepdim = values[0], tuple(args[1]), args[2], args[3]
+    if not shape:
+        return x
+    if keepdim and dim is not None:
+        return m.expand(x, (size, *shape))
+    dims = range(len(shape)) if dim is None or dim == () else (dim,) if isinstance(dim, int) else dim
+    gone = {d % len(shape) for d in dims}
+    kept = m.reshape(x, (size, *[1 if i in gone else n for i, n in enumerate(shape)]))
+    return m.expand(kept, (size, *shape))
+
+
 @rule("select_backward", "slice_backward", "diagonal_backward", "unfold_backward", "index_select_backward")
 def sized_backward(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
     """Transposes of views: sizes and dims of the input."""
@@ -328,6 +342,8 @@ def mm(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> 
     if batched[0] and not batched[1]:
         n, k = a._array.shape[1:]
         return m.reshape(m.mm(m.reshape(a, (size * n, k)), b), (size, n, b._array.shape[1]))
+    if a._array.shape[-1] == 1 and a._array.dtype == b._array.dtype and a._array.dtype.kind in "fc":
+        return m.mul(a, b)  # outer products: one pass over the result
     return m.matmul(a, b)
 
 

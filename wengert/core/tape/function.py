@@ -409,10 +409,11 @@ def with_tangents(cls: Any, args: Any, tangents: Any, moving: tuple[Any, ...] = 
     tensors = [x for x in args if isinstance(x, TensorBase)]
     node.needs_input_grad = tuple([isinstance(x, TensorBase) and x._flags & 1 == 1 for x in args])
     mode = _mode_get()
+    if cls.setup_context is not no_setup_context and any(x._flags & MARKS for x in tensors):
+        return applied_outside(cls, node, args, tangents, moving)
     out = run_forward(cls, node, args, {}, mode)
     if node.to_save is not None:
-        node.to_save = tuple([next((y for x, y in zip(args, moving, strict=False) if x is kept), kept)
-                              if isinstance(kept, TensorBase) else kept for kept in node.to_save])  # fmt: skip
+        node.to_save = swapped(node.to_save, args, moving)
     marks = [x._flags & MARKS if isinstance(x, TensorBase) else 0 for x in (out if isinstance(out, tuple) else (out,))]
     if mode.grad and any(node.needs_input_grad):
         out = recorded_call(node, args, tensors, out, mode)
@@ -426,6 +427,30 @@ def with_tangents(cls: Any, args: Any, tangents: Any, moving: tuple[Any, ...] = 
         return out, cls.jvp(node, *tangents)
     finally:
         node._in_jvp = False
+
+
+def applied_outside(cls: Any, node: Any, args: Any, tangents: Any, moving: Any) -> tuple[Any, Any]:
+    """`with_tangents` where arguments are dual or batched further out: the call itself happens there."""
+    out = cls.apply(*args)
+    token = MODE.set(_mode_get().but(grad=False))
+    try:
+        cls.setup_context(node, args, out)
+    finally:
+        MODE.reset(token)
+    made = (out[0] if isinstance(out, tuple) else out)._node
+    if isinstance(made, FunctionNode) and made._saved:
+        made._saved = swapped(made._saved, args, moving)
+    node._in_jvp = True
+    try:
+        return out, cls.jvp(node, *tangents)
+    finally:
+        node._in_jvp = False
+
+
+def swapped(saved: Any, args: Any, moving: Any) -> tuple[Any, ...]:
+    """Saved values with those among `args` replaced by their partners in `moving`."""
+    partners = {id(x): y for x, y in zip(args, moving, strict=False) if isinstance(x, TensorBase)}
+    return tuple([partners.get(id(x), x) for x in saved])
 
 
 def intercepted(cls: Any, args: tuple[Any, ...]) -> Any:

@@ -158,7 +158,7 @@ def keep_marks(node: Any, outs: Any) -> None:
     def marked(value: Any) -> Any:
         if value.__class__ is tuple:
             return tuple([marked(part) for part in value])
-        if value.__class__ is Result and outs[value.nr]._flags & MARKED:
+        if isinstance(value, Result) and outs[value.nr]._flags & MARKED:
             return MarkedResult(value, outs[value.nr])
         return value
 

@@ -51,19 +51,25 @@ def source(x: Any) -> Any:
 def transposed(op: Op, args: Sequence[Any], tangents: Sequence[Any]) -> Any:
     """J t by sweeping back twice: first for J^T g with a symbolic g, then through that for t."""
     mode = current()
+    values = list(op.values(tuple(args)))
+    wanted = any(x._flags & 1 for x in (*values, *tangents) if isinstance(x, TensorBase))
+    moving = [i for i, t in enumerate(tangents) if t is not None and values[i]._array.dtype.kind in "fcV"]
+    level = level_of([*values, *tangents])
+    wanted = wanted and mode.grad and (level is None or level.recording)
     token = enter(mode.but(grad=True))
+    before = None if level is None else level.recording
     try:
-        values = list(op.values(tuple(args)))
-        wanted = any(x._flags & 1 for x in (*values, *tangents) if isinstance(x, TensorBase))
-        moving = [i for i, t in enumerate(tangents) if t is not None and values[i]._array.dtype.kind in "fcV"]
-        level = level_of([*values, *tangents])
+        if level is not None:
+            level.recording = True
         for i in moving:
             values[i] = source(values[i] if level is None else lifted(values[i], level))
         out = derived.invoke(op, RECORDED, derived.replaced(op, args, values))
         outs = out if isinstance(out, (tuple, list)) else (out,)
         parts = [tangent_of(y, [values[i] for i in moving], [tangents[i] for i in moving]) for y in outs]
-        parts = [t if t is None or wanted and mode.grad else cut(t) for t in parts]
+        parts = [t if t is None or wanted else cut(t) for t in parts]
     finally:
+        if level is not None:
+            level.recording = before
         leave(token)
     return tuple(parts) if isinstance(out, (tuple, list)) else parts[0]
 

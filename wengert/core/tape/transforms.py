@@ -149,7 +149,8 @@ def connect() -> None:
     """Make operators, their in-place forms and custom Functions answer for marked tensors."""
     TRANSFORMS.update(
         {
-            "apply": answer, "inplace": answer_inplace, "out": answer_out, "original": original, "like": batching.made_like,
+            "apply": answer, "inplace": answer_inplace, "out": answer_out, "original": original,
+            "like": batching.made_like,
             "detach": batching.detached,
         }
     )  # fmt: skip

@@ -359,7 +359,7 @@ def selected(x: Any, key: tuple[Any, ...]) -> Any:
 
 def general(x: Any, items: tuple[Any, ...]) -> Any:
     """x[key] for any key."""
-    if x._flags > 1 or x._flags and current().grad:
+    if x._flags > 1 or x._flags and current().grad or has_marked(items):
         found, where, tensors = read(x, items, TensorSteps)
         if where:
             check_count(tensors)
@@ -379,6 +379,14 @@ def general(x: Any, items: tuple[Any, ...]) -> Any:
     if FOREIGN:
         return RECORDED.index(wrap(array), where, *[near(t, array) for t in tensors])
     return wrap(INDEX.body(namespace_of(array).np, array, where, *[t._array for t in tensors]))
+
+
+def has_marked(items: tuple[Any, ...]) -> bool:
+    """Whether a tensor of a key is batched."""
+    for item in items:
+        if isinstance(item, TensorBase) and item._flags & BATCHED:
+            return True
+    return False
 
 
 def near(index: Any, array: Any) -> Any:
@@ -431,7 +439,7 @@ def setitem(x: Any, key: Any, value: Any) -> None:
         check_dims(x, key)
     if FOREIGN and tensor and value._array.__class__ is not x._array.__class__:
         value = RECORDED.to_device(value, x.device, value.device)
-    if unrecorded(x, value if tensor else None):
+    if unrecorded(x, value if tensor else None) and not has_marked(items):
         overwrite(x, items, value._array if tensor else value)
         return
     found, where, tensors = read(x, items, TensorSteps)

@@ -70,7 +70,7 @@ def drawing() -> Any:
 
 
 def drawn_shape(shape: tuple[int, ...]) -> tuple[tuple[int, ...], Any]:
-    """The shape to draw at once, with the entries of a batch in front where each gets samples of its own, and its level."""
+    """The shape to draw at once, and the batch level whose entries, in front of it, get samples of their own."""
     level = drawing()
     if level is None or level.randomness == "same":
         return shape, None

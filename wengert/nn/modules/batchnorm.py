@@ -112,8 +112,8 @@ class _BatchNorm(_NormBase):
         own = self.training or (self.running_mean is None and self.running_var is None)
         tracked = not self.training or self.track_running_stats
         return F.batch_norm(
-            input, self.running_mean if tracked else None, self.running_var if tracked else None, self.weight, self.bias,
-            own, factor, self.eps,
+            input, self.running_mean if tracked else None, self.running_var if tracked else None, self.weight,
+            self.bias, own, factor, self.eps,
         )  # fmt: skip
 
 
@@ -176,8 +176,8 @@ class SyncBatchNorm(_BatchNorm):
         made = module
         if isinstance(module, _BatchNorm):
             made = cls(
-                module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats, process_group,
-                bias=module.bias is not None,
+                module.num_features, module.eps, module.momentum, module.affine, module.track_running_stats,
+                process_group, bias=module.bias is not None,
             )  # fmt: skip
             made.weight, made.bias = module.weight, module.bias
             for name in ("running_mean", "running_var", "num_batches_tracked"):

@@ -238,7 +238,8 @@ class _ConvTransposeNd(_ConvNd):
         most = [least[i] + stride[i] - 1 for i in range(rank)]
         if any(not a <= n <= b for n, a, b in zip(wanted, least, most, strict=True)):
             raise ValueRangeError(
-                f"requested an output size of {tuple(output_size)}, but valid sizes range from {least} to {most} (for an "
+                f"requested an output size of {tuple(output_size)}, but valid sizes range from {least} to {most} "
+                "(for an "
                 f"input of {size})"
             )
         return tuple([n - a for n, a in zip(wanted, least, strict=True)])
@@ -322,7 +323,8 @@ class _LazyConvXdMixin(LazyModuleMixin):
         rank = self._rank
         if input.ndim not in (rank + 1, rank + 2):
             raise ShapeError(
-                f"Expected {rank + 1}D (unbatched) or {rank + 2}D (batched) input to {type(self).__name__}, but got input "
+                f"Expected {rank + 1}D (unbatched) or {rank + 2}D (batched) input to {type(self).__name__}, but "
+                "got input "
                 f"of size: {input.shape}"
             )
         return input.shape[1] if input.ndim == rank + 2 else input.shape[0]

@@ -118,7 +118,8 @@ class LayerNorm(Module):
 class GroupNorm(Module):
     """Each of num_groups groups of channels of (N, C, *) normalised, then scaled per channel.
 
-    weight starts as 1, bias as 0; affine False: neither.  Raises: ValueRangeError unless the groups divide the channels.
+    weight starts as 1, bias as 0; affine False: neither.
+    Raises: ValueRangeError unless the groups divide the channels.
     Source: Y. Wu, K. He, Group normalization (2018).
     """
 
@@ -153,7 +154,10 @@ class GroupNorm(Module):
 
     def extra_repr(self) -> str:
         """Groups, channels and options."""
-        return f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, bias={self.bias is not None}"
+        return (
+            f"{self.num_groups}, {self.num_channels}, eps={self.eps}, affine={self.affine}, "
+            f"bias={self.bias is not None}"
+        )
 
 
 class RMSNorm(Module):

@@ -103,7 +103,11 @@ def fft_c2r(np, input: Array, dim: Ints, normalization: int, size: int):
     transpose=lambda m, g, dim, factor, size: m.fft_interior(g, dim, factor, size),
     space=None,
     method=False,
-    samples=lambda s: [call(s.complex(2, 3), 1, 2.0, 4), call(s.complex(3, 2), 0, 0.5, 5), call(s.complex(1), 0, 2.0, 1)],
+    samples=lambda s: [
+        call(s.complex(2, 3), 1, 2.0, 4),
+        call(s.complex(3, 2), 0, 0.5, 5),
+        call(s.complex(1), 0, 2.0, 1),
+    ],
 )
 def fft_interior(np, input: Array, dim: int, factor: float, size: int):
     """Half a spectrum of a real signal of `size` points; bins that have a mirror image are multiplied by a factor."""
@@ -182,7 +186,9 @@ def _shape_and_dims(x, s, dim):
         if len(set(dims)) != len(dims):
             raise ShapeError(f"FFT dims must be unique: {list(dim)} names one twice")
         if s is not None and len(s) != len(dims):
-            raise ShapeError(f"When given, dim and shape arguments must have the same length, not {len(dims)}, {len(s)}")
+            raise ShapeError(
+                f"When given, dim and shape arguments must have the same length, not {len(dims)}, {len(s)}"
+            )
     elif s is not None:
         if len(s) > x.ndim:
             raise ShapeError(f"Got shape with {len(s)} values but input tensor only has {x.ndim} dimensions.")
@@ -304,6 +310,8 @@ def _to_real_sizes(name, x, s, dim):
     sizes, dims = _shape_and_dims(x, s, dim)
     _some(name, dims)
     last = 2 * (x.shape[dims[-1]] - 1) if s is None or sizes[-1] == -1 else sizes[-1]
+    for d, n in zip(dims[:-1], sizes, strict=False):
+        _positive(x.shape[d] if n == -1 else n)
     return _positive(last), [*sizes[:-1], last // 2 + 1], dims
 
 
@@ -336,11 +344,11 @@ def _hfftn(m, input, s, dim, norm):
 
 
 def _ihfftn(m, input, s, dim, norm):
+    sizes, dims = _shape_and_dims(input, s, dim)
+    _some("ihfftn", dims)
     if is_complex(input):
         raise DtypeError(f"Only supports floating-point dtypes, but found: {_kind(input).scalar}")
     x = _floating(m, input, False)
-    sizes, dims = _shape_and_dims(x, s, dim)
-    _some("ihfftn", dims)
     x = _resized(m, x, dims, sizes)
     for d in dims:
         _positive(x.shape[d])
@@ -448,13 +456,17 @@ def _shifted(m, x, dim, back: bool):
     return m.roll(x, tuple((n + 1) // 2 if back else n // 2 for n in sizes), dims)
 
 
-@composite(space="fft", method=False, samples=lambda s: [call(s.array(3, 4)), call(s.array(5), 0), call(s.array(3, 4), (-1,))])
+@composite(
+    space="fft", method=False, samples=lambda s: [call(s.array(3, 4)), call(s.array(5), 0), call(s.array(3, 4), (-1,))]
+)
 def fftshift(m, input: Array, dim: Ints | None = None):
     """Bins in rising order of frequency: negative ones first, zero in the middle."""
     return _shifted(m, input, dim, False)
 
 
-@composite(space="fft", method=False, samples=lambda s: [call(s.array(3, 4)), call(s.array(5), 0), call(s.array(3, 4), (-1,))])
+@composite(
+    space="fft", method=False, samples=lambda s: [call(s.array(3, 4)), call(s.array(5), 0), call(s.array(3, 4), (-1,))]
+)
 def ifftshift(m, input: Array, dim: Ints | None = None):
     """The inverse of `fftshift`."""
     return _shifted(m, input, dim, True)

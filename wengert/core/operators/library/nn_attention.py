@@ -195,7 +195,13 @@ def check_attention(query, key, value, mask):
         )
 
 
-_WORDS = {"float32": "float", "float64": "double", "int64": "long int", "float16": "c10::Half", "bfloat16": "c10::BFloat16"}
+_WORDS = {
+    "float32": "float",
+    "float64": "double",
+    "int64": "long int",
+    "float16": "c10::Half",
+    "bfloat16": "c10::BFloat16",
+}
 
 
 def _word(x):

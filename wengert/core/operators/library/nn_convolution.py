@@ -183,7 +183,9 @@ def _samples(s):
         call(s.array(2, 3, 4, 4), s.array(3, 2, 3, 3), s.array(2), two, one, one, True, one, 1),
         call(s.array(2, 4, 3, 4), s.array(4, 2, 2, 3), None, one, (0, 1), (2, 1), True, (1, 0), 2),
         call(s.array(2, 3, 4), s.array(3, 1, 3), s.array(3), (2,), (1,), (1,), True, (1,), 3),
-        call(s.array(1, 2, 4, 3, 4), s.array(3, 2, 2, 2, 2), s.array(3), (1,) * 3, (0,) * 3, (1,) * 3, False, (0,) * 3, 1),
+        call(
+            s.array(1, 2, 4, 3, 4), s.array(3, 2, 2, 2, 2), s.array(3), (1,) * 3, (0,) * 3, (1,) * 3, False, (0,) * 3, 1
+        ),
         call(s.array(0, 2, 4), s.array(3, 2, 3), s.array(3), (1,), (1,), (1,), False, (0,), 1),
     ]  # fmt: skip
 
@@ -213,7 +215,9 @@ def convolution(np, input: Array, weight: Array, bias: Array | None, stride, pad
     if transposed:
         size = transposed_size(input.shape[2:], weight.shape[2:], stride, padding, dilation, output_padding)
         if min(size) < 0:
-            raise ShapeError(f"Given input size {list(input.shape)}, the calculated output size {list(size)} is too small")
+            raise ShapeError(
+                f"Given input size {list(input.shape)}, the calculated output size {list(size)} is too small"
+            )
         out = arrays.spread(np, input, weight, size, stride, pairs_of(padding), dilation, groups)
     else:
         check_kernel(input.shape, weight, padding, dilation)
@@ -302,7 +306,9 @@ def _real_or_complex(m, input, weight, bias, run):
 def _integers(function, value, rank, name):
     values = value if isinstance(value, (tuple, list)) else (value,)
     if any(isinstance(v, float) for v in values):
-        raise ArgumentError(f"{function}() received an invalid combination of arguments - {name} must be ints, got {value}")
+        raise ArgumentError(
+            f"{function}() received an invalid combination of arguments - {name} must be ints, got {value}"
+        )
     return filled(value, rank, name)
 
 
@@ -366,7 +372,8 @@ def _transposed_samples(rank):
 
 @composite(method=False, aliases=("nn.conv1d",), samples=_layer_samples(1))
 def conv1d(m, input: Array, weight: Array, bias: Array | None = None, stride=1, padding=0, dilation=1, groups=1):
-    """Convolution of (N, C, L) or (C, L) with (O, C / groups, k); padding is ints, "valid" or "same".  See convolution."""
+    """Convolution of (N, C, L) or (C, L) with (O, C / groups, k); padding is ints, "valid" or "
+    ""same".  See convolution."""
     return convolved(m, 1, input, weight, bias, stride, padding, dilation, groups)
 
 

@@ -138,7 +138,9 @@ def check_dtypes(input, *others):
     """Weights of the input's dtype, or of float32 with half precision."""
     for x in others:
         if x is not None and x.dtype != input.dtype:
-            raise DtypeError(f"mixed dtype (CPU): all inputs must share same datatype. Got {_name(input)} and {_name(x)}")
+            raise DtypeError(
+                f"mixed dtype (CPU): all inputs must share same datatype. Got {_name(input)} and {_name(x)}"
+            )
 
 
 def _name(x):
@@ -149,6 +151,7 @@ def _name(x):
 
 
 def check_elements(name, x, channels):
+    """One element per channel."""
     if x is not None and tuple(x.shape) != (channels,):
         raise ShapeError(f"{name} should contain {channels} elements not {prod(x.shape)}")
 
@@ -219,7 +222,9 @@ def batch_norm_kernel(np, input: Array, weight: Array | None, bias: Array | None
         return out, mean.reshape(channels), inverse.reshape(channels)
     factor = 1 / np.sqrt(running_var + input.dtype.type(eps))
     factor = factor if weight is None else factor * weight
-    shift = -running_mean * factor if bias is None else bias - running_mean * factor
+    shift = running_mean * -factor
+    if bias is not None:
+        shift += bias
     out = input * factor.reshape(narrow)
     out += shift.reshape(narrow)
     return out, np.empty(0, dtype=input.dtype), np.empty(0, dtype=input.dtype)

@@ -6,8 +6,7 @@ from math import prod
 
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays import pooling as arrays
-from wengert.core.arrays.resampling import resampled
-from wengert.core.base.errors import ArgumentError, DimError, DtypeError, MissingError, ShapeError, ValueRangeError
+from wengert.core.base.errors import ArgumentError, DtypeError, MissingError, ShapeError
 from wengert.core.operators.kinds import composite, linear, opaque
 from wengert.core.operators.library.overloads import refuse, scalar_name
 from wengert.core.operators.record import Array
@@ -44,8 +43,8 @@ def _told(word, values):
     return " ".join(f"{word}{axis}: {v}" for axis, v in zip(_AXES[len(values)], values, strict=True))
 
 
-def check_windows(shape, rank, kernel, stride, padding, dilation, ceil_mode, label):
-    """Signs of the attributes and sizes of the input; how many windows lie along each dim."""
+def check_signs(kernel, stride, padding, dilation):
+    """Signs and sizes of the attributes."""
     if 0 in stride or 0 in kernel:
         if 0 in stride:
             raise ShapeError(f"stride should not be zero, got {list(stride)}")
@@ -63,11 +62,18 @@ def check_windows(shape, rank, kernel, stride, padding, dilation, ceil_mode, lab
             raise ShapeError(f"pad must be non-negative, but got pad: {p}")
         if p > (d * (k - 1) + 1) // 2:
             raise ShapeError(
-                f"pad should be at most half of effective kernel size, but got pad={p}, kernel_size={k} and dilation={d}"
+                f"pad should be at most half of effective kernel size, but got pad={p}, kernel_size={k} and "
+                f"dilation={d}"
             )
+
+
+def check_windows(shape, rank, kernel, stride, padding, dilation, ceil_mode):
+    """Attributes and sizes of the input; how many windows lie along each dim."""
+    check_signs(kernel, stride, padding, dilation)
     if 0 in shape[1 if len(shape) == rank + 2 else 0 :]:
         raise ShapeError(
-            f"Expected {rank + 1}D or {rank + 2}D (batch mode) tensor with optional 0 dim batch size for input, but got:"
+            f"Expected {rank + 1}D or {rank + 2}D (batch mode) tensor with optional 0 dim batch size for "
+            "input, but got:"
             f"{list(shape)}"
         )
     size = shape[-rank:]
@@ -102,7 +108,9 @@ def check_rank(input, rank, label, colon=""):
     """A batch or a single element of it."""
     if input.ndim not in (rank + 1, rank + 2):
         if rank > 1 and "adaptive" not in label:
-            raise ShapeError(f"non-empty {rank + 1}D or {rank + 2}D (batch mode) tensor expected for input, got {list(input.shape)}")
+            raise ShapeError(
+                f"non-empty {rank + 1}D or {rank + 2}D (batch mode) tensor expected for input, got {list(input.shape)}"
+            )
         raise ShapeError(f"{label}(): Expected {rank + 1}D or {rank + 2}D tensor, but got{colon} {list(input.shape)}")
 
 
@@ -162,7 +170,7 @@ def _windows_of(input, kernel, stride, padding, dilation, ceil_mode):
     rank = len(kernel)
     label = f"max_pool{rank}d"
     check_rank(input, rank, label)
-    places = check_windows(input.shape, rank, kernel, stride, padding, dilation, ceil_mode, label)
+    places = check_windows(input.shape, rank, kernel, stride, padding, dilation, ceil_mode)
     refuse(label, "bc", input)
     return places
 
@@ -248,7 +256,8 @@ def _check_line(input, kernel, stride, padding, dilation, ceil_mode):
         raise ShapeError(f"max_pool1d() padding must be non-negative, but got {p}")
     if p > (d * (k - 1) + 1) // 2:
         raise ShapeError(
-            f"max_pool1d() padding should be at most half of effective kernel size, but got padding={p}, kernel_size={k} "
+            f"max_pool1d() padding should be at most half of effective kernel size, but got padding={p}, "
+            f"kernel_size={k} "
             f"and dilation={d}"
         )
     count = arrays.pooled_extent(input.shape[-1], k, s, p, d, ceil_mode)
@@ -355,7 +364,8 @@ def adaptive_max_pooled(m, rank, input, output_size):
     wanted = adaptive_size(output_size, input.shape, rank, label)
     if min(wanted) < 0:
         raise ShapeError(
-            f"Trying to create tensor with negative dimension {min(wanted)}: {[*input.shape[: input.ndim - rank], *wanted]}"
+            f"Trying to create tensor with negative dimension {min(wanted)}: "
+            f"{[*input.shape[: input.ndim - rank], *wanted]}"
         )
     if rank > 1:
         return m.adaptive_max_pool(input, wanted)
@@ -415,10 +425,14 @@ def _interval_starts(np, sample, size, count, kernel):
 def fractional_max_pooled(m, rank, input, kernel_size, output_size, samples):
     """Values and indices of fractional_max_pool2d and 3d."""
     label = f"fractional_max_pool{rank}d"
-    kernel, wanted = spread_out(kernel_size, rank, label, "kernel_size"), adaptive_size(output_size, input.shape, rank, label)
+    kernel, wanted = (
+        spread_out(kernel_size, rank, label, "kernel_size"),
+        adaptive_size(output_size, input.shape, rank, label),
+    )
     if input.ndim not in (rank + 1, rank + 2):
         raise ShapeError(
-            f"{label}(): Expected {rank + 1}D or {rank + 2}D (batch mode) tensor with optional 0 dim batch size for input, "
+            f"{label}(): Expected {rank + 1}D or {rank + 2}D (batch mode) tensor with optional 0 dim batch "
+            "size for input, "
             f"but got: {list(input.shape)}"
         )
     words = ("height", "width") if rank == 2 else ("time", "height", "width")
@@ -457,240 +471,3 @@ def max_unpool(np, input: Array, indices: Array, output_size):
         )
     out = arrays.scattered(np, planes(input, rank), planes(indices, rank), output_size, True)
     return out.reshape(*input.shape[: input.ndim - rank], *output_size)
-
-
-# ---------------------------------------------------------------- means of windows
-
-
-def _avg_back(m, g, shape, kernel, stride, padding, ceil_mode, count_include_pad, divisor):
-    size = tuple(shape[len(shape) - len(kernel) :])
-    return m.avg_pool_back(g, size, kernel, stride, padding, ceil_mode, count_include_pad, divisor)
-
-
-def _divided(np, x, size, kernel, stride, padding, places, include, divisor):
-    """Sums divided by what each window counts."""
-    if divisor is not None:
-        return _quotient(np, x, divisor)
-    rank, whole = len(kernel), 1
-    for i in range(rank):
-        found = arrays.counts(np, size[i], kernel[i], stride[i], padding[i], places[i], include)
-        same = len(set(found)) == 1
-        part = found[0] if same else arrays.along(np, np.asarray(found), i, rank)
-        whole = whole * part
-    return _quotient(np, x, whole)
-
-
-def _quotient(np, x, by):
-    if x.dtype.kind in "iu":
-        return np.trunc(x / by).astype(x.dtype)
-    return x / (by if isinstance(by, int) else by.astype(x.dtype))
-
-
-def _avg_samples(s):
-    return [
-        call(s.array(2, 2, 5, 6), (2, 2), (2, 2), (0, 0), False, True, None),
-        call(s.array(2, 5, 6), (3, 2), (2, 1), (1, 1), True, True, None),
-        call(s.array(1, 2, 4, 6), (2, 3), (2, 3), (1, 1), True, False, None),
-        call(s.array(2, 1, 3, 4, 4), (2, 2, 2), (1, 2, 2), (0, 0, 1), False, False, 3),
-    ]
-
-
-@linear(
-    transpose=_avg_back,
-    space=None,
-    method=False,
-    backward_name=lambda args: f"AvgPool{len(args[1])}DBackward0",
-    samples=_avg_samples,
-)
-def avg_pool(np, input: Array, kernel, stride, padding, ceil_mode, count_include_pad, divisor):
-    """Mean of every window; elements of the padding count if `count_include_pad`; `divisor` replaces the count."""
-    rank = len(kernel)
-    if divisor == 0:
-        raise ShapeError("divisor must be not zero")
-    places = check_windows(input.shape, rank, kernel, stride, padding, (1,) * rank, ceil_mode, f"avg_pool{rank}d")
-    if input.dtype.kind in "bcu" or input.dtype.kind == "i" and input.dtype.itemsize != 8:
-        raise MissingError(f"\"avg_pool{rank}d\" not implemented for '{scalar_name(input)}'")
-    x, size = input, input.shape[input.ndim - rank :]
-    for i in range(rank):
-        if kernel[i] != 1 or stride[i] != 1 or padding[i]:
-            axis = input.ndim - rank + i
-            x = arrays.summed(np, x, axis, kernel[i], stride[i], padding[i], places[i])
-    return _divided(np, x, size, kernel, stride, padding, places, count_include_pad, divisor)
-
-
-@linear(
-    transpose=lambda m, g, kernel, stride, padding, ceil_mode, count_include_pad, divisor: m.avg_pool(
-        g, kernel, stride, padding, ceil_mode, count_include_pad, divisor
-    ),
-    space=None,
-    method=False,
-    backward_name=lambda args: f"AvgPool{len(args[2])}DBackwardBackward0",
-    samples=lambda s: [
-        call(s.array(2, 2, 2, 3), (5, 6), (2, 2), (2, 2), (0, 0), False, True, None),
-        call(s.array(1, 2, 3, 3), (4, 6), (2, 3), (2, 3), (1, 1), True, False, None),
-    ],
-)
-def avg_pool_back(np, input: Array, size, kernel, stride, padding, ceil_mode, count_include_pad, divisor):
-    """Transpose of avg_pool: each window's share added to its elements."""
-    rank = len(kernel)
-    places = input.shape[input.ndim - rank :]
-    x = _divided(np, input, size, kernel, stride, padding, places, count_include_pad, divisor)
-    for i in range(rank):
-        if kernel[i] != 1 or stride[i] != 1 or padding[i]:
-            x = arrays.summed_back(np, x, input.ndim - rank + i, size[i], kernel[i], stride[i], padding[i])
-    return x
-
-
-def avg_pooled(m, rank, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor):
-    """avg_pool2d and avg_pool3d."""
-    label = f"avg_pool{rank}d"
-    kernel = spread_out(kernel_size, rank, label, "kernel_size")
-    stride = spread_out(stride, rank, label, "stride", empty=kernel)
-    padding = spread_out(padding, rank, label, "padding")
-    if rank == 2 and input.ndim < rank + 1:
-        n = input.ndim or 1
-        raise _dim_error(n, rank)
-    if input.ndim > rank + 2 or rank == 3:
-        check_rank(input, rank, label)
-    return m.avg_pool(input, kernel, stride, padding, bool(ceil_mode), bool(count_include_pad), divisor)
-
-
-def _dim_error(n, rank):
-    from_end = -rank - 1
-    return DimError(f"Dimension out of range (expected to be in range of [{-n}, {n - 1}], but got {from_end})")
-
-
-def _avg_named_samples(*shape):
-    def samples(s):
-        return [
-            call(s.array(*shape), 2),
-            call(s.array(*shape[1:]), 3, stride=2, padding=1, ceil_mode=True),
-            call(s.array(*shape), 3, 2, 1, False, False),
-        ]
-
-    return samples
-
-
-@composite(method=False, aliases=("nn.avg_pool1d",), samples=_avg_named_samples(2, 2, 6))
-def avg_pool1d(m, input: Array, kernel_size, stride=(), padding=0, ceil_mode=False, count_include_pad=True):
-    """Mean of each window of (N, C, L) or (C, L)."""
-    if input.ndim not in (2, 3):
-        raise ShapeError(
-            f"Expected 2 to 3 dimensions, but got {input.ndim}-dimensional tensor for argument #1 'self' (while checking "
-            "arguments for avg_pool1d)"
-        )
-    kernel = spread_out(kernel_size, 1, "avg_pool1d", "kernel_size")
-    stride = spread_out(stride, 1, "avg_pool1d", "stride", empty=kernel)
-    padding = spread_out(padding, 1, "avg_pool1d", "padding")
-    x = m.unsqueeze(input, -2)
-    x = m.avg_pool(x, (1, *kernel), (1, *stride), (0, *padding), bool(ceil_mode), bool(count_include_pad), None)
-    return m.squeeze(x, -2)
-
-
-@composite(method=False, space="nn", samples=_avg_named_samples(2, 2, 6, 5))
-def avg_pool2d(m, input: Array, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
-               divisor_override=None):  # fmt: skip
-    """Mean of each window of (N, C, H, W) or (C, H, W); divisor_override replaces the number of elements."""
-    return avg_pooled(m, 2, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
-
-
-@composite(method=False, space="nn", samples=_avg_named_samples(1, 2, 4, 5, 5))
-def avg_pool3d(m, input: Array, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True,
-               divisor_override=None):  # fmt: skip
-    """Mean of each window of (N, C, D, H, W) or (C, D, H, W)."""
-    return avg_pooled(m, 3, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
-
-
-# ---------------------------------------------------------------- means that cover the input
-
-
-def _adaptive_rules(size, places):
-    return tuple([("adaptive", n, o) for n, o in zip(size, places, strict=True)])
-
-
-@linear(
-    transpose=lambda m, g, shape, output_size: m.adaptive_avg_pool_back(
-        g, tuple(shape[len(shape) - len(output_size) :])
-    ),
-    space=None,
-    method=False,
-    backward_name=lambda args: f"AdaptiveAvgPool{len(args[1])}DBackward0",
-    samples=lambda s: [
-        call(s.array(2, 2, 5, 6), (2, 4)),
-        call(s.array(2, 4, 4), (2, 6)),
-        call(s.array(1, 2, 3, 4, 3), (2, 2, 1)),
-        call(s.array(1, 2, 3, 3), (0, 2)),
-    ],
-)
-def adaptive_avg_pool(np, input: Array, output_size):
-    """Means of windows that cover the input: window i reaches from floor(i n / o) to ceil((i+1) n / o)."""
-    rank = len(output_size)
-    refuse(f"adaptive_avg_pool{rank}d", "biuc", input)
-    return resampled(np, input, _adaptive_rules(input.shape[input.ndim - rank :], output_size), False)
-
-
-@linear(
-    transpose=lambda m, g, shape, size: m.adaptive_avg_pool(g, tuple(shape[len(shape) - len(size) :])),
-    space=None,
-    method=False,
-    backward_name=lambda args: f"AdaptiveAvgPool{len(args[1])}DBackwardBackward0",
-    samples=lambda s: [call(s.array(2, 2, 2, 4), (5, 6)), call(s.array(2, 2, 6), (4, 4))],
-)
-def adaptive_avg_pool_back(np, input: Array, size):
-    """Transpose of adaptive_avg_pool."""
-    rank = len(size)
-    return resampled(np, input, _adaptive_rules(size, input.shape[input.ndim - rank :]), True)
-
-
-def adaptive_avg_pooled(m, rank, input, output_size):
-    """adaptive_avg_pool1d, 2d and 3d; a single window is a mean."""
-    label = f"adaptive_avg_pool{rank}d"
-    if rank == 1 and input.ndim not in (2, 3):
-        raise ShapeError(
-            f"Expected 2 to 3 dimensions, but got {input.ndim}-dimensional tensor for argument #1 'self' (while checking "
-            "arguments for adaptive_avg_pool1d)"
-        )
-    if rank > 1 and not isinstance(output_size, int) and input.ndim <= rank:
-        raise ValueRangeError(f"Input dimension should be at least {rank + 1}, it is {input.ndim}")
-    if rank > 1 and output_size in (1, (1,) * rank, [1] * rank):
-        if kind_of(input) in "biu":
-            m.adaptive_avg_pool(input, (1,) * rank)
-        return m.mean(input, tuple(range(-rank, 0)), True)
-    check_adaptive(input, rank, label)
-    wanted = adaptive_size(output_size, input.shape, rank, label)
-    if min(wanted) < 0:
-        told = "{" + ", ".join(map(str, wanted)) + "}"
-        raise ShapeError(f"{label}: elements of output_size must be greater than or equal to 0 but received {told}")
-    if rank > 1:
-        return m.adaptive_avg_pool(input, wanted)
-    return m.squeeze(m.adaptive_avg_pool(m.unsqueeze(input, -2), (1, *wanted)), -2)
-
-
-@composite(
-    method=False,
-    aliases=("nn.adaptive_avg_pool1d",),
-    samples=lambda s: [call(s.array(2, 2, 6), 4), call(s.array(2, 6), (3,))],
-)
-def adaptive_avg_pool1d(m, input: Array, output_size):
-    """Means of `output_size` windows that cover (N, C, L) or (C, L)."""
-    return adaptive_avg_pooled(m, 1, input, output_size)
-
-
-@composite(
-    method=False,
-    space="nn",
-    samples=lambda s: [call(s.array(2, 2, 6, 5), 4), call(s.array(2, 6, 5), (3, None)), call(s.array(2, 2, 3, 3), 1)],
-)
-def adaptive_avg_pool2d(m, input: Array, output_size):
-    """Means of windows that cover (N, C, H, W) or (C, H, W); None keeps a size."""
-    return adaptive_avg_pooled(m, 2, input, output_size)
-
-
-@composite(
-    method=False,
-    space="nn",
-    samples=lambda s: [call(s.array(1, 2, 4, 5, 3), (2, 3, None)), call(s.array(2, 2, 3, 3), 1)],
-)
-def adaptive_avg_pool3d(m, input: Array, output_size):
-    """Means of windows that cover (N, C, D, H, W) or (C, D, H, W); None keeps a size."""
-    return adaptive_avg_pooled(m, 3, input, output_size)

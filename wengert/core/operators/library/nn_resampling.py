@@ -31,8 +31,10 @@ def _rules():
     space=None,
     method=False,
     backward_name=lambda args: f"{args[2]}Backward0",
-    samples=lambda s: [call(s.array(2, 3, 4, 5), rules, "UpsampleBilinear2D") for rules in _rules()]
-    + [call(s.array(2, 1, 4), (("linear", 4, 8, False, 2.0),), "UpsampleLinear1D")],
+    samples=lambda s: (
+        [call(s.array(2, 3, 4, 5), rules, "UpsampleBilinear2D") for rules in _rules()]
+        + [call(s.array(2, 1, 4), (("linear", 4, 8, False, 2.0),), "UpsampleLinear1D")]
+    ),
 )
 def resample(np, input: Array, rules, label):
     """Each of the last dims resampled by its rule (see core/arrays/resampling.py); label: how the node is called."""

@@ -53,7 +53,7 @@ def like(model: Any, parts: Any) -> Any:
     """Parts in a container of the model's class where it can be made, else as they are (a dict or list)."""
     try:
         if isinstance(model, collections.abc.MutableMapping):
-            made = copy.copy(model)
+            made: Any = copy.copy(model)
             made.update(parts)
             return made
         if isinstance(model, collections.abc.MutableSequence):

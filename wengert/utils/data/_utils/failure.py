@@ -11,7 +11,8 @@ class ExceptionWrapper:
     """The class of an error, and its traceback as text: what can be sent whatever the error holds."""
 
     def __init__(self, exc_info: Any = None, where: str = "in background") -> None:
-        kind, error, trace = exc_info or sys.exc_info()
+        found: Any = exc_info or sys.exc_info()
+        kind, error, trace = found
         self.exc_type, self.where = kind, where
         self.exc_msg = "".join(traceback.format_exception(kind, error, trace))
 

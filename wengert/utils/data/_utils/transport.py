@@ -19,7 +19,7 @@ import numpy as np
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.backend import backend_of
 from wengert.core.base.errors import GraphError
-from wengert.core.tape.core import TensorBase, wrap
+from wengert.core.tape.core import wrap
 from wengert.core.tensor.properties import make_subclass
 from wengert.core.tensor.tensor import Tensor
 
@@ -32,7 +32,7 @@ class BatchPickler(pickle.Pickler):
 
     def reducer_override(self, obj: Any) -> Any:
         """How a tensor is taken apart."""
-        if not isinstance(obj, TensorBase) or type(obj).__reduce_ex__ is not Tensor.__reduce_ex__:
+        if not isinstance(obj, Tensor) or type(obj).__reduce_ex__ is not Tensor.__reduce_ex__:
             return NotImplemented
         if not obj.is_leaf:
             raise GraphError(
@@ -40,7 +40,7 @@ class BatchPickler(pickle.Pickler):
                 "crossing process boundaries.  If you just want to transfer the data, call detach() on the tensor "
                 "before serializing (e.g., putting it on the queue)."
             )
-        a = np.ascontiguousarray(backend_of(obj._array).to_numpy(obj._array))
+        a: Any = np.ascontiguousarray(backend_of(obj._array).to_numpy(obj._array))
         raw = pickle.PickleBuffer(a.reshape(-1).view(np.uint8))
         return rebuilt, (
             type(obj), raw, dtypes.of(a.dtype), tuple(obj._array.shape), obj.requires_grad, dict(vars(obj))
@@ -67,9 +67,10 @@ def packed(obj: Any) -> tuple[bytes, list[memoryview]]:
 
 def unpacked(data: bytes, sizes: list[int], source: Any) -> Any:
     """Inverse of `packed`; the elements are copied out of `source`."""
-    buffers, start = [], 0
+    buffers: list[Any] = []
+    start = 0
     for size in sizes:
-        own = np.empty(size, np.uint8)
+        own: Any = np.empty(size, np.uint8)
         own[:] = np.frombuffer(source, np.uint8, size, start)
         buffers.append(memoryview(own))
         start += aligned(size)
