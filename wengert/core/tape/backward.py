@@ -288,9 +288,7 @@ def batched(
         found = [g if g is None else whole(g, level) for g in found]
     finally:
         close_level(level)
-    return tuple(
-        [checked(i, x, g, allow_unused, materialize) for i, (x, g) in enumerate(zip(ins, found, strict=True))]
-    )
+    return tuple([checked(i, x, g, allow_unused, materialize) for i, (x, g) in enumerate(zip(ins, found, strict=True))])
 
 
 def check_batch(outs: Any, gradients: Any) -> None:
