@@ -10,8 +10,8 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 STEPS = {
-    "char_gpt": 100,
-    "digits_cnn": 100,
+    "char_gpt": 50,
+    "digits_cnn": 50,
     "digits_mlp": 100,
     "gradient_penalty": 100,
     "karate_graph": 100,

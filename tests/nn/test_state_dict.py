@@ -23,10 +23,11 @@ def test_messages_of_what_does_not_fit():
     with pytest.raises(RuntimeError) as info:
         m.load_state_dict({"weight": torch.ones(2, 3), "bias": 3, "x": 3, "y.z": 1})
     assert str(info.value) == (
-        'Error(s) in loading state_dict for Linear:\n\tUnexpected key(s) in state_dict: "x", "y.z". \n\tsize mismatch for '
-        "weight: copying a param with shape torch.Size([2, 3]) from checkpoint, the shape in current model is "
-        'torch.Size([3, 2]).\n\tWhile copying the parameter named "bias", expected torch.Tensor or Tensor-like object from '
-        "checkpoint but received <class 'int'>"
+        'Error(s) in loading state_dict for Linear:\n\tUnexpected key(s) in state_dict: "x", "y.z". \n\t'
+        "size mismatch for weight: copying a param with shape torch.Size([2, 3]) from checkpoint, the shape in "
+        "current model is "
+        'torch.Size([3, 2]).\n\tWhile copying the parameter named "bias", expected torch.Tensor or Tensor-like '
+        "object from checkpoint but received <class 'int'>"
     )
     with pytest.raises(RuntimeError, match='Missing key\\(s\\) in state_dict: "weight", "bias". '):
         m.load_state_dict({})

@@ -118,10 +118,12 @@ class MixtureSameFamilyConstraint(Constraint):
 
     @property
     def is_discrete(self) -> bool:  # type: ignore[override]
+        """Whether the components' values are."""
         return self.base_constraint.is_discrete
 
     @property
     def event_dim(self) -> int:  # type: ignore[override]
+        """Dims of an event of the components."""
         return self.base_constraint.event_dim
 
     def check(self, value: Any) -> Any:

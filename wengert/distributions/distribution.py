@@ -197,7 +197,7 @@ class Distribution:
         return self._finish(new, cls, batch_shape, event_shape)
 
     def _finish(self, new: Any, cls: Any, batch_shape: Any, event_shape: Any = Size()) -> Any:
-        super(cls, new).__init__(Size(batch_shape), Size(event_shape), validate_args=False)
+        super(cls, new).__init__(Size(batch_shape), Size(event_shape), validate_args=False)  # type: ignore[misc, call-arg]
         new._validate_args = self._validate_args
         return new
 

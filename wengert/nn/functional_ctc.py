@@ -54,7 +54,8 @@ def _states(rows: np.ndarray, lengths: np.ndarray, blank: int, dtype: Any) -> tu
     last = 2 * lengths[:, None]
     ends = (place == last) | ((place == last - 1) & (lengths[:, None] > 0))
     starts = np.broadcast_to(place < 2, labels.shape)
-    return (labels, *[np.where(x, 0.0, NEVER).astype(dtype) for x in (skips, starts, ends)])
+    masks = [np.where(x, 0.0, NEVER).astype(dtype) for x in (skips, starts, ends)]
+    return labels, masks[0], masks[1], masks[2]
 
 
 def ctc_loss(

@@ -42,8 +42,9 @@ class Op:
 
     __slots__ = (
         "name", "body", "kind", "params", "defaults", "required", "positional", "arrays", "many", "ints", "rules",
-        "saves", "saves_for", "outputs", "node_class", "call", "inplace", "method", "space", "promote", "raw", "cast", "front",
-        "samples", "fresh", "batch", "jvp", "shape", "recorded_body", "aliases", "errors", "doc", "kinks",
+        "saves", "saves_for", "outputs", "node_class", "call", "inplace", "method", "space", "promote", "raw",
+        "cast", "front", "samples", "fresh", "batch", "jvp", "shape", "recorded_body", "aliases", "errors",
+        "doc", "kinks",
         "backward_name", "variadic", "domain", "reference", "numbers",
     )  # fmt: skip
 

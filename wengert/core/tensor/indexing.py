@@ -383,10 +383,7 @@ def general(x: Any, items: tuple[Any, ...]) -> Any:
 
 def has_marked(items: tuple[Any, ...]) -> bool:
     """Whether a tensor of a key is batched."""
-    for item in items:
-        if isinstance(item, TensorBase) and item._flags & BATCHED:
-            return True
-    return False
+    return any(isinstance(item, TensorBase) and item._flags & BATCHED for item in items)
 
 
 def near(index: Any, array: Any) -> Any:

@@ -78,7 +78,7 @@ def register_module_forward_hook(
 
     with_kwargs: the hook is `hook(module, args, kwargs, output)`.  always_call: also when forward raises.
     """
-    extra = [CALLS]
+    extra: list[Any] = [CALLS]
     if with_kwargs:
         extra.append(_global_forward_hooks_with_kwargs)
     if always_call:
