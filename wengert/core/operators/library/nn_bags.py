@@ -51,14 +51,16 @@ def bag_sums(
 )
 def bag_tops(np, weight: Array, indices: Array, bags: Array, count):
     """For each bag and column the first index whose row is largest there; -1 for an empty bag."""
-    out = np.full((count, weight.shape[1]), -1, dtype=np.int64)
     best = np.full((count, weight.shape[1]), -np.inf, dtype=weight.dtype)
     values = weight.take(indices, axis=0)
     np.maximum.at(best, bags, values)
-    hit = values == best[bags]
-    for i in range(len(indices) - 1, -1, -1):
-        out[bags[i]][hit[i]] = indices[i]
-    return out
+    length = indices.shape[0]
+    places = np.where(values == best[bags], np.arange(length)[:, None], length)
+    first = np.full(best.shape, length, dtype=np.int64)
+    np.minimum.at(first, bags, places)
+    if not length:
+        return first - 1
+    return np.where(first < length, indices.take(np.minimum(first, length - 1)), -1).astype(np.int64)
 
 
 def _top_weight(m, g, shape, tops):

@@ -128,7 +128,7 @@ def _rooms(np, scores, target):
     named, classes = _labels(np, target)
     is_target = np.zeros(scores.shape, dtype=bool)
     rows = np.arange(scores.shape[0])[:, None]
-    np.logical_or.at(is_target, (np.broadcast_to(rows, classes.shape)[named], classes[named]), True)
+    is_target[np.broadcast_to(rows, classes.shape)[named], classes[named]] = True
     chosen = np.take_along_axis(scores, classes, 1)
     room = np.maximum(1 - chosen[:, :, None] + scores[:, None, :], 0)
     room *= named[:, :, None] & ~is_target[:, None, :]
