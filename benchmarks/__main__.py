@@ -6,6 +6,7 @@ import argparse
 import importlib
 import importlib.util
 import json
+import os
 import platform
 import statistics
 import time
@@ -36,6 +37,8 @@ def timed(names: list[str], rounds: int) -> dict[str, dict[str, Any]]:
     table: dict[str, dict[str, Any]] = {}
     for title, (workload, operations, goal) in TIMED.items():
         runs = {name: workload(lib) for name, lib in libraries.items()}
+        for run in runs.values():
+            run()
         samples: dict[str, list[float]] = {name: [] for name in names}
         for _ in range(rounds):
             for name, run in runs.items():
@@ -76,6 +79,8 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=7, help="how often each workload is timed (median is taken)")
     parser.add_argument("--json", help="file for the figures")
     options = parser.parse_args()
+    for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
+        os.environ[variable] = "1"  # before the libraries are imported: both compute on one thread
     names = ["wengert"] + (["torch"] if importlib.util.find_spec("torch") else [])
     versions = {name: importlib.import_module(name).__version__ for name in [*names, "numpy"]}
     print(f"Python {platform.python_version()}, " + ", ".join(f"{k} {v}" for k, v in versions.items()))

@@ -63,7 +63,11 @@ _LAZY = (
 
 _ELSEWHERE = {
     "accelerator": ("get_device_module",),
-    "amp": ("GradScaler", "autocast"),
+    "amp": (
+        "GradScaler", "autocast", "autocast_decrement_nesting", "autocast_increment_nesting", "clear_autocast_cache",
+        "get_autocast_dtype", "is_autocast_cache_enabled", "is_autocast_enabled", "set_autocast_cache_enabled",
+        "set_autocast_dtype", "set_autocast_enabled",
+    ),
     "cuda": ("Event", "Stream"),
     "types": ("SymBool", "SymFloat", "SymInt"),
     "compiler": ("compile",),
