@@ -174,7 +174,7 @@ def saved_attributes(op: Op, name: str) -> dict[str, Any]:
         space[f"_raw_saved_{label}"] = property(raw_saved_value(place))
     tensors = {op.params[i] for i in op.arrays} | ({op.params[op.many]} if op.many >= 0 else set())
     for label in sorted(mentioned(op)):
-        if label == "shape":
+        if label == "shape" and op.many < 0:
             space["_saved_self_sym_sizes"] = property(lambda self: self.shape)
         elif label in op.params and label not in tensors:
             space[f"_saved_{label}"] = property(attribute(op.params.index(label), op.params.index(label) in op.ints))
