@@ -41,6 +41,15 @@ _EARLY_STOP: ContextVar[bool] = ContextVar("wengert_checkpoint_early_stop", defa
 _DEBUG: ContextVar[bool | None] = ContextVar("wengert_checkpoint_debug", default=None)
 
 
+PACKAGE = __file__[: -len("utils/checkpoint.py")]
+
+
+def user_lines(depth: int = 6) -> str:
+    """The innermost frames outside this package, as a traceback shows them."""
+    frames = [frame for frame in traceback.extract_stack() if not frame.filename.startswith(PACKAGE)]
+    return "".join(traceback.format_list(frames[-depth:]))
+
+
 class CheckpointError(GraphError):
     """Raised when the function, run again, did not do the same as the first time."""
 
@@ -127,7 +136,7 @@ class Frame:
         if self.checked:
             self.before.append(metadata(x))
         if self.debug:
-            self.where.append("".join(traceback.format_stack(limit=12)[:-1]))
+            self.where.append(user_lines())
         return holder
 
     def unpack(self, holder: Holder) -> Any:
