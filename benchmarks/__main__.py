@@ -13,6 +13,8 @@ import time
 from typing import Any
 
 from benchmarks.measure import apart
+from benchmarks.networks import NETWORKS
+from benchmarks.transforms import TRANSFORMS
 from benchmarks.workloads import TIMED
 
 
@@ -29,13 +31,14 @@ def seconds(run: Any, least: float = 0.05) -> float:
         count = max(count * 2, int(count * least / max(spent, 1e-9)))
 
 
-def timed(names: list[str], rounds: int) -> dict[str, dict[str, Any]]:
+def timed(names: list[str], rounds: int, only: str) -> dict[str, dict[str, Any]]:
     """Medians per workload and library; the libraries take turns."""
     libraries = {name: importlib.import_module(name) for name in names}
     if "torch" in libraries:
         libraries["torch"].set_num_threads(1)
     table: dict[str, dict[str, Any]] = {}
-    for title, (workload, operations, goal) in TIMED.items():
+    chosen = {title: row for title, row in {**TIMED, **NETWORKS, **TRANSFORMS}.items() if only.lower() in title.lower()}
+    for title, (workload, operations, goal) in chosen.items():
         runs = {name: workload(lib) for name, lib in libraries.items()}
         for run in runs.values():
             run()
@@ -77,6 +80,7 @@ def main() -> None:
     """Measure, print, and write the figures as JSON if asked to."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--rounds", type=int, default=7, help="how often each workload is timed (median is taken)")
+    parser.add_argument("--only", default="", help="words of the titles of the workloads to run")
     parser.add_argument("--json", help="file for the figures")
     options = parser.parse_args()
     for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
@@ -85,14 +89,26 @@ def main() -> None:
     versions = {name: importlib.import_module(name).__version__ for name in [*names, "numpy"]}
     print(f"Python {platform.python_version()}, " + ", ".join(f"{k} {v}" for k, v in versions.items()))
     print(f"{'':45} {'wengert':>10} {'torch':>10}     ratio wengert / torch (range), one thread")
-    table = timed(names, options.rounds)
-    table["peak memory"] = compared("memory", names, "peak memory, MLP (256, 1024, 1024, 1024)", "MiB", 1.0)
-    table["import"] = compared("import", names, "import, NumPy already there", "ms", 60.0)
-    table["deep"] = apart("wengert", "deep")
-    print("1 000 000 nodes: " + ", ".join(f"{k} {v:.2f}" for k, v in table["deep"].items()))
+    table = timed(names, options.rounds, options.only)
+    if not options.only:
+        processes(table, names)
     if options.json:
         with open(options.json, "w") as file:
             json.dump({"versions": versions, "table": table}, file, indent=1)
+
+
+def processes(table: dict[str, dict[str, Any]], names: list[str]) -> None:
+    """What needs fresh processes: memory, import, deep tapes."""
+    table["peak memory"] = compared("memory", names, "peak memory, MLP (256, 1024, 1024, 1024)", "MiB", 1.0)
+    table["import"] = compared("import", names, "import, NumPy already there", "ms", 60.0)
+    rows = {
+        "loading": ("DataLoader, 2 workers, 32 x 3 x 224 x 224", 1.0), "save": ("save 256 MiB", 1.0),
+        "load": ("load 256 MiB", 1.0), "map": ("load 256 MiB, mmap", 50.0),
+    }  # fmt: skip
+    for what, (title, goal) in rows.items():
+        table[what] = compared(what, names, title, "ms", goal)
+    table["deep"] = apart("wengert", "deep")
+    print("1 000 000 nodes: " + ", ".join(f"{k} {v:.2f}" for k, v in table["deep"].items()))
 
 
 if __name__ == "__main__":

@@ -11,6 +11,8 @@ import sys
 import time
 from typing import Any
 
+from benchmarks import files, loading
+
 
 def resident(field: str) -> float:
     """A line of /proc/self/status in MiB."""
@@ -66,7 +68,10 @@ def deep_chain(name: str) -> dict[str, float]:
     }
 
 
-WHAT = {"memory": peak_memory, "import": import_time, "deep": deep_chain}
+WHAT = {
+    "memory": peak_memory, "import": import_time, "deep": deep_chain, "loading": loading.batch_time,
+    "save": files.save_time, "load": files.load_time, "map": files.map_time,
+}  # fmt: skip
 
 
 def apart(name: str, what: str) -> Any:

@@ -21,6 +21,8 @@ from wengert.core.base.errors import DeviceError as AcceleratorError
 from wengert.core.base.errors import OutOfMemoryError
 from wengert.core.tensor.methods import SPACES as _SPACES
 from wengert.core.tensor.methods import install_methods as _install_methods
+from wengert.core.tensor.numpy_protocols import LATE as _LATE
+from wengert.core.tensor.overrides import ARMING as _ARMING
 from wengert.core.tensor.overrides import (
     DisableTorchFunction,
     DisableTorchFunctionSubclass,
@@ -32,6 +34,9 @@ from wengert.core.tensor.tensor import Tensor
 from wengert.version import __version__
 
 _install_methods()
+_ARMING["arm"] = lambda: _import_module("wengert.overrides").ask_from_now_on()
+_LATE["functions"] = lambda: _import_module("wengert.array_api.numpy_shapes")
+_LATE["namespace"] = lambda: _import_module("wengert.array_api")
 globals().update(_SPACES[""])
 globals().update(_dtypes.ALL)
 globals().update(_dtypes.ALIASES)
@@ -54,10 +59,12 @@ inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 newaxis = None
 
 _LAZY = (
-    "__config__", "accelerator", "amp", "backends", "compiler", "cpu", "cuda", "data", "distributed", "distributions",
-    "export", "fft", "func", "futures", "fx", "hub", "jit", "library", "linalg", "masked", "mps", "mtia",
-    "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler", "random", "return_types", "serialization",
-    "signal", "sparse", "special", "storage", "testing", "types", "utils", "version", "xpu",
+    "_C", "__config__", "_custom_ops", "_dynamo", "_inductor", "_ops", "_subclasses", "_utils", "accelerator",
+    "amp", "ao", "array_api", "backends", "compiler", "cpu", "cuda", "data", "distributed", "distributions", "export",
+    "fft", "func", "functional", "futures", "fx", "hub", "jit", "library", "linalg", "masked", "mps", "mtia",
+    "multiprocessing", "nn", "onnx", "ops", "optim", "overrides", "profiler", "quasirandom", "random",
+    "return_types", "serialization", "signal", "sparse", "special", "storage", "testing", "torch_version", "types",
+    "utils", "version", "xpu",
 )  # fmt: skip
 """Submodules that are imported when they are first named."""
 
@@ -70,15 +77,29 @@ _ELSEWHERE = {
     ),
     "cuda": ("Event", "Stream"),
     "types": ("SymBool", "SymFloat", "SymInt"),
+    "futures": ("Future",),
+    "jit": ("ScriptModule",),
+    "_C": ("PyTorchFileReader", "PyTorchFileWriter"),
+    "overrides": ("_assert",),
     "compiler": ("compile",),
     "func": ("vmap",),
+    "linalg.eigenpairs": ("lobpcg",),
+    "linalg.lowrank": ("pca_lowrank", "svd_lowrank"),
     "serialization": ("load", "save"),
     "random": ("fork_rng",),
+    "nn.functional_native": (
+        "affine_grid_generator", "alpha_dropout", "alpha_dropout_", "batch_norm", "binary_cross_entropy_with_logits",
+        "cosine_embedding_loss", "ctc_loss", "dropout", "dropout_", "embedding", "embedding_bag", "embedding_renorm_",
+        "feature_alpha_dropout", "feature_alpha_dropout_", "feature_dropout", "feature_dropout_", "grid_sampler",
+        "grid_sampler_2d", "grid_sampler_3d", "hinge_embedding_loss", "instance_norm", "kl_div",
+        "margin_ranking_loss", "native_batch_norm", "native_dropout", "native_group_norm", "native_layer_norm",
+        "poisson_nll_loss", "triplet_margin_loss",
+    ),
     "nn.functional_recurrent": ("gru", "lstm", "rnn_relu", "rnn_tanh"),
     "nn.functional": (
-        "adaptive_avg_pool1d", "adaptive_max_pool1d", "alpha_dropout", "avg_pool1d", "bilinear", "channel_shuffle",
+        "adaptive_avg_pool1d", "adaptive_max_pool1d", "avg_pool1d", "bilinear", "channel_shuffle",
         "conv1d", "conv2d", "conv3d", "conv_tbc", "conv_transpose1d", "conv_transpose2d", "conv_transpose3d",
-        "cosine_similarity", "dropout", "feature_alpha_dropout", "group_norm", "layer_norm", "max_pool1d",
+        "cosine_similarity", "group_norm", "layer_norm", "max_pool1d",
         "max_pool2d", "max_pool3d", "native_channel_shuffle", "pairwise_distance", "pixel_shuffle", "pixel_unshuffle",
         "rms_norm",
     ),
@@ -100,10 +121,16 @@ def _found(name: str) -> _Any:
 def __getattr__(name: str) -> _Any:
     """Submodules and their public functions on first use."""
     value = None
-    if name in _LAZY:
+    if name == "torch":  # programs get at the package through itself: torch.torch
+        value = _sys.modules[__name__ if __name__ in _sys.modules else "wengert"]
+    elif name == "ops":
+        value = _import_module(f"{__name__}._ops").ops
+    elif name in _LAZY:
         value = _found(name)
     elif name in _HOME:
         value = getattr(_found(_HOME[name]), name, None)
+    elif name.startswith("_foreach_"):
+        value = _import_module(f"{__name__}._foreach").found(name)
     if value is None:
         raise AttributeError(f"module 'torch' has no attribute {name!r}")
     setattr(_sys.modules[__name__], name, value)

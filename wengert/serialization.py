@@ -21,17 +21,18 @@ import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeAlias
 
 from wengert.core.base.errors import ArgumentError, MissingError, ValueRangeError
 from wengert.core.tensor.storage import StorageBase
-from wengert.files import names
+from wengert.files import graphs, names
 from wengert.files.archive import ALIGNMENT, ArchiveReader, ArchiveWriter, AtomicFile, FileFormatError
 from wengert.files.loading import Loader
 from wengert.files.pickling import dumped
 from wengert.files.unpickling import UnsafeFileError, known
 
 DEFAULT_PROTOCOL = 2
+MAP_LOCATION: TypeAlias = Any
 MAP_SHARED, MAP_PRIVATE = 1, 2  # the operating system's numbers, as torch gives them
 
 
@@ -70,12 +71,18 @@ def save(
     """Write an object to a path or binary file; torch 2 reads it, and so does `load`.
 
     Tensors that share memory share it again when loaded, and their whole memory is written.  A tensor with history is
-    written as a leaf.  A path gets its file only when everything is written: an error leaves the old file.
+    written as a leaf, unless it is the object itself, or the object is a tuple or list of nothing but tensors: then
+    its graph is written (see docs/tape-files.md), and `x.detach()` keeps the value alone.  A path gets its file only
+    when everything is written: an error leaves the old file.
     pickle_module is used for its Pickler where that is written in Python.  The format is always the zip archive.
 
     Raises: RuntimeError for a folder that does not exist, or for tensors over the same memory with different dtypes;
     AttributeError for something that is neither a path nor a file.
     """
+    container = graphs.container_of(obj)
+    if container is not None:
+        graphs.save_graph(obj, container, f)
+        return
     if isinstance(f, (str, os.PathLike)):
         data, arrays = dumped(obj, pickle_module, pickle_protocol)
         with AtomicFile(f) as file:
@@ -156,7 +163,10 @@ def _check_seekable(f: Any) -> None:
 
 
 def _load(file: Any, path: Any, where: Any, module: Any, restricted: bool, mapped: bool, options: Any) -> Any:
-    loader = Loader(_archive(file, path), where, mapped, _Options.mapping == MAP_SHARED, _byte_order(), _SKIP.get())
+    archive = _archive(file, path)
+    if graphs.RECORD in archive:
+        return graphs.load_graph(archive, where, restricted, {_name(item): _value(item) for item in get_safe_globals()})
+    loader = Loader(archive, where, mapped, _Options.mapping == MAP_SHARED, _byte_order(), _SKIP.get())
     if restricted:
         return loader.restricted({_name(item): _value(item) for item in get_safe_globals()}, options)
     return loader.free(module or pickle, options)
@@ -181,7 +191,7 @@ def _archive(file: Any, path: Any) -> ArchiveReader:
             "Cannot use ``weights_only=True`` with TorchScript archives passed to ``torch.load``. Programs of "
             "TorchScript cannot be run here: load it with torch and save its state_dict"
         )
-    if "data.pkl" not in archive:
+    if "data.pkl" not in archive and graphs.RECORD not in archive:
         raise FileFormatError(
             "PytorchStreamReader failed locating file data.pkl: file not found. It is a zip file, but not one that "
             "torch.save wrote"

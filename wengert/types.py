@@ -6,13 +6,16 @@ import os
 from collections.abc import Sequence
 from typing import IO, Any, TypeAlias
 
-from wengert.core.arrays.device import device as _device
+from wengert.core.arrays.device import device as _device_class
+from wengert.core.arrays.device import layout as _layout_class
+from wengert.core.arrays.dtype import dtype as _dtype_class
 from wengert.core.arrays.shape import Size
 from wengert.core.tensor.storage import TypedStorage, UntypedStorage
 from wengert.core.tensor.tensor import Tensor
 
 _TensorOrTensors: TypeAlias = Tensor | Sequence[Tensor]
 _TensorOrTensorsOrGradEdge: TypeAlias = Any
+_device, _dtype, _layout = _device_class, _dtype_class, _layout_class
 _bool, _int, _float, _complex = bool, int, float, complex
 _qscheme = None
 _size: TypeAlias = Size | list[int] | tuple[int, ...]
@@ -36,7 +39,7 @@ IntLikeType, FloatLikeType, BoolLikeType = int, float, bool
 py_sym_types = (SymInt, SymFloat, SymBool)
 PySymType: TypeAlias = SymInt | SymFloat | SymBool
 Number: TypeAlias = int | float | bool
-Device: TypeAlias = _device | str | int | None
+Device: TypeAlias = _device_class | str | int | None
 FileLike: TypeAlias = str | os.PathLike[str] | IO[bytes]
 Storage: TypeAlias = UntypedStorage | TypedStorage
 

@@ -139,6 +139,62 @@ def test_batches_arrive_whole(worker):
         x.add_(1)
 
 
+class Large(Numbers):
+    """Samples that are sent in shared memory one by one."""
+
+    def __len__(self):
+        return 80
+
+    def __getitem__(self, i):
+        return torch.full((32, 512), float(i))
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_batches_in_use_are_not_written_over(count):
+    kept = list(loader(Large(), 2, num_workers=count, prefetch_factor=1))
+    assert [batch[:, 0, 0].tolist() for batch in kept] == [[2 * k, 2 * k + 1] for k in range(40)]
+    assert all((batch == batch[:, :1, :1]).all() for batch in kept)
+    if not REAL:
+        # A batch is a storage of its own, whatever came with it.
+        assert kept[0].untyped_storage().nbytes() == kept[0].numel() * 4
+
+
+def test_a_view_keeps_its_batch():
+    batches = iter(loader(Large(), 2, num_workers=1, prefetch_factor=1))
+    row = next(batches)[1, 3].numpy()
+    assert sum(1 for _ in batches) == 39
+    assert (row == 1).all()
+
+
+class Remembering(Large):
+    """A dataset that keeps what it collated, as one that caches does."""
+
+    def __init__(self):
+        self.kept = {}
+
+    def __getitem__(self, i):
+        if i % 4 not in self.kept:
+            self.kept[i % 4] = data.default_collate([torch.full((32, 512), float(i))] * 2)
+        return self.kept[i % 4]
+
+
+def test_what_a_worker_keeps_is_not_written_over():
+    found = [batch[:, :, 0, 0].tolist() for batch in loader(Remembering(), 2, num_workers=1, prefetch_factor=1)]
+    assert found == [[[0, 0], [1, 1]], [[2, 2], [3, 3]]] * 20
+
+
+def sliced(samples):
+    whole = data.default_collate(samples)
+    return {"tail": whole[1:], "turned": whole.transpose(0, 1), "other": torch.ones(40_000), "small": whole[0, 0, :2]}
+
+
+def test_parts_of_batches():
+    for k, found in enumerate(loader(Large(), 2, num_workers=1, collate_fn=sliced)):
+        assert found["tail"].shape == (1, 32, 512) and (found["tail"] == 2 * k + 1).all()
+        assert found["turned"].shape == (32, 2, 512) and (found["turned"][:, 1] == 2 * k + 1).all()
+        assert found["other"].sum() == 40_000 and found["small"].tolist() == [2 * k] * 2
+
+
 @pytest.mark.skipif("forkserver" not in multiprocessing.get_all_start_methods(), reason="needs a fork server")
 def test_a_fork_server():
     x = torch.arange(40_000.0).reshape(4, 10_000)

@@ -14,7 +14,10 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-DOCUMENTS = ("README.md", "docs/index.md", "docs/tutorial.md", "docs/semantics.md")
+DOCUMENTS = (
+    "README.md", "docs/index.md", "docs/tutorial.md", "docs/semantics.md", "docs/safe-zeros.md", "docs/profiling.md",
+    "docs/tools.md",
+)  # fmt: skip
 
 
 def blocks(text: str) -> list[tuple[str, str]]:

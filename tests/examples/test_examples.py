@@ -9,19 +9,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-STEPS = {
-    "char_gpt": 50,
-    "digits_cnn": 50,
-    "digits_mlp": 100,
-    "gradient_penalty": 100,
-    "karate_graph": 100,
-    "legendre_function": 100,
-    "lstm_sequence": 100,
-    "pinn_ode": 100,
-    "vae_digits": 100,
-    "xor": 100,
-}
-"""How many steps of each program are compared."""
+PROGRAMS = sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
+STEPS = 100
 
 IMPORTED = ("torch", "torch.nn", "torch.nn.functional", "torch.nn.utils.rnn", "torch.utils.data")
 TOLERANCE = 1e-4
@@ -71,18 +60,18 @@ def losses(name: str, library: str, steps: int) -> list[float]:
             torch.set_num_threads(threads)
 
 
-def test_every_program_is_tried():
-    assert sorted(STEPS) == sorted(path.stem for path in (ROOT / "examples").glob("*.py"))
+def test_there_are_programs():
+    assert len(PROGRAMS) >= 10
 
 
-@pytest.mark.parametrize("name", STEPS)
+@pytest.mark.parametrize("name", PROGRAMS)
 def test_losses_follow_torch(name):
-    ours = losses(name, "wengert", STEPS[name])
-    assert len(ours) == STEPS[name]
+    ours = losses(name, "wengert", STEPS)
+    assert len(ours) == STEPS
     assert all(loss == loss and abs(loss) < 1e6 for loss in ours), f"{name} diverges: {ours}"
     if find_spec("torch") is None:
         return
-    theirs = losses(name, "torch", STEPS[name])
+    theirs = losses(name, "torch", STEPS)
     apart = [abs(a - b) / max(abs(b), 1e-8) for a, b in zip(ours, theirs, strict=True)]
     worst = max(range(len(apart)), key=apart.__getitem__)
     assert apart[worst] <= TOLERANCE, (

@@ -5,10 +5,14 @@ import pytest
 
 from tests.backend import REAL, torch
 from wengert.core.base.errors import WengertError
+from wengert.core.operators import derived
 from wengert.core.operators.record import REGISTRY
 from wengert.core.tape.core import TensorBase, wrap
 
-pytestmark = pytest.mark.skipif(REAL, reason="loops over Wengert's registry")
+pytestmark = [
+    pytest.mark.skipif(REAL, reason="loops over Wengert's registry"),
+    pytest.mark.filterwarnings("ignore:stft with return_complex"),
+]
 if not REAL:
     from tests.operators.cases import arrays_of, close, function_of, generator, mapped, samples
     from tests.operators.checks import varied
@@ -23,8 +27,35 @@ WITHOUT = {
 }
 
 
-READS = ("data-dependent control flow", "have storage")
-"""Operators that check or read values refuse batches in torch's words."""
+READS = ("data-dependent control flow", "have storage", "dynamic shape", "differently shaped")
+"""Operators that check or read values, or whose shape depends on them, refuse batches in torch's words."""
+
+
+LOOPED = {
+    "attention_back", "bag_maxima", "bag_sums", "bag_tops", "bincount", "block_diagonal", "cat", "combined",
+    "combined_backward", "conv_tbc", "cross_entropy_back", "embedding_backward", "embedding_transposed", "extremes",
+    "fft_c2c", "given_back", "histc", "histogram_parts", "index_add", "index_backward", "index_copy",
+    "index_fill_number", "index_fill_tensor", "index_select", "index_write", "masked_scatter_backward",
+    "masked_select_backward", "masked_write", "multi_margin_loss", "nll_loss", "nll_scatter", "normalised_back",
+    "normalised_weight_back", "packed_rows", "padded_sequences", "pairs_matrix", "pairs_vector", "pdist", "picked",
+    "places", "quantile_places", "recurrence", "recurrent_layer", "renorm", "scatter_source", "shrunk_rows", "taken",
+    "taken_backward", "unfold", "unpacked_rows",
+}  # fmt: skip
+"""Records that some of their samples make one call per entry; what is not here must never do so."""
+
+
+@pytest.fixture(autouse=True)
+def loops(monkeypatch):
+    """No operator runs entry by entry unless it is known to."""
+    seen, looped = set(), derived.looped
+
+    def noted(op, *args):
+        seen.add(op.name)
+        return looped(op, *args)
+
+    monkeypatch.setattr(derived, "looped", noted)
+    yield
+    assert not seen - LOOPED, "these have a batching rule no longer"
 
 
 def called(op, sample, arrays):

@@ -128,3 +128,38 @@ def test_pruning():
     assert sorted(m.state_dict()) == ["bias", "weight"] and not prune.is_pruned(m)
     with pytest.raises(ValueError, match="should be smaller than the number of parameters to prune"):
         prune.random_unstructured(m, "bias", 9)
+
+
+def statistics(bn):
+    """A normalisation that has seen data, for inference."""
+    for _ in range(3):
+        bn(torch.randn(8, bn.num_features, *[2] * (isinstance(bn, nn.BatchNorm2d) * 2)) * 2 + 1)
+    with torch.no_grad():
+        if bn.affine:
+            bn.weight.uniform_(0.5, 2.0)
+            bn.bias.uniform_(-1.0, 1.0)
+    return bn.eval()
+
+
+@pytest.mark.parametrize("bias", [True, False])
+@pytest.mark.parametrize("affine", [True, False])
+@pytest.mark.parametrize("transpose", [True, False])
+def test_normalisation_folded_into_convolutions(bias, affine, transpose):
+    layer = (nn.ConvTranspose2d if transpose else nn.Conv2d)(3, 4, 3, bias=bias).eval()
+    bn = statistics(nn.BatchNorm2d(4, affine=affine))
+    fused = utils.fuse_conv_bn_eval(layer, bn, transpose)
+    x = torch.randn(2, 3, 6, 6)
+    assert torch.allclose(fused(x), bn(layer(x)), atol=1e-5) and type(fused) is type(layer) and fused is not layer
+    assert fused.weight.requires_grad and isinstance(fused.bias, nn.Parameter) and fused.bias.requires_grad == bias
+
+
+def test_normalisation_folded_into_linear_layers():
+    layer, bn = nn.Linear(3, 4).eval(), statistics(nn.BatchNorm1d(4))
+    x = torch.randn(5, 3)
+    assert torch.allclose(utils.fusion.fuse_linear_bn_eval(layer, bn)(x), bn(layer(x)), atol=1e-5)
+    with pytest.raises(AssertionError, match="To fuse, linear.out_features == bn.num_features"):
+        utils.fuse_linear_bn_eval(layer, nn.BatchNorm1d(3).eval())
+    with pytest.raises(AssertionError, match="Fusion only for eval!"):
+        utils.fuse_linear_bn_eval(layer.train(), bn)
+    with pytest.raises(AssertionError, match="bn.running_mean and bn.running_var must not be None"):
+        utils.fuse_linear_bn_eval(layer.eval(), nn.BatchNorm1d(4, track_running_stats=False).eval())

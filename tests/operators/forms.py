@@ -1,4 +1,4 @@
-"""Checks of the forms that every record has: in place, into `out=`, and its refusals."""
+"""Checks of the forms that every record has: in place and into `out=`, with what is refused there."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 
 from tests.operators import oracle
 from tests.operators.cases import Run, arrays_of, changed, close, differentiable, generator, random_like
-from tests.operators.checks import attempt, check, compare_gradients
+from tests.operators.checks import attempt, check
 from wengert.core.operators.kinds import Composite
 from wengert.core.operators.record import Op
 from wengert.core.tape import core
@@ -101,8 +101,62 @@ def out_form(op: Op, sample: Any) -> Any:
             )
         narrow = wrap(np.empty(wanted.shape, np.int64))
         _, error = attempt(lambda: Run(op, sample, function=lambda *a, **k: call(*a, out=narrow, **k)))
-        assert isinstance(error, RuntimeError) and "can't be cast to the desired output type" in str(error), repr(error)
+        assert isinstance(error, RuntimeError), repr(error)
+        assert op.errors is not None or "can't be cast to the desired output type" in str(error), repr(error)
     return True
+
+
+WORDS = 25
+"""How many leading characters of a message are compared with torch's."""
+
+
+@check
+def destinations(op: Op, sample: Any) -> Any:
+    """What `out=` demands beyond holding the result: torch refuses the same tensors in the same leading words."""
+    function = oracle.oracle_of(op)
+    if op.errors is None or function is None or not arrays_of(sample):
+        return False
+    wanted = Run(op, sample).arrays()
+    if not all(hasattr(y, "dtype") for y in wanted):
+        return False
+    call, single = make_call(op), len(wanted) == 1
+    for k in range(len(wanted)):
+        for dtype in (np.float32, np.int32, np.complex64):
+            outs = [np.zeros(y.shape, dtype if i == k else y.dtype) for i, y in enumerate(wanted)]
+            mine, theirs = [wrap(y) for y in outs], [oracle.to_real(y) for y in outs]
+            refused_alike(
+                lambda: Run(op, sample, function=lambda *a, **k: call(*a, out=packed(mine, single), **k)),  # noqa: B023
+                lambda: oracle.RealRun(lambda *a, **k: function(*a, out=packed(theirs, single), **k), sample),  # noqa: B023
+                f"result {k} given as {np.dtype(dtype)}",
+            )
+    if single and wanted[0].shape == arrays_of(sample)[0].shape:
+        refused_alike(
+            lambda: Run(op, sample, function=lambda *a, **k: call(*a, out=first_tensor(a), **k)),
+            lambda: oracle.RealRun(lambda *a, **k: function(*a, out=first_tensor(a), **k), sample),
+            "the input given",
+        )
+    return True
+
+
+def packed(outs: list[Any], single: bool) -> Any:
+    """Destinations as `out=` takes them."""
+    return outs[0] if single else tuple(outs)
+
+
+def first_tensor(args: Any) -> Any:
+    """The first tensor among arguments, or of the list that comes first."""
+    return args[0][0] if isinstance(args[0], (list, tuple)) else args[0]
+
+
+def refused_alike(ours: Any, theirs: Any, what: str) -> None:
+    """Both calls go through, or both raise with the same class and leading words."""
+    _, found = attempt(ours)
+    _, wanted = attempt(theirs)
+    if wanted is None or found is None:
+        assert wanted is found, f"{what}: {found!r}; torch: {wanted!r}"
+    else:
+        alike = oracle.same_error(found, wanted) and str(found).startswith(str(wanted)[:WORDS])
+        assert alike, f"{what}: {found!r}; torch: {wanted!r}"
 
 
 @check
@@ -162,18 +216,3 @@ def inputs_untouched(op: Op, sample: Any) -> Any:
     after = [*(x._array for x in run.tensors), *outs]
     for a, b in zip([*after, *gs], [*before, *kept], strict=True):
         assert np.array_equal(a, b, equal_nan=a.dtype.kind in "fc"), "an operand was written"
-
-
-def refusals(op: Op) -> list[str]:
-    """What is wrong with the record's error inputs: [(call, class, leading words)]."""
-    wrong = []
-    from wengert.core.operators.samples import Sampler
-
-    for sample, cls, words in op.errors(Sampler()) if op.errors else ():
-        _, error = attempt(lambda: Run(op, sample))  # noqa: B023
-        if not (isinstance(error, cls) and str(error).startswith(words)):
-            wrong.append(f"{error!r} instead of {cls.__name__}: {words}")
-    return wrong
-
-
-__all__ = ["compare_gradients", "refusals"]

@@ -15,6 +15,9 @@ try:
     import torch as real
 except ImportError:
     real = None
+else:
+    # With the package opt_einsum installed, torch plans products in it, and its errors are raised instead of torch's.
+    real.backends.opt_einsum.enabled = False
 
 # Internal records that are one of torch's functions under another name.
 INTERNAL = {"view_shape": "Tensor.view"}

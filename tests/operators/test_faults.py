@@ -114,12 +114,6 @@ FAULTS = {
     ),
     "layout is seen": ("layouts", flat, Plain(), {"samples": lambda s: [call(s.array(3, 4))]}),
     "reference disagrees": ("forward", hyperbolic, Plain(), {"reference": lambda x: x * 1.0}),
-    "nothing is refused": (
-        "refusal",
-        unsafe,
-        Plain(),
-        {"errors": lambda s: [(call(s.array(0)), ShapeError, "expected a non-empty tensor")]},
-    ),
 }
 
 

@@ -36,6 +36,8 @@ UNSAMPLED = {
     "dirichlet_slope": _DRAWN,
     "standard_gamma_sampled": _DRAWN,
     "standard_gamma_slope": _DRAWN,
+    "normal_sampled": _DRAWN,
+    "lobpcg_pairs": "its values are those that an iteration found: tested with torch.lobpcg",
 }
 # Methods and in-place forms that torch has and we have not, or the other way round, and why.
 METHODS: dict[str, str] = {}

@@ -6,8 +6,9 @@
     python -m tests.operators.torch_samples --update    the same, written to the ratchet file unless something got worse
     python -m tests.operators.torch_samples add sum     the failures of some entries in full
 
-Kinds: forward (float64, or the first dtype the operator has), method, dtypes (the other dtypes), gradient, complex
-(gradient of complex128), second (second gradient), inplace, out, errors (class and leading words).
+Kinds: forward (float64, or the first dtype the operator has), method, dtypes (common other dtypes), all dtypes (a few
+samples of the rest), gradient, complex (gradient of complex128), second (second gradient), inplace, out, errors (class
+and leading words); of torch_samples_modes.py: forward mode, batched.
 """
 
 from __future__ import annotations
@@ -29,13 +30,17 @@ import torch
 from torch.testing._internal.common_methods_invocations import op_db
 
 import wengert
+from tests.operators import torch_samples_modes as modes
 
 for _space in ("linalg", "special", "fft", "nn", "nn.functional"):
     with contextlib.suppress(ImportError):
         importlib.import_module(f"wengert.{_space}")
 
 RATCHET = Path(__file__).with_name("torch_samples_ratchet.json")
-KINDS = ("forward", "method", "dtypes", "gradient", "complex", "second", "inplace", "out", "errors")
+KINDS = (
+    "forward", "method", "dtypes", "all dtypes", "gradient", "complex", "second", "inplace", "out", "errors", "forward mode",
+    "batched",
+)  # fmt: skip
 COUNT = 500
 """How many samples of an entry are compared, unless `--count` says otherwise; 500 is all but always all."""
 SEED = int(os.environ.get("WENGERT_SAMPLES_SEED", 0))
@@ -46,26 +51,15 @@ REASON = 240
 """How many characters of a reason are kept."""
 
 # What is not compared: entries for torch's own machinery, and layouts that only torch has.
-FOREIGN = ("sparse", "jiterator", "torch.", "masked.", "jagged", "nested", "hash_tensor", "linear_cross_entropy")
+FOREIGN = ("sparse", "jiterator", "torch.", "jagged", "nested", "linear_cross_entropy")
 # Values are not set at all, or drawn from a stream that is seeded only where the row seeds it.
 UNSET = {
     "empty", "empty_like", "empty_permuted", "empty_strided", "new_empty", "new_empty_strided", "resize_", "resize_as_",
 }  # fmt: skip
 DRAWN = {
-    "bernoulli",
-    "cauchy",
-    "exponential",
-    "geometric",
-    "log_normal",
-    "multinomial",
-    "normal",
-    "rand_like",
-    "randint",
-    "randint_like",
-    "randn",
-    "randn_like",
-    "uniform",
-}
+    "bernoulli", "cauchy", "exponential", "geometric", "log_normal", "multinomial", "normal", "rand_like", "randint",
+    "randint_like", "randn", "randn_like", "uniform",
+}  # fmt: skip
 # Which of several equal elements comes first is left open.
 TIED = {"argsort", "kthvalue", "mode", "sort", "topk"}
 # Where torch itself is this far from the truth.
@@ -113,7 +107,7 @@ def foreign(info):
 def public_names():
     """Where torch's callables are found by users, by identity."""
     found = {}
-    for path in ("nn.functional", "special", "linalg", "fft", "Tensor", ""):
+    for path in ("nn.functional", "special", "linalg", "fft", "signal.windows", "masked", "Tensor", ""):
         owner = functools.reduce(getattr, filter(None, path.split(".")), torch)
         for name in dir(owner):
             found[id(getattr(owner, name, None))] = f"{path}.{name}".strip(".")
@@ -170,21 +164,23 @@ def entries():
 # ---------------------------------------------------------------- translation
 
 
-def array_of(x):
-    """A torch tensor as a NumPy array with the same strides and memory of its own."""
+def array_of(x, memory=None):
+    """A torch tensor as a NumPy array with the same strides; those of one storage share it if `memory` is given."""
     x = x.detach().resolve_conj().resolve_neg()
     bits = x.view(torch.int16) if x.dtype is torch.bfloat16 else x
     flat = bits.as_strided((x.untyped_storage().nbytes() // x.element_size(),), (1,), 0).clone().numpy()
     if x.dtype is torch.bfloat16:
         flat = flat.view(ml_dtypes.bfloat16)
+    if memory is not None and flat.size:
+        flat = memory.setdefault((x.untyped_storage().data_ptr(), x.dtype), flat)
     strides = [k * flat.itemsize for k in x.stride()]
     return np.lib.stride_tricks.as_strided(flat[x.storage_offset() :], tuple(x.shape), strides)
 
 
-def ours(x, pairs=None):
+def ours(x, pairs=None, memory=None):
     """Tensors, dtypes, devices and whatever holds them, in our library; `pairs` collects what requires grad."""
     if isinstance(x, torch.Tensor):
-        copy = wengert.from_numpy(array_of(x))
+        copy = wengert.from_numpy(array_of(x, memory))
         if x.requires_grad:
             copy.requires_grad_()
             if pairs is not None:
@@ -197,9 +193,9 @@ def ours(x, pairs=None):
     if isinstance(x, torch.device):
         return wengert.device(str(x))
     if isinstance(x, dict):
-        return {k: ours(v, pairs) for k, v in x.items()}
+        return {k: ours(v, pairs, memory) for k, v in x.items()}
     if isinstance(x, (list, tuple)) and not hasattr(x, "_fields"):
-        return type(x)(ours(v, pairs) for v in x)
+        return type(x)(ours(v, pairs, memory) for v in x)
     if isinstance(x, slice):
         return slice(ours(x.start), ours(x.stop), ours(x.step))
     if isinstance(x, torch.nn.Module):
@@ -277,10 +273,10 @@ def short(x):
 class Trial:
     """One sample of an entry on both sides."""
 
-    def __init__(self, entry, sample):
+    def __init__(self, entry, sample, memory=None):
         self.entry, self.sample, self.pairs = entry, sample, []
         self.inputs = (sample.input, *sample.args), dict(sample.kwargs)
-        self.mine = ours(self.inputs, self.pairs)
+        self.mine = ours(self.inputs, self.pairs, memory)
 
     def torch_result(self):
         """What torch computes."""
@@ -483,7 +479,7 @@ def errors(entry, count):
         if k == count:
             break
         try:
-            trial = Trial(entry, item.sample_input)
+            trial = Trial(entry, item.sample_input, {})
         except Exception:
             continue
         try:
@@ -515,7 +511,8 @@ def judge(entry, count):
     """{kind: what is wrong or ""} for one entry, from its first `count` samples."""
     info = entry.info
     dtypes = info.supported_dtypes("cpu")
-    main = next((d for d in (torch.float64, torch.int64, torch.bool, torch.float32) if d in dtypes), None)
+    kinds = (torch.float64, torch.int64, torch.bool, torch.float32, torch.complex128)
+    main = next((d for d in kinds if d in dtypes), None)
     if main is None:
         return {}
     tasks = {"forward": lambda: forward(entry, main, count)}
@@ -524,11 +521,16 @@ def judge(entry, count):
         tasks["method"] = lambda: forward(entry, main, 2, method)
     rest = [d for d in OTHER_DTYPES if d in dtypes and d is not main]
     tasks["dtypes"] = lambda: others(entry, rest, max(2, count // 2))
+    seldom = [d for d in dtypes if d not in (*OTHER_DTYPES, main, torch.complex32) and "float8" not in str(d)]
+    tasks["all dtypes"] = lambda: others(entry, sorted(seldom, key=str), min(12, count))
     backward_dtypes = info.supported_backward_dtypes("cpu") if info.supports_autograd else ()
     if torch.float64 in backward_dtypes and entry.blind != "values":
         tasks["gradient"] = lambda: backward(entry, torch.float64, count)
         if info.supports_gradgrad:
             tasks["second"] = lambda: backward(entry, torch.float64, max(2, count // 2), 2)
+        table = sys.modules[__name__]
+        tasks["forward mode"] = lambda: modes.forward_mode(table, entry, torch.float64)
+        tasks["batched"] = lambda: modes.batched(table, entry, torch.float64)
     if torch.complex128 in backward_dtypes:
         tasks["complex"] = lambda: backward(entry, torch.complex128, max(2, count // 2))
     if info.inplace_variant is not None:
@@ -589,7 +591,7 @@ def main(words):
 
 def regressions(before, after):
     """Names and kinds that the file before did not list and the one after would."""
-    listed = {(kind, name) for kind in KINDS for name in before["failing"][kind]}
+    listed = {(kind, name) for kind in KINDS for name in before["failing"].get(kind, after["failing"][kind])}
     new = {(kind, name) for kind in KINDS for name in after["failing"][kind] if name not in before["missing"]}
     return sorted(set(after["missing"]) - set(before["missing"])) + sorted(new - listed)
 

@@ -84,7 +84,7 @@ def test_every_form_of_import_gives_the_same_objects(launch):
         assert torch is fakelib and torch.nn is fakelib.nn is nn and F is fakelib.nn.functional
         assert F.relu(-1) == 0 and torch.nn.functional is F and torch.nn.Module is Module
         assert lazy == torch.lazy == "loaded late" and tensor(1) == ("tensor", 1)
-        assert torch.__name__ == "fakelib" and torch.__spec__.name == "fakelib" and nn.__spec__.name == "fakelib.nn"
+        assert torch.__name__ == "torch" and torch.__spec__.name == "fakelib" and nn.__spec__.name == "fakelib.nn"
         assert sys.modules["torch"] is torch and sys.modules["torch.nn"] is nn
         assert make_dot() == "dot" and Module.__module__ == "fakelib.nn"
         import importlib
@@ -255,7 +255,7 @@ def test_child_processes_get_the_aliases(launch, method):
                 pool.close()
                 pool.join()
         """
-    assert printed(launch(program)) == "[(('tensor', 42), 'dot', 'fakelib')]\n"
+    assert printed(launch(program)) == "[(('tensor', 42), 'dot', 'torch')]\n"
 
 
 def test_the_command_runs_a_program(tmp_path):

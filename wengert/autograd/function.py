@@ -10,6 +10,7 @@ from wengert.core.tape.function import (
     Function,
     FunctionCtx,
     FunctionMeta,
+    no_setup_context,
     once_differentiable,
 )
 from wengert.core.tape.function import FunctionNode as BackwardCFunction
@@ -25,6 +26,12 @@ __all__ = [
 ]
 
 _ContextMethodMixin = FunctionCtx
+_SingleLevelFunction = Function
+
+
+def _is_setup_context_defined(fn: Any) -> bool:
+    """Whether `fn` is a `setup_context` of a class of the user's."""
+    return fn is not no_setup_context
 
 
 class InplaceFunction(Function):

@@ -16,7 +16,7 @@ from wengert.core.base.errors import ArgumentError, GraphError, ShapeError
 from wengert.core.tape import transforms
 from wengert.core.tape.backward import grad as tape_grad
 from wengert.core.tape.batching import stands_for, whole
-from wengert.core.tape.core import RECORDED
+from wengert.core.tape.core import RECORDED, TensorBase
 from wengert.core.tape.duals import make_dual, unpacked
 from wengert.core.tape.levels import Level, close_level, open_level
 from wengert.core.tape.modes import current, enter, leave
@@ -76,6 +76,34 @@ def _released(values: Any, create_graph: bool) -> Any:
 
 def _unpacked(is_tuple: bool, values: tuple[Any, ...]) -> Any:
     return values if is_tuple else values[0]
+
+
+def _tuple_postprocess(res: Any, to_unpack: Any) -> Any:
+    """Results as the function had them: `to_unpack` says, for each depth, whether there was one value only."""
+    if isinstance(to_unpack, tuple):
+        outer, inner = to_unpack
+        if not outer:
+            return tuple(_tuple_postprocess(values, inner) for values in res)
+        return _tuple_postprocess(res[0], inner)
+    return res if to_unpack else res[0]
+
+
+def _grad_postprocess(inputs: Any, create_graph: bool) -> Any:
+    """Results, without history unless it was asked for."""
+    if isinstance(inputs[0], TensorBase):
+        return inputs if create_graph else tuple(x.detach() for x in inputs)
+    return tuple(_grad_postprocess(x, create_graph) for x in inputs)
+
+
+def _construct_standard_basis_for(tensors: Any, tensor_numels: Any) -> tuple[Any, ...]:
+    """For each tensor the rows of the identity of all their elements that belong to it: (sum of numels, numel)."""
+    total = sum(tensor_numels)
+    chunks = tuple(x.new_zeros(total, numel) for x, numel in zip(tensors, tensor_numels, strict=True))
+    start = 0
+    for chunk, numel in zip(chunks, tensor_numels, strict=True):
+        chunk.diagonal(-start).fill_(1)
+        start += numel
+    return chunks
 
 
 def _check_vector(v: Any, like: tuple[Any, ...], name: str) -> tuple[Any, ...]:

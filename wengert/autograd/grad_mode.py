@@ -11,7 +11,9 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from wengert.core.tape.core import TensorBase
 from wengert.core.tape.modes import MODE, OFF, PLAIN
+from wengert.core.tape.views import counter_of
 
 __all__ = [
     "enable_grad",
@@ -67,6 +69,21 @@ class _DecoratorContextManager:
     def clone(self) -> Any:
         """A fresh mode of the same kind."""
         return self.__class__()
+
+
+class _unsafe_preserve_version_counter(_DecoratorContextManager):
+    """A block whose in-place writes to `tensors` (one or a tuple) do not count as changes: nothing checks them."""
+
+    def __init__(self, tensors: Any) -> None:
+        self.tensors = (tensors,) if isinstance(tensors, TensorBase) else tuple(tensors)
+        self.versions = [counter_of(x).n for x in self.tensors]
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *error: Any) -> None:
+        for x, version in zip(self.tensors, self.versions, strict=True):
+            counter_of(x).n = version
 
 
 class _NoParamDecoratorContextManager(_DecoratorContextManager):

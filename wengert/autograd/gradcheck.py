@@ -15,17 +15,17 @@ from typing import Any
 import numpy as np
 
 from wengert.autograd import forward_ad
-from wengert.core.base.errors import GradcheckError as _Base
+from wengert.autograd.culprit import culprit
+from wengert.autograd.mismatch import GradcheckError, entry, hint, mismatch, rules
+from wengert.core.base.errors import GraphError
 from wengert.core.tape.backward import grad as tape_grad
+from wengert.core.tape.batching import entered, whole
 from wengert.core.tape.core import wrap
+from wengert.core.tape.levels import Level, close_level, open_level
 from wengert.core.tape.modes import current, enter, leave
 from wengert.core.tensor.tensor import Tensor
 
 __all__ = ["GradcheckError", "gradcheck", "gradgradcheck"]
-
-
-class GradcheckError(_Base):
-    """A gradient is wrong; the message shows both Jacobians and where the suspect is defined."""
 
 
 class _Options:
@@ -138,8 +138,8 @@ def _numerical(func: Callable[..., Any], inputs: tuple[Any, ...], x: Any, eps: f
             rows[j].append((real, imag))
     return [
         (
-            np.array([r for r, _ in row]).reshape(size, -1),
-            np.array([i for _, i in row]).reshape(size, -1),
+            np.array([r for r, _ in row]).reshape(size, -1 if size else 0),
+            np.array([i for _, i in row]).reshape(size, -1 if size else 0),
         )
         for row in rows
     ]
@@ -189,48 +189,14 @@ def _close(a: Any, n: Any, options: _Options) -> bool:
     return bool(np.allclose(a, n, rtol=options.rtol, atol=options.atol, equal_nan=True))
 
 
-def _mismatch(a: Any, n: Any, i: int, j: int, prefix: str, hint: str, fast: str = "") -> GradcheckError:
-    mode = "Jacobian computed with forward mode mismatch" if fast == "forward" else "Jacobian mismatch"
-    return GradcheckError(
-        f"{prefix}{mode} for output {j} with respect to input {i},\n"
-        f"numerical:{wrap(np.asarray(n))!r}\nanalytical:{wrap(np.asarray(a))!r}\n"
-        f"{fast if fast != 'forward' else ''}{hint}"
-    )
+def _picker(j: int) -> Callable[[Any], Any]:
+    """What takes output j from what a function returned."""
+    return lambda result: _floats(result)[j]
 
 
-def _suspects(y: Any) -> list[Any]:
-    """Custom Functions in the history of an output."""
-    found, seen, stack = [], set(), [y.grad_fn]
-    while stack:
-        node = stack.pop()
-        if node is None or node in seen:
-            continue
-        seen.add(node)
-        cls = getattr(node, "_forward_cls", None)
-        if cls is not None and cls not in found:
-            found.append(cls)
-        stack.extend(target for target, _ in node.next_functions)
-    return found
-
-
-def _hint(y: Any, x: Any, a: Any, n: Any) -> str:
-    """What a mismatch looks like, and where the custom gradients are defined."""
-    text = ""
-    shape = x._array.shape
-    if np.size(a) and not np.any(a):
-        text = "\nThe gradient is zero everywhere: a backward returned None (or has no return statement)."
-    elif len(shape) == 2 and shape[0] == shape[1] and np.ndim(a) == 2 and a.shape == n.shape:
-        turned = a.reshape(*shape, -1).swapaxes(0, 1).reshape(a.shape)
-        if np.allclose(turned, n, rtol=1e-3, atol=1e-4):
-            text = "\nThe gradient is the transpose of the right one."
-    for cls in _suspects(y):
-        code = getattr(cls.backward, "__code__", None) or getattr(getattr(cls, "vjp", None), "__code__", None)
-        if code is not None:
-            text += (
-                f"\nCustom gradient in this history: {cls.__name__}.{code.co_name}, "
-                f'File "{code.co_filename}", line {code.co_firstlineno}'
-            )
-    return text
+def _floats(result: Any) -> tuple[Any, ...]:
+    """Differentiable outputs among what a function returned."""
+    return tuple(y for y in _tensors(result) if y._array.dtype.kind in "fcV")
 
 
 def _compare_slow(func: Any, inputs: Any, wanted: Any, outputs: Any, options: _Options) -> None:
@@ -243,15 +209,16 @@ def _compare_slow(func: Any, inputs: Any, wanted: Any, outputs: Any, options: _O
             continue
         for unit, prefix in _units(y):
             analytical = _analytical(y, wanted, unit)
+            _check_reentrant(analytical, _analytical(y, wanted, unit), options)
             for i, x in enumerate(wanted):
                 n = numerical[i][j][1 if unit == 1j else 0]
                 a = analytical[i]
                 if a.dtype.kind != "c":
                     n = np.real(n)
                 if not _close(a, n, options):
-                    raise _mismatch(a, n.astype(a.dtype), where[i], j, prefix, _hint(y, x, a, n))
-            again = _analytical(y, wanted, unit)
-            _check_reentrant(analytical, again, options)
+                    text = entry(a, n, x, y, options) + hint(y, x, a, n)
+                    text += culprit(func, inputs, _picker(j), options)
+                    raise mismatch(a, n.astype(a.dtype), where[i], j, prefix, text)
 
 
 def _check_reentrant(first: Any, second: Any, options: _Options) -> None:
@@ -286,6 +253,11 @@ def _compare_fast(func: Any, inputs: Any, wanted: Any, outputs: Any, options: _O
             v = np.abs(_direction(rng, np.empty(y._array.shape)))
             weight = wrap((v * unit).astype(y._array.dtype))
             first, second = _sweep(y, wanted, weight), _sweep(y, wanted, weight)
+            _check_reentrant(
+                [np.zeros(1) if g is None else g for g in first],
+                [np.zeros(1) if g is None else g for g in second],
+                options,
+            )
             for i, x in enumerate(wanted):
                 change = moved[i][j].imag if unit == 1j else moved[i][j].real
                 n = np.sum(change * v.reshape(-1))
@@ -293,12 +265,9 @@ def _compare_fast(func: Any, inputs: Any, wanted: Any, outputs: Any, options: _O
                 a = 0.0 if g is None else np.sum((np.conj(g) * directions[i]).real)
                 if not _close(a, n, _scaled(options, x, y)):
                     rows = _analytical(y, wanted, unit)[i]
-                    raise _mismatch(a, n, where[i], j, prefix, _hint(y, x, rows, rows * np.nan), _FAST)
-            _check_reentrant(
-                [np.zeros(1) if g is None else g for g in first],
-                [np.zeros(1) if g is None else g for g in second],
-                options,
-            )
+                    text = hint(y, x, rows, rows * np.nan)
+                    text += culprit(func, inputs, _picker(j), options)
+                    raise mismatch(a, n, where[i], j, prefix, text, _FAST)
 
 
 def _scaled(options: _Options, x: Any, y: Any) -> _Options:
@@ -332,7 +301,13 @@ def _check_batched(y: Any, wanted: Any, options: _Options) -> None:
     """`is_grads_batched` gives what a loop gives."""
     rng = np.random.default_rng(1)
     stack = np.stack([_direction(rng, y._array).astype(y._array.dtype) for _ in range(2)])
-    together = tape_grad(y, wanted, wrap(stack), retain_graph=True, allow_unused=True, is_grads_batched=True)
+    try:
+        together = tape_grad(y, wanted, wrap(stack), retain_graph=True, allow_unused=True, is_grads_batched=True)
+    except RuntimeError as error:
+        raise GradcheckError(
+            f"While computing batched gradients, got: {error}\n\nThe rules in the history of this output are run on a "
+            "batch of gradients (vmap); pass check_batched_grad=False to leave that out."
+        ) from error
     for k in range(2):
         apart = _sweep(y, wanted, wrap(stack[k].copy()))
         for a, b in zip(together, apart, strict=True):
@@ -341,6 +316,15 @@ def _check_batched(y: Any, wanted: Any, options: _Options) -> None:
                     "While testing batched gradients: the gradients of a batch of grad_outputs differ from those of "
                     "one at a time"
                 )
+
+
+def _check_multiplied(y: Any, wanted: Any) -> None:
+    """A gradient is linear in the one that it starts from: zeros give zeros."""
+    for g in _sweep(y, wanted, wrap(np.zeros_like(y._array))):
+        if g is not None and np.any(g):
+            raise GradcheckError(
+                "backward not multiplied by grad_output: a gradient of zeros led to one that is not zero" + rules(y)
+            )
 
 
 def _check_undefined(outputs: Any) -> None:
@@ -390,17 +374,46 @@ def _check_forward(func: Any, inputs: Any, wanted: Any, outputs: Any, options: _
             a = np.array(column)
             n = numerical[j][0].real + (1j * numerical[j][1].real if a.dtype.kind == "c" else 0)
             if a.size and not _close(a, n, options):
-                raise _mismatch(a, n, place, j, "", _hint(y, x, a, n), "forward")
+                raise mismatch(a, n, place, j, "", entry(a, n, x, y, options) + hint(y, x, a, n), "forward")
 
 
 def _pushed(func: Any, inputs: Any, place: int, unit: Any) -> list[Any]:
     """The tangents of all outputs where one input moves along `unit`, as flat arrays."""
+    outputs = [y._array for y in _outputs_of(func, inputs)]
+    moved = _pushed_tensors(func, inputs, place, wrap(unit.reshape(inputs[place]._array.shape)))
+    return [(np.zeros_like(y) if t is None else t._array).reshape(-1) for y, t in zip(outputs, moved, strict=True)]
+
+
+def _pushed_tensors(func: Any, inputs: Any, place: int, tangent: Any) -> list[Any]:
+    """The same as tensors, None for what does not move."""
     with forward_ad.dual_level():
-        x = inputs[place]
-        dual = forward_ad.make_dual(x, wrap(unit.reshape(x._array.shape)))
+        dual = forward_ad.make_dual(inputs[place], tangent)
         given = [dual if i == place else y for i, y in enumerate(inputs)]
-        pairs = [forward_ad.unpack_dual(y) for y in _outputs_of(func, tuple(given))]
-    return [(np.zeros_like(y._array) if t is None else t._array).reshape(-1) for y, t in pairs]
+        return [forward_ad.unpack_dual(y)[1] for y in _outputs_of(func, tuple(given))]
+
+
+def _check_batched_forward(func: Any, inputs: Any, wanted: Any, options: _Options) -> None:
+    """A batch of tangents gives what one at a time gives."""
+    rng = np.random.default_rng(4)
+    where = [k for k, x in enumerate(inputs) if any(x is w for w in wanted)]
+    for place, x in zip(where, wanted, strict=True):
+        stack = np.stack([_direction(rng, x._array).astype(x._array.dtype) for _ in range(2)])
+        level = Level(2)
+        open_level(level, True)
+        try:
+            together = _pushed_tensors(func, inputs, place, entered(wrap(stack), 0, level))
+            together = [None if t is None else whole(t, level)._array for t in together]
+        except RuntimeError as error:
+            raise GradcheckError(f"While computing batched gradients, got: {error}") from error
+        finally:
+            close_level(level)
+        for k in range(2):
+            for a, b in zip(together, _pushed(func, inputs, place, stack[k].reshape(-1)), strict=True):
+                if not _close(0 if a is None else a[k].reshape(-1), b, options):
+                    raise GradcheckError(
+                        "While testing batched gradients: the tangents of a batch of directions differ from those of "
+                        "one at a time"
+                    )
 
 
 def _run(func: Any, inputs: tuple[Any, ...], options: _Options) -> bool:
@@ -418,10 +431,14 @@ def _run(func: Any, inputs: tuple[Any, ...], options: _Options) -> bool:
         return True
     if options.check_forward_ad:
         _check_forward(func, inputs, wanted, outputs, options)
+        if options.check_batched_forward_ad:
+            _check_batched_forward(func, inputs, wanted, options)
     if not options.check_backward_ad:
         return True
     (_compare_fast if options.fast_mode else _compare_slow)(func, inputs, wanted, outputs, options)
     live = [y for y in outputs if y.requires_grad]
+    for y in live:
+        _check_multiplied(y, wanted)
     if options.check_batched_grad:
         for y in live:
             _check_batched(y, wanted, options)
@@ -519,12 +536,22 @@ def gradgradcheck(
         return tuple(g for g in grads if g is not None)
 
     which = [i for i, x in enumerate(items) if isinstance(x, Tensor) and x.requires_grad]
-    return gradcheck(
-        slopes, items + weights, eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception, nondet_tol=nondet_tol,
-        check_undefined_grad=check_undefined_grad, check_grad_dtypes=check_grad_dtypes,
-        check_batched_grad=check_batched_grad, fast_mode=fast_mode, check_forward_ad=check_fwd_over_rev,
-        check_backward_ad=check_rev_over_rev,
-    )  # fmt: skip
+    try:
+        return gradcheck(
+            slopes, items + weights, eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception,
+            nondet_tol=nondet_tol, check_undefined_grad=check_undefined_grad, check_grad_dtypes=check_grad_dtypes,
+            check_batched_grad=check_batched_grad, fast_mode=fast_mode, check_forward_ad=check_fwd_over_rev,
+            check_backward_ad=check_rev_over_rev,
+        )  # fmt: skip
+    except GraphError as error:
+        if not str(error).startswith(_NO_SECOND):
+            raise
+        if not raise_exception:
+            return False
+        raise GradcheckError(str(error)) from error
+
+
+_NO_SECOND = ("trying to differentiate twice", "the second derivative of")
 
 
 def _random_weights(outputs: tuple[Any, ...], strided: bool) -> tuple[Any, ...]:

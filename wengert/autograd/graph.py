@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from importlib import import_module
 from typing import Any, NamedTuple
 
 from wengert.core.base.errors import ArgumentError, GraphError
@@ -28,6 +30,19 @@ __all__ = [
     "set_override_stale_capture_stream",
     "set_warn_on_accumulate_grad_stream_mismatch",
 ]
+
+
+_FILES = ("Difference", "Graph", "diff", "keep_operands", "leaves", "load", "record", "replay")
+"""Graphs as data and as files; what they need is imported when one of them is first named."""
+
+
+def __getattr__(name: str) -> Any:
+    """A function on graphs as data."""
+    if name not in _FILES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module("wengert.files.graphs"), name)
+    setattr(sys.modules[__name__], name, value)
+    return value
 
 
 class GradientEdge(NamedTuple):
@@ -120,10 +135,11 @@ def disable_saved_tensors_hooks(error_message: str) -> Iterator[None]:
 class AllowMutation:
     """The state of one `allow_mutation_on_saved_tensors` block."""
 
-    active = False
+    cleared = 0
 
     def clear(self) -> None:
-        """Kept for programs that call it; the graph itself owns the copies."""
+        """Forget what was saved so far: graphs recorded before cannot be run backward any more."""
+        self.cleared += 1
 
 
 _allowing = threading.local()
@@ -142,10 +158,11 @@ def allow_mutation_on_saved_tensors() -> Iterator[AllowMutation]:
     block = AllowMutation()
 
     def pack(tensor: Any) -> Any:
-        return wrap(tensor._array.copy())
+        return wrap(tensor._array.copy()), block.cleared
 
-    def unpack(kept: Any) -> Any:
-        if getattr(_allowing, "block", None) is not block:
+    def unpack(packed: Any) -> Any:
+        kept, cleared = packed
+        if getattr(_allowing, "block", None) is not block or cleared != block.cleared:
             raise AssertionError(
                 "Trying to backward outside of the 'allow_mutation_on_saved_tensors' context in which the graph was "
                 "originally recorded."
@@ -194,7 +211,10 @@ def register_multi_grad_hook(
         raise ValueError(f"Expects mode to be one of ('all', 'any') but got {mode}")
     for x in tensors:
         if not x.requires_grad:
-            raise GraphError("cannot register a hook on a tensor that doesn't require gradient")
+            raise AssertionError(
+                "Expected gradient function to be set: register_multi_grad_hook() was given a tensor "
+                "that does not require grad"
+            )
     watcher: Any = AllHook(tensors, fn) if mode == "all" else AnyHook(fn)
     return MultiHandle([x.register_hook(watcher.hook(i)) for i, x in enumerate(tensors)])
 

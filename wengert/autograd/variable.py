@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any
 
 from wengert.core.tape.core import TensorBase
@@ -21,5 +22,11 @@ class Variable(metaclass=VariableMeta):
     """`Variable(data, requires_grad=False)` is a tensor over the memory of `data`."""
 
     def __new__(cls, data: Any = None, requires_grad: bool = False, volatile: bool = False) -> Any:
+        if volatile:
+            warnings.warn(
+                "volatile was removed and now has no effect. Use `with torch.no_grad():` instead.",
+                UserWarning,
+                stacklevel=2,
+            )
         made = Tensor() if data is None else data.detach()
         return made.requires_grad_() if requires_grad else made

@@ -33,6 +33,7 @@ from wengert.core.tensor.randomness import initial_seed as cpu_seed
 
 default_generators: tuple[Any, ...] = ()
 has_half, has_magma = True, False
+_initialized = False
 
 
 def is_initialized() -> bool:

@@ -20,6 +20,8 @@ from wengert.core.base.errors import MissingError, WengertError
 
 ALIGNMENT = 64
 """Records start at multiples of this many bytes, so that mapped storages serve every dtype."""
+CHUNK = 1 << 20
+"""Bytes written or read at a time: few enough that the checksum finds them in the processor's cache."""
 _LOCAL = struct.Struct("<4s5HIIIHH")
 _PAD_ID = b"FB"  # the id that torch gives the padding field of its records
 _LARGEST = 1 << 31  # of the pickled structure and the small text records, which are read whole
@@ -46,7 +48,8 @@ class ArchiveWriter:
         large = len(view) >= _ZIP64
         info.extra = self.padding(len(info.filename.encode()), 20 if large else 0)
         with self.zip.open(info, "w", force_zip64=large) as record:
-            record.write(view)
+            for start in range(0, len(view), CHUNK):
+                record.write(view[start : start + CHUNK])
 
     def padding(self, name_length: int, others: int) -> bytes:
         """The extra field after which a record's data start at a multiple of the alignment."""
@@ -129,12 +132,17 @@ class ArchiveReader:
         start, size = self.place(name)
         if limit is not None and size > limit:
             raise FileFormatError(f"{_BROKEN}record {name!r} has {size} bytes, more than the {limit} it may have")
-        out: Any = np.empty(size, np.uint8)
+        out = room_for(size)
         self.file.seek(start)
-        if read_into(self.file, memoryview(out)) != size:
-            raise FileFormatError(f"{_BROKEN}record {name!r} is cut short")
-        expected = self.records[name].CRC
-        if expected and zlib.crc32(memoryview(out)) != expected:
+        expected, checksum = self.records[name].CRC, 0
+        view = memoryview(out)
+        for place in range(0, size, CHUNK):
+            part = view[place : place + CHUNK]
+            if read_into(self.file, part) != len(part):
+                raise FileFormatError(f"{_BROKEN}record {name!r} is cut short")
+            if expected:
+                checksum = zlib.crc32(part, checksum)
+        if checksum != expected:
             raise FileFormatError(f"{_BROKEN}the checksum of record {name!r} does not match: the file is damaged")
         return out
 
@@ -151,6 +159,17 @@ class ArchiveReader:
             return np.empty(0, np.uint8)
         out = np.frombuffer(self.mapped, np.uint8, size, start)
         return out if start % 16 == 0 else out.copy()
+
+
+def room_for(size: int) -> Any:
+    """Memory for a record, as a uint8 array.
+
+    Large records get pages of their own from the system: NumPy asks for huge pages, which it may have to clear room for
+    first, and that takes longer than reading the record.
+    """
+    if size < CHUNK or not hasattr(mmap, "MAP_PRIVATE"):
+        return np.empty(size, np.uint8)
+    return np.frombuffer(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), np.uint8)
 
 
 def read_into(file: Any, view: memoryview) -> int:
@@ -171,7 +190,8 @@ def read_into(file: Any, view: memoryview) -> int:
 class AtomicFile:
     """A binary file that takes its name only when it is complete: `with AtomicFile(path) as file:`.
 
-    It is written beside the target, forced to disk and renamed over it; after an error the old file is as it was.
+    It is written beside the target, brought to the disk, and renamed over it: after an error, the end of the program
+    or a power failure there is the old file or the new one, whole.
     What is no regular file (a pipe, /dev/null), or stands in a folder that cannot be written, is written directly.
     """
 
@@ -196,11 +216,11 @@ class AtomicFile:
 
     def __exit__(self, kind: Any, error: Any, trace: Any) -> None:
         try:
+            if kind is None and self.temporary is not None and os.path.exists(self.target):
+                os.chmod(self.temporary, os.stat(self.target).st_mode & 0o7777)
             if kind is None and self.temporary is not None:
                 self.file.flush()
                 os.fsync(self.file.fileno())
-                if os.path.exists(self.target):
-                    os.chmod(self.temporary, os.stat(self.target).st_mode & 0o7777)
             self.file.close()
             if kind is None and self.temporary is not None:
                 os.replace(self.temporary, self.target)

@@ -6,15 +6,18 @@ from collections.abc import Callable
 from typing import Any
 
 from wengert.core.tape.levels import BATCHED, DUAL, outside
+from wengert.func.curvature import block_hessian, hessian_diagonal, hessian_trace, hvp, laplacian, vhp
 from wengert.func.forward import jvp, linearize
 from wengert.func.jacobians import hessian, jacfwd, jacrev
 from wengert.func.mapping import vmap
 from wengert.func.reverse import grad, grad_and_value, vjp
 from wengert.func.state import functional_call, replace_all_batch_norm_modules_, stack_module_state
+from wengert.func.taylor import jet
 
 __all__ = [
-    "debug_unwrap", "functional_call", "functionalize", "grad", "grad_and_value", "hessian", "jacfwd", "jacrev", "jvp",
-    "linearize", "replace_all_batch_norm_modules_", "stack_module_state", "vjp", "vmap",
+    "block_hessian", "debug_unwrap", "functional_call", "functionalize", "grad", "grad_and_value", "hessian",
+    "hessian_diagonal", "hessian_trace", "hvp", "jacfwd", "jacrev", "jet", "jvp",
+    "laplacian", "linearize", "replace_all_batch_norm_modules_", "stack_module_state", "vhp", "vjp", "vmap",
 ]  # fmt: skip
 
 

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from typing import Any
 
 from wengert.core.base.errors import ValueRangeError
-from wengert.core.tape.core import RECORDED
+from wengert.core.operators.raw import namespace_of
+from wengert.core.tape.batching import lifted
+from wengert.core.tape.core import RECORDED, wrap
+from wengert.core.tape.levels import BATCHED
 from wengert.core.tape.units import basis, split
 from wengert.func.forward import jvp
-from wengert.func.mapping import vmap
+from wengert.func.mapping import over_rows
 from wengert.func.reverse import vjp
 from wengert.func.trees import chosen, named_like, outputs_of, tensors_of, with_chosen
 from wengert.utils._pytree import tree_flatten
@@ -18,9 +21,17 @@ from wengert.utils._pytree import tree_flatten
 def shaped(parts: Any, output: Any, inputs: list[Any], spec: Any) -> Any:
     """The Jacobian of one output from a part per input, in the structure of the inputs."""
     shape = output._array.shape
-    return spec.unflatten(
-        [RECORDED.reshape(part, (*shape, *x._array.shape)) for part, x in zip(parts, inputs, strict=True)]
-    )
+    made = []
+    for part, x in zip(parts, inputs, strict=True):
+        wanted = (*shape, *x._array.shape)
+        made.append(part if part._array.shape == wanted else RECORDED.reshape(part, wanted))
+    return spec.unflatten(made)
+
+
+def ones_like(y: Any) -> Any:
+    """The only unit vector of one element."""
+    ones = wrap(namespace_of(y._array).np.ones(y._array.shape, y._array.dtype))
+    return lifted(ones, y._array.level) if y._flags & BATCHED else ones
 
 
 def jacrev(
@@ -50,10 +61,10 @@ def jacrev(
         output, pull, *aux = vjp(inner, *inputs, has_aux=has_aux)
         outs, spec = outputs_of(output, "jacrev(f)(*args)")
 
-        def rows(*cotangents: Any) -> tuple[Any, ...]:
-            return pull(spec.unflatten(cotangents))
-
-        found = vmap(rows, chunk_size=chunk_size)(*basis(outs))
+        if len(outs) == 1 and outs[0]._array.size == 1:
+            found = pull(spec.unflatten([ones_like(outs[0])]))
+        else:
+            found = over_rows(lambda *rows: pull(spec.unflatten(rows)), basis(outs), "error", chunk_size)
         table = [split(g, outs, 0) for g in found]
         result = spec.unflatten(
             [shaped(row, y, inputs, in_spec) for row, y in zip(zip(*table, strict=True), outs, strict=True)]
@@ -88,7 +99,7 @@ def jacfwd(
             kept["count"] = len(flat)
             return (*flat, *leaves)
 
-        found = vmap(column, randomness=randomness)(*basis(inputs))
+        found = over_rows(column, basis(inputs), randomness)
         outs, leaves = found[: kept["count"]], found[kept["count"] :]
         table = [split(RECORDED.movedim(y, 0, -1), inputs, -1) for y in outs]
         rows = [shaped(parts, RECORDED.select(y, 0, 0), inputs, in_spec) for y, parts in zip(outs, table, strict=True)]
@@ -101,11 +112,11 @@ def jacfwd(
 
 
 def hessian(func: Callable[..., Any], argnums: Any = 0) -> Callable[..., Any]:
-    """The function that gives the Hessian of func: forward over reverse mode.
+    """The function that gives the Hessian of func: one recorded gradient, swept back for all unit vectors at once.
 
     The result has the structure of the output, with that of the chosen inputs inside, twice.
     """
-    return jacfwd(jacrev(func, argnums), argnums)
+    return jacrev(jacrev(func, argnums), argnums)
 
 
 __all__ = ["hessian", "jacfwd", "jacrev"]

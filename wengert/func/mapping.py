@@ -47,6 +47,24 @@ def vmap(
     return named_like(transformed, func)
 
 
+def over_rows(
+    function: Callable[..., Any], tensors: Any, randomness: str = "error", chunk_size: int | None = None
+) -> list[Any]:
+    """function(*entries) of all entries along dim 0 of tensors at once: the sequence of tensors it returns, stacked."""
+    size = tensors[0]._array.shape[0]
+    if chunk_size is None or chunk_size >= size:
+        level = Level(size, randomness)
+        open_level(level, True)
+        try:
+            return [whole(x, level) for x in function(*[entered(x, 0, level) for x in tensors])]
+        finally:
+            close_level(level)
+    starts = range(0, size, chunk_size)
+    pieces = [[RECORDED.narrow(x, 0, k, min(chunk_size, size - k)) for x in tensors] for k in starts]
+    columns = zip(*[over_rows(function, piece, randomness) for piece in pieces], strict=True)
+    return [RECORDED.cat(list(column), 0) for column in columns]
+
+
 def name_of(func: Any) -> str:
     """How messages call a function."""
     return getattr(func, "__name__", repr(func))

@@ -13,9 +13,19 @@ from typing import Any
 from wengert.core.base.errors import GraphError
 from wengert.core.tape import transforms
 from wengert.core.tape.backward import VALUES, captured
-from wengert.core.tape.batching import at, cut, lifted
+from wengert.core.tape.batching import BatchedArray, at, cut, lifted
 from wengert.core.tape.core import RECORDED, AccumulateGrad, TensorBase
-from wengert.core.tape.levels import BATCHED, DUAL, duals_of, fresh, innermost_batch, open_levels
+from wengert.core.tape.levels import (
+    BATCHED,
+    DUAL,
+    copy_of,
+    duals_of,
+    fresh,
+    innermost_batch,
+    mark_born,
+    open_levels,
+    set_duals,
+)
 from wengert.core.tape.modes import current, enter, leave
 from wengert.core.tape.tangent import zeros_like
 from wengert.func.trees import chosen, named_like, outputs_of, split_aux, with_chosen
@@ -44,10 +54,11 @@ def start(x: Any) -> Any:
         raise GraphError("only Tensors of floating point dtype can require gradients")
     level = innermost_batch()
     if level is not None and not at(x, level):
-        return fresh(lifted(x, level)).requires_grad_()
-    if x._flags & 1:
+        x = lifted(x, level)
+    elif x._flags & 1:
         return RECORDED.alias(x)
-    return fresh(x).requires_grad_()
+    out = fresh(x).requires_grad_()
+    return mark_born(out) if out._flags & DUAL else out
 
 
 def history(x: Any) -> bool:
@@ -110,9 +121,22 @@ def run(ys: Any, inputs: list[Any], ws: Any, retain: bool, create: Any, quiet: A
         quiet.recording = before
 
 
-def released(tree: Any, keep: bool) -> Any:
-    """Results without the history of this level, unless it leads further out."""
-    return tree if keep else tree_map_only(TensorBase, cut, tree)
+def released(tree: Any, keep: bool, quiet: bool = False) -> Any:
+    """Results without the history of this level, unless it leads further out; `quiet`: without any (see `stopped`)."""
+    return tree if keep else tree_map_only(TensorBase, stopped if quiet else cut, tree)
+
+
+def stopped(x: Any) -> Any:
+    """x without history, at levels further out and in its tangents too: what `no_grad` outside a transform asks for."""
+    out = cut(x)
+    if x._flags & (BATCHED | DUAL) and history(x):
+        out = copy_of(out)
+        if x._flags & BATCHED:
+            array = x._array
+            out._array = BatchedArray(stopped(array.value), array.dim, array.level)
+        if x._flags & DUAL:
+            set_duals(out, {level: stopped(t) for level, t in duals_of(x).items()})
+    return out
 
 
 def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
@@ -143,12 +167,13 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
         keep = current().grad
         with Recording():
             found = gradients(ys, inputs, ws, retain_graph, outer)
-        found = released(found, keep)
+        found = released(found, keep, not keep)
         return in_spec.unflatten(found)
 
     keep = outer and mode.outer
-    result = released(output, keep)
-    return (result, pull, released(aux, keep)) if has_aux else (result, pull)
+    quiet = not mode.outer
+    result = released(output, keep, quiet)
+    return (result, pull, released(aux, keep, quiet)) if has_aux else (result, pull)
 
 
 _ONLY = "grad_and_value(f)(*args)"
@@ -162,18 +187,21 @@ def grad_and_value(func: Callable[..., Any], argnums: Any = 0, has_aux: bool = F
     """
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
+        leaves, spec = tree_flatten(chosen(args, argnums))
         with Recording() as mode:
-            xs = tree_map(start, chosen(args, argnums))
-            output, aux = split_aux(func(*with_chosen(args, argnums, xs), **kwargs), has_aux, _ONLY)
+            inputs = [start(x) for x in leaves]
+            output, aux = split_aux(func(*with_chosen(args, argnums, spec.unflatten(inputs)), **kwargs), has_aux, _ONLY)
             check_scalar(output)
-            inputs, spec = tree_flatten(xs)
-            kept = [x for x in (output, *tree_flatten(aux)[0]) if isinstance(x, TensorBase)]
+            kept = [output]
+            if has_aux:
+                kept += [x for x in tree_flatten(aux)[0] if isinstance(x, TensorBase)]
             outer = reaches_out(kept, inputs)
             found = gradients([output], inputs, [None], outer, outer)
         keep = outer and mode.outer
-        slopes = spec.unflatten(released(found, keep))
-        value = released(output, keep)
-        return (slopes, (value, released(aux, keep))) if has_aux else (slopes, value)
+        end = cut if mode.outer else stopped
+        slopes = spec.unflatten(found if keep else [end(g) for g in found])
+        value = output if keep else end(output)
+        return (slopes, (value, released(aux, keep, not mode.outer))) if has_aux else (slopes, value)
 
     return named_like(transformed, func)
 

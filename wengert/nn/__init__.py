@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+from importlib import import_module
+from typing import Any
+
 from wengert.nn import functional, init, modules, parameter, utils
 from wengert.nn.modules import *  # noqa: F403
 from wengert.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
 
 __all__ = [
     "Buffer",
+    "DataParallel",  # noqa: F405
     "Parameter",
     "UninitializedBuffer",
     "UninitializedParameter",
     "functional",
     "init",
     "modules",
+    "parallel",  # noqa: F405
     "parameter",
     "utils",
     *modules.__all__,
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """What trains on several devices, on first use."""
+    if name not in ("parallel", "DataParallel"):
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    parallel = import_module(f"{__name__}.parallel")
+    return parallel if name == "parallel" else parallel.DataParallel
 
 
 def factory_kwargs(kwargs: dict[str, object] | None) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import numpy as np
 
 from wengert.core.arrays import sampling
+from wengert.core.base.errors import ShapeError
 from wengert.core.operators.record import REGISTRY
 from wengert.core.tape.core import RECORDED as m
 from wengert.core.tape.core import wrap
-from wengert.core.tensor import creation
+from wengert.core.tape.levels import BATCHED
+from wengert.core.tensor import creation, randomness
 from wengert.core.tensor.methods import inplace_call
 
 __all__ = [
@@ -109,6 +112,9 @@ def glu(input: Any, dim: int = -1) -> Any:
 def _slopes(input: Any, lower: float, upper: float) -> Any:
     """1 where input is positive, a slope drawn from [lower, upper) elsewhere."""
     a = input._array
+    if input._flags & BATCHED:
+        drawn = randomness.rand(a.shape, dtype=input.dtype) * (upper - lower) + lower
+        return m.where(m.le(input.detach(), 0), drawn, 1.0)
     below = a <= 0
     noise = np.ones(a.shape, a.dtype)
     count = int(below.sum())
@@ -119,7 +125,15 @@ def _slopes(input: Any, lower: float, upper: float) -> Any:
 def rrelu(
     input: Any, lower: float = 1.0 / 8, upper: float = 1.0 / 3, training: bool = False, inplace: bool = False
 ) -> Any:
-    """leaky_relu whose slopes are drawn from [lower, upper) in training, and their mean otherwise."""
+    """leaky_relu whose slopes are drawn from [lower, upper) in training, and their mean otherwise.
+
+    Raises: ShapeError for bounds that are not finite or in the wrong order.
+    """
+    for name, bound in (("lower", lower), ("upper", upper)):
+        if not math.isfinite(bound):
+            raise ShapeError(f"rrelu: {name} bound must be finite, got {bound}")
+    if lower > upper:
+        raise ShapeError(f"Lower bound should be less than or equal to the upper bound, not {lower} above {upper}")
     if not training:
         return _fixed_(input, lower, upper) if inplace else m.rrelu(input, lower, upper)
     noise = _slopes(input, lower, upper)

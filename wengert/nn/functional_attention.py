@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from wengert.core.arrays.shape import broadcast_shapes
 from wengert.core.base.errors import ShapeError
 from wengert.core.operators.library.nn_attention import check_attention
 from wengert.core.tape.core import RECORDED as m
@@ -40,7 +41,7 @@ def scaled_dot_product_attention(
     if attn_mask is not None:
         tensors.append(attn_mask)
     if dropout_p > 0.0:
-        lead = tuple(query.shape[:-2])
+        lead = broadcast_shapes(tuple(query.shape[:-2]), tuple(key.shape[:-2]))
         tensors.append(_kept((*lead, query.shape[-2], key.shape[-2]), dropout_p, query))
     return m.attention(tensors, attn_mask is not None, dropout_p > 0.0, factor, bool(is_causal))[0]
 

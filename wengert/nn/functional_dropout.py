@@ -56,6 +56,12 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
     return _dropped(input, p, training, inplace, False)
 
 
+def feature_dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
+    """Whole channels of (N, C, *) become 0 with probability p, the others are divided by 1 - p."""
+    _check(p)
+    return _dropped(input, p, training, inplace, True)
+
+
 def dropout1d(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:
     """Whole channels of (N, C, L) or (C, L) become 0 with probability p."""
     _check(p)

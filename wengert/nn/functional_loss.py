@@ -44,6 +44,13 @@ def _refuse(reduction: Any) -> ValueRangeError:
     return ValueRangeError(f"{reduction} is not a valid value for reduction")
 
 
+def _known(reduction: str) -> str:
+    """A reduction's name, refused before anything else is looked at."""
+    if reduction not in ("none", "mean", "sum"):
+        raise _refuse(reduction)
+    return reduction
+
+
 def reduced(values: Any, reduction: str) -> Any:
     """Mean, sum, or the values themselves."""
     if reduction == "mean":
@@ -262,14 +269,17 @@ def multi_margin_loss(
     reduce: Any = None, reduction: str = "mean",
 ) -> Any:  # fmt: skip
     """sum over j != y of max(0, margin - x[y] + x[j])^p / C, reduced."""
-    return m.multi_margin_loss(input, target, p, margin, weight, reduction=_word(reduction, size_average, reduce))
+    reduction = _known(_word(reduction, size_average, reduce))
+    if weight is not None and weight.dim() != 1:
+        raise ValueRangeError(f"weight must be one-dimensional, it has {weight.dim()} dimensions")
+    return m.multi_margin_loss(input, target, p, margin, weight, reduction=reduction)
 
 
 def multilabel_margin_loss(
     input: Any, target: Any, size_average: Any = None, reduce: Any = None, reduction: str = "mean"
 ) -> Any:
     """sum over named y and other j of max(0, 1 - x[y] + x[j]) / C, reduced."""
-    return m.multilabel_margin_loss(input, target, reduction=_word(reduction, size_average, reduce))
+    return m.multilabel_margin_loss(input, target, reduction=_known(_word(reduction, size_average, reduce)))
 
 
 def multilabel_soft_margin_loss(

@@ -8,8 +8,10 @@ import numpy as np
 
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.base.errors import DtypeError, IndexRangeError, MissingError, ShapeError, ValueRangeError
+from wengert.core.operators.library.embedding import note_sparse
 from wengert.core.tape.core import RECORDED as m
 from wengert.core.tape.core import TensorBase, wrap
+from wengert.core.tensor.creation import store_out
 
 __all__ = [
     "bilinear", "cosine_similarity", "embedding", "embedding_bag", "linear", "normalize", "one_hot",
@@ -23,7 +25,8 @@ cosine_similarity, pairwise_distance, embedding = m.cosine_similarity, m.pairwis
 def normalize(input: Any, p: float = 2.0, dim: Any = 1, eps: float = 1e-12, out: Any = None) -> Any:
     """input / max(its p-norm over dim, eps)."""
     size = m.clamp_min(m.norm(input, p, dim, True), eps)
-    return m.div(input, size) if out is None else m.div(input, size, out=out)
+    value = m.div(input, size)
+    return value if out is None else store_out(out, value)
 
 
 def _check_bags(input: Any, weight: Any, offsets: Any, mode: str, samples: Any) -> None:
@@ -52,7 +55,7 @@ def _check_bags(input: Any, weight: Any, offsets: Any, mode: str, samples: Any) 
         )
 
 
-def _flat_bags(input: Any, offsets: Any, last: bool) -> tuple[Any, Any, int]:
+def flat_bags(input: Any, offsets: Any, last: bool) -> tuple[Any, Any, int]:
     """Indices in one row, the bag of each, and the number of bags."""
     indices = input._array
     if indices.dtype.kind != "i" or indices.dtype.itemsize < 4:
@@ -93,7 +96,9 @@ def embedding_bag(
     if weight.dtype in (dtypes.int64, dtypes.int32) and input.is_floating_point():
         weight, input = input, weight
     _check_bags(input, weight, offsets, mode, per_sample_weights)
-    indices, bags, count = _flat_bags(input, offsets, include_last_offset)
+    indices, bags, count = flat_bags(input, offsets, include_last_offset)
+    if sparse:
+        note_sparse(weight)
     rows = weight.shape[0]
     if indices.size and (indices.min() < 0 or indices.max() >= rows):
         raise IndexRangeError(f"index out of range in self: the table has {rows} rows")

@@ -10,7 +10,7 @@ import math
 import warnings
 from typing import Any
 
-from wengert.core.base.errors import ArgumentError, MissingError, ShapeError, ValueRangeError
+from wengert.core.base.errors import ArgumentError, GraphError, MissingError, ShapeError, ValueRangeError
 from wengert.core.operators.library.nn_normalisation import check_elements
 from wengert.core.operators.library.nn_pooling import (
     adaptive_max_pooled,
@@ -19,6 +19,8 @@ from wengert.core.operators.library.nn_pooling import (
     spread_out,
 )
 from wengert.core.tape.core import RECORDED as m
+from wengert.core.tape.levels import BATCHED
+from wengert.core.tape.modes import current, enter, leave
 from wengert.core.tape.views import written
 from wengert.core.tensor import randomness
 from wengert.core.tensor.methods import SPACES as _SPACES
@@ -261,6 +263,29 @@ def _statistics(out: Any, eps: float, count: int) -> tuple[Any, Any]:
     return mean, variance * (count / max(count - 1, 1))
 
 
+def _moved_in_batch(running_mean: Any, running_var: Any, out: Any, eps: float, count: int, momentum: float,
+                    instances: int = 1) -> None:  # fmt: skip
+    """The same inside vmap, where each entry must have running statistics of its own.
+
+    Raises: GraphError where it has not.
+    """
+    if any(x is not None and not x._flags & BATCHED for x in (running_mean, running_var)):
+        raise GraphError(
+            "Batch norm got a batched tensor as input while the running_mean or running_var, which will be updated in "
+            "place, were not batched.\nPlease set `track_running_stats` to be False, call eval(), or give each entry "
+            "of the batch statistics of its own (stack_module_state, replace_all_batch_norm_modules_)."
+        )
+    token = enter(current().but(grad=False))
+    try:
+        variance = ((1 / (out[2] * out[2])) - eps).clamp(min=0) * (count / max(count - 1, 1))
+        for running, value in ((running_mean, out[1]), (running_var, variance)):
+            if running is not None:
+                value = value.reshape(instances, -1).mean(0) if instances > 1 else value
+                running.mul_(1 - momentum).add_(value.to(running.dtype), alpha=momentum)
+    finally:
+        leave(token)
+
+
 def batch_norm(input: Any, running_mean: Any, running_var: Any, weight: Any = None, bias: Any = None,
                training: bool = False, momentum: float = 0.1, eps: float = 1e-05) -> Any:  # fmt: skip
     """Each channel of (N, C, *) normalised by its own statistics if `training`, else by the running ones.
@@ -268,20 +293,41 @@ def batch_norm(input: Any, running_mean: Any, running_var: Any, weight: Any = No
     With `training` the running statistics move towards those of the batch by `momentum`.
     Raises: ValueRangeError for one value per channel; ShapeError, DtypeError.
     """
-    given = (running_mean, running_var)
     if training:
         _check_batch(input.shape)
+    return normalised_batch(input, running_mean, running_var, weight, bias, training, momentum, eps)[0]
+
+
+def _nothing_normalised(input: Any, weight: Any, bias: Any) -> tuple[Any, Any, Any]:
+    """`batch_norm` of an empty vector, which has no channels."""
+    for name, x in (("weight", weight), ("bias", bias)):
+        check_elements(name, x, 0)
+    scaled = m.clone(input) if weight is None else input * weight
+    return (scaled if bias is None else scaled + bias), m.clone(input.detach()), m.clone(input.detach())
+
+
+def normalised_batch(input: Any, running_mean: Any, running_var: Any, weight: Any, bias: Any, training: bool,
+                     momentum: float, eps: float) -> tuple[Any, Any, Any]:  # fmt: skip
+    """(`batch_norm` of any number of values, mean, 1 / sqrt(variance + eps))."""
+    given = (running_mean, running_var)
+    if training:
         for name, x in zip(("running_mean", "running_var"), given, strict=True):
-            check_elements(name, x, input.shape[1])
+            check_elements(name, x, input.shape[1] if input.ndim > 1 else 0)
         given = (None, None)
+    if input.ndim < 2 and not input.numel():
+        return _nothing_normalised(input, weight, bias)
     out = m.batch_norm_kernel(input, weight, bias, *given, bool(training), eps)
-    if training and input.numel():
-        mean, variance = _statistics(out, eps, input.numel() // input.shape[1])
+    if training and input.numel() and not (running_mean is None and running_var is None):
+        count = input.numel() // input.shape[1]
+        if out[1]._flags & BATCHED:
+            _moved_in_batch(running_mean, running_var, out, eps, count, momentum)
+            return out
+        mean, variance = _statistics(out, eps, count)
         if running_mean is not None:
             _moved(running_mean, mean, momentum)
         if running_var is not None:
             _moved(running_var, variance, momentum)
-    return out[0]
+    return out
 
 
 def instance_norm(input: Any, running_mean: Any = None, running_var: Any = None, weight: Any = None, bias: Any = None,
@@ -294,6 +340,13 @@ def instance_norm(input: Any, running_mean: Any = None, running_var: Any = None,
     shape = tuple(input.shape)
     if use_input_stats and math.prod(shape[2:]) == 1:
         raise ValueRangeError(f"Expected more than 1 spatial element when training, got input size {input.shape}")
+    return normalised_instances(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
+
+
+def normalised_instances(input: Any, running_mean: Any, running_var: Any, weight: Any, bias: Any,
+                         use_input_stats: bool, momentum: float, eps: float) -> Any:  # fmt: skip
+    """`instance_norm` of any number of values."""
+    shape = tuple(input.shape)
     if not use_input_stats and (running_mean is None or running_var is None):
         raise ShapeError("Expected running_mean and running_var to be defined when use_input_stats is false")
     n, c = shape[:2]
@@ -305,7 +358,9 @@ def instance_norm(input: Any, running_mean: Any = None, running_var: Any = None,
     means = None if use_input_stats else tiled(running_mean)
     variances = None if use_input_stats else tiled(running_var)
     out = m.batch_norm_kernel(flat, tiled(weight), tiled(bias), means, variances, bool(use_input_stats), eps)
-    if use_input_stats and running_mean is not None:
+    if use_input_stats and running_mean is not None and out[1]._flags & BATCHED:
+        _moved_in_batch(running_mean, running_var, out, eps, math.prod(shape[2:]), momentum, n)
+    elif use_input_stats and running_mean is not None:
         mean, variance = _statistics(out, eps, math.prod(shape[2:]))
         _moved(running_mean, mean.reshape(n, c).mean(axis=0), momentum)
         _moved(running_var, variance.reshape(n, c).mean(axis=0), momentum)

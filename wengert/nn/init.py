@@ -13,7 +13,7 @@ from typing import Any
 
 from wengert.core.base.errors import ValueRangeError
 from wengert.core.tape.core import RECORDED as m
-from wengert.core.tape.modes import current, enter, leave
+from wengert.core.tape.modes import OFF, PLAIN, current, enter, leave
 from wengert.core.tensor import creation, randomness
 
 
@@ -22,7 +22,8 @@ def unrecorded(function: Callable[..., Any]) -> Callable[..., Any]:
 
     @wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        token = enter(current().but(grad=False))
+        mode = current()
+        token = enter(OFF if mode is PLAIN else mode.but(grad=False))
         try:
             return function(*args, **kwargs)
         finally:

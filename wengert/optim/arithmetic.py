@@ -19,6 +19,7 @@ x + w (y - x) below w = 1/2 and y - (y - x)(1 - w) from there.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from threading import local
 from typing import Any
 
@@ -28,6 +29,7 @@ from wengert.core.arrays.quiet import hush, restore
 from wengert.core.tape.core import F32, F64, RECORDED, TensorBase, VersionCounter, count_write
 from wengert.core.tape.modes import OFF, current
 from wengert.core.tape.views import mark_views_stale
+from wengert.optim import fused
 
 __all__ = ["RECORDED_STEP", "TENSORS", "ArrayForms", "update"]
 
@@ -300,7 +302,8 @@ def update(
             if flat is not None:
                 if maximize:
                     flat[1] = -flat[1]
-                in_blocks(rule, arrays, flat, coefficients[i])
+                if p._array.size < fused.SMALLEST or not fused.step(rule, flat, coefficients[i], partial(blocks, rule)):
+                    in_blocks(rule, arrays, flat, coefficients[i])
                 written.append(p)
                 written.extend([x for x in state if x is not None])
                 continue
@@ -352,6 +355,11 @@ def in_blocks(rule: Rule, arrays: ArrayForms, flat: list[Any], coefficients: tup
         end = start + step
         arrays.open(p)
         rule(arrays, *[None if x is None else x[start:end] for x in flat], *coefficients)
+
+
+def blocks(rule: Rule, flat: list[Any], coefficients: tuple[Any, ...]) -> None:
+    """`in_blocks` with the memory of the thread that calls it."""
+    in_blocks(rule, array_forms(), flat, coefficients)
 
 
 def as_real(x: Any) -> Any:

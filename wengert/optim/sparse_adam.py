@@ -1,4 +1,4 @@
-"""SparseAdam: Adam on the rows that a sparse gradient names."""
+"""SparseAdam: Adam on the rows of a table that were used."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import Any
 
 from wengert.autograd.grad_mode import enable_grad, no_grad
 from wengert.core.base.errors import GraphError, ValueRangeError
+from wengert.core.operators.library.embedding import is_noted
 from wengert.optim.optimizer import ParamsT
 from wengert.optim.stepping import SteppingOptimizer, check_betas, check_lr, number, zeros_like
 
@@ -13,7 +14,10 @@ __all__ = ["SparseAdam"]
 
 
 class SparseAdam(SteppingOptimizer):
-    """Adam whose running means move only where a sparse gradient has values: the other rows stay as they are.
+    """Adam whose running means move only for the rows that were used: the other rows stay as they are.
+
+    For tables used with `sparse=True` (`nn.Embedding`, `nn.EmbeddingBag`).  Their gradients are dense tensors here; the
+    rows used are those that are not zero.
 
     ==================  =======================================
     state               meaning
@@ -23,7 +27,7 @@ class SparseAdam(SteppingOptimizer):
     exp_avg_sq          running mean of g^2, dense
     ==================  =======================================
 
-    Raises: ValueRangeError as Adam, for eps = 0 and for sparse parameters; GraphError for dense gradients.
+    Raises: ValueRangeError as Adam, for eps = 0 and for sparse parameters; GraphError for gradients of other tensors.
     Source: Kingma and Ba (2015), algorithm 1, applied row by row.
     """
 
@@ -59,7 +63,7 @@ class SparseAdam(SteppingOptimizer):
                 for p in group["params"]:
                     if p.grad is None:
                         continue
-                    if not p.grad.is_sparse:
+                    if not is_noted(p):
                         raise GraphError("SparseAdam does not support dense gradients, please consider Adam instead")
                     state = self.state[p]
                     if not state:
@@ -70,9 +74,9 @@ class SparseAdam(SteppingOptimizer):
 
 
 def update_rows(p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
-    """Adam's update of the rows that `g` names."""
-    g = g.coalesce()
-    rows, values = tuple(g._indices()), g._values()
+    """Adam's update of the rows of `g` that are not zero."""
+    rows = (g != 0).reshape(g.shape[0], -1).any(1).nonzero().squeeze(1)
+    values = g[rows]
     if values.numel() == 0:
         return
     if group["maximize"]:

@@ -13,6 +13,9 @@ usage: wengert COMMAND ...
   wengert run -m module [args]     the same for a module
   wengert doctor                   versions, devices, and which extras are there
   wengert demo [picture.png]       learn to read handwritten digits, and draw how it went
+  wengert view FILE [FILE]         draw a saved graph, or the differences of two, as one HTML page
+     -o page.html                  where to write it (FILE.html)
+     --gradients                   run backward for the norms of gradients
   wengert --version
 """
 
@@ -34,6 +37,8 @@ def dispatch(front: ModuleType, arguments: Sequence[str]) -> int:
         return examine(front)
     if command == "demo" and len(rest) <= 1 and not any(argument.startswith("-") for argument in rest):
         return demonstrate(front, *rest)
+    if command == "view":
+        return view_files(rest)
     return wrong_usage(f"unknown command or argument: {' '.join(arguments)}")
 
 
@@ -60,6 +65,33 @@ def demonstrate(front: ModuleType, picture: str = "wengert-demo.png") -> int:
             raise
         print(f"wengert demo needs {error.name}: pip install 'wengert[demo]'", file=sys.stderr)
         return 2
+
+
+def view_files(arguments: Sequence[str]) -> int:
+    """`wengert view`: the page of one saved graph or of two; 1 where a file cannot be read, with what is wrong."""
+    names, page, gradients = [], None, False
+    rest = list(arguments)
+    while rest:
+        argument = rest.pop(0)
+        if argument in ("-o", "--output") and rest:
+            page = rest.pop(0)
+        elif argument == "--gradients":
+            gradients = True
+        elif argument.startswith("-"):
+            return wrong_usage(f"view knows no {argument}")
+        else:
+            names.append(argument)
+    if not 1 <= len(names) <= 2:
+        return wrong_usage("view needs one saved graph or two")
+    from wengert.tools.viewing import view
+
+    page = page if page is not None else f"{names[0].removesuffix('.pt')}.html"
+    try:
+        print(view(*names, path=page, gradients=gradients))
+    except (OSError, RuntimeError, ValueError) as error:
+        print(f"wengert view: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def wrong_usage(message: str) -> int:

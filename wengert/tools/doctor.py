@@ -9,6 +9,8 @@ from importlib import metadata
 from types import ModuleType
 from typing import NamedTuple
 
+from wengert.core.base import native
+from wengert.core.kernels.workshop import finish, order
 from wengert.version import release, torch_interface
 
 
@@ -24,7 +26,11 @@ class Extra(NamedTuple):
 
 EXTRAS = (
     Extra(
-        "fast", ("llvmlite", "scipy_openblas32"), ("llvmlite", "scipy-openblas32"), "fused CPU kernels and faster GEMM"
+        "fast",
+        ("llvmlite", "scipy_openblas32"),
+        ("llvmlite", "scipy-openblas32"),
+        "fused CPU kernels and faster GEMM",
+        True,
     ),
     Extra("gpu", ("cupy",), ("cupy-cuda13x",), "tensors on NVIDIA GPUs (1.8 GB)", True),
     Extra(
@@ -56,6 +62,7 @@ def examine(front: ModuleType) -> int:
         healthy &= enough
         print(f"{name} {version or 'missing'}" + ("" if enough else f" - needs {'.'.join(map(str, needed))} or newer"))
     print(f"\ncpu     {processor_name()}, {os.cpu_count()} threads, hot core {core_form()}")
+    print(kernel_line())
     for line in gpu_lines(front):
         print(line)
     print("\nextras  (pip install 'wengert[NAME]')")
@@ -114,10 +121,17 @@ def processor_name() -> str:
 
 
 def core_form() -> str:
-    """Whether the hot core runs compiled or as plain Python."""
-    spec = importlib.util.find_spec("wengert.core.tape.core")
-    compiled = spec is not None and str(spec.origin).endswith((".so", ".pyd"))
-    return "compiled" if compiled else "in plain Python"
+    """Whether the hot core runs compiled or as plain Python, and why."""
+    return "compiled" if native.active else f"in plain Python: {native.reason}"
+
+
+def kernel_line() -> str:
+    """Whether machine code is made for large arrays here, found out by making some; if not, why."""
+    done = order("doctor", lambda factory: factory.examined())
+    finish()
+    if done.function is None:
+        return f"kernels none: {done.reason}; NumPy computes large arrays"
+    return f"kernels {done.function()}"
 
 
 def gpu_lines(front: ModuleType) -> list[str]:

@@ -100,8 +100,17 @@ class AliasLoader:
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """Give the module its own spec back, which the import system has just replaced, and let it explain gaps."""
+        """Give the module its own spec back, which the import system has just replaced, and let it explain gaps.
+
+        A package, and each class in its own namespace, says that it is called by the alias: programs tell whose
+        tensors they are given by the module of their class.
+        """
         module.__spec__ = self.own_spec
+        if "." not in self.name:
+            module.__name__ = self.name
+            for value in list(vars(module).values()):
+                if isinstance(value, type) and value.__module__.startswith(f"{self.stands_for}."):
+                    value.__module__ = self.name
         explain_gaps(module, self.name)
         self.finder.adopt_submodules(self.name, self.stands_for)
 

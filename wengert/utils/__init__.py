@@ -9,7 +9,10 @@ from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
-_LAZY = ("_pytree", "checkpoint", "data", "dlpack", "hooks", "tensorboard")
+_LAZY = (
+    "_foreach_utils", "_python_dispatch", "_pytree", "benchmark", "checkpoint", "collect_env", "cpp_extension", "data",
+    "dlpack", "flop_counter", "hooks", "model_zoo", "tensorboard",
+)  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

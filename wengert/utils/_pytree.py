@@ -151,8 +151,8 @@ class TreeSpec:
 
     def __init__(self, type: Any, context: Any, children_specs: list[TreeSpec]) -> None:
         self.type, self._context, self._children = type, context, list(children_specs)
-        self.num_nodes = 1 + sum(child.num_nodes for child in children_specs)
-        self.num_leaves = 1 if type is None else sum(child.num_leaves for child in children_specs)
+        self.num_nodes = 1 + sum([child.num_nodes for child in children_specs])
+        self.num_leaves = 1 if type is None else sum([child.num_leaves for child in children_specs])
         self.num_children = len(children_specs)
 
     @property
@@ -226,7 +226,8 @@ class TreeSpec:
 def _built(spec: TreeSpec, leaves: Iterator[Any]) -> Any:
     if spec.type is None:
         return next(leaves)
-    return SUPPORTED_NODES[spec.type].unflatten_fn([_built(child, leaves) for child in spec._children], spec._context)
+    children = [next(leaves) if child.type is None else _built(child, leaves) for child in spec._children]
+    return SUPPORTED_NODES[spec.type].unflatten_fn(children, spec._context)
 
 
 class LeafSpec(TreeSpec):
@@ -253,10 +254,12 @@ def treespec_tuple(specs: Iterable[TreeSpec] = ()) -> TreeSpec:
 
 
 def _flatten(tree: Any, leaves: list[Any], is_leaf: Any) -> TreeSpec:
-    if tree_is_leaf(tree, is_leaf):
+    kind: Any = tree.__class__
+    if kind not in SUPPORTED_NODES:
+        kind = namedtuple if isinstance(tree, tuple) and is_namedtuple_class(kind) else None
+    if kind is None or is_leaf is not None and is_leaf(tree):
         leaves.append(tree)
         return _LEAF_SPEC
-    kind = _get_node_type(tree)
     children, context = SUPPORTED_NODES[kind].flatten_fn(tree)
     return TreeSpec(kind, context, [_flatten(child, leaves, is_leaf) for child in children])
 

@@ -25,7 +25,7 @@ from wengert.autograd.function import Function
 from wengert.autograd.grad_mode import enable_grad, is_grad_enabled, no_grad
 from wengert.autograd.graph import saved_tensors_hooks
 from wengert.core.base.errors import GraphError
-from wengert.core.tape.core import SWEEP
+from wengert.core.tape.core import MARKS, SWEEP
 from wengert.core.tape.modes import MODE
 from wengert.core.tensor.creation import empty
 from wengert.core.tensor.tensor import Tensor
@@ -252,7 +252,7 @@ def without_reentrance(
         raise ValueError(f"determinism_check should be one of ['default', 'none'], but got {determinism}")
     forward_context, recompute_context = context_fn()
     recompute = Recompute(function, recompute_context, preserve)
-    if not is_grad_enabled():
+    if not is_grad_enabled() or transformed((*args, *kwargs.values())):
         with forward_context:
             return function(*args, **kwargs)
     marker = KeepInputs.apply(empty(0, requires_grad=True), kwargs, *args)
@@ -301,6 +301,11 @@ class CheckpointFunction(Function):
         return (None, None, *[x.grad if isinstance(x, Tensor) else None for x in inputs])
 
 
+def transformed(args: Iterable[Any]) -> bool:
+    """Whether an argument is dual or batched: then the function runs once, and what it saves is kept."""
+    return any(isinstance(x, Tensor) and x._flags & MARKS for x in args)
+
+
 def with_reentrance(function: Callable[..., Any], preserve: bool, args: tuple[Any, ...]) -> Any:
     """A checkpoint by a custom Function."""
     results = CheckpointFunction.apply(function, preserve, *args)
@@ -346,6 +351,8 @@ def checkpoint(
     determinism_check: "default" compares shape, dtype and device of what is recomputed, "none" nothing.  early_stop:
     stop the second run when everything needed is there.
 
+    On dual and batched tensors (forward mode, vmap) nothing is spared: the function runs once, and what it saves stays.
+
     Raises: ValueError for arguments that the form does not take; CheckpointError in backward.
     Cost: one more run of the function in each backward.
     """
@@ -363,6 +370,8 @@ def checkpoint(
         raise ValueError("Unexpected keyword arguments: " + ",".join(kwargs))
     if context_fn is not noop_context_fn or debug is not False:
         raise ValueError("Passing `context_fn` or `debug` is only supported when use_reentrant=False.")
+    if transformed(args):
+        return function(*args)
     return with_reentrance(function, preserve, args)
 
 

@@ -9,13 +9,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from wengert.core.operators.kinds import Composite
-from wengert.core.operators.record import REGISTRY
-from wengert.core.tape import calls
+from wengert.core.tape import dispatch
+from wengert.core.tape.core import RECORDED
 from wengert.core.tape.modes import MODE, current
 
 Run = Callable[[Any, tuple[Any, ...]], Any]
-_uninterrupted: Any = calls.apply
 
 
 class Handler:
@@ -32,55 +30,36 @@ class Handler:
 
 
 def intercepted(op: Any, args: tuple[Any, ...], *more: Any) -> Any:
-    """Run an operator through the innermost handler."""
+    """Run an operator through the innermost handler; what that runs goes to the next one."""
     mode = current()
-    if not mode.overrides:
-        return _uninterrupted(op, args, *more)
-    outer = mode.overrides[:-1]
-    token = MODE.set(mode.but(overrides=outer))
+    token = MODE.set(mode.but(overrides=mode.overrides[:-1]))
     try:
-        return mode.overrides[-1].function(op, args, intercepted if outer else _uninterrupted)
+        return mode.overrides[-1].function(op, args, dispatch.apply)
     finally:
         MODE.reset(token)
 
 
-def watched(op: Any, body: Callable[..., Any]) -> Callable[..., Any]:
-    """The body of an operator written in others, for handlers that name it."""
-
-    def run(m: Any, *args: Any, **kwargs: Any) -> Any:
-        mode = current()
-        if not mode.overrides or op.name not in mode.overrides[-1].composites:
-            return body(m, *args, **kwargs)
-        token = MODE.set(mode.but(overrides=mode.overrides[:-1]))
-        names = tuple(kwargs)
-        try:
-            return mode.overrides[-1].function(
-                op,
-                (*args, *kwargs.values()),
-                lambda op, given: body(m, *given[: len(args)], **dict(zip(names, given[len(args) :], strict=True))),
-            )
-        finally:
-            MODE.reset(token)
-
-    return run
+def composed(op: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """Run an operator written in others: the innermost handler is asked if it names it."""
+    mode = current()
+    body = op.body
+    if op.name not in mode.overrides[-1].composites:
+        return body(RECORDED, *args, **kwargs)
+    token = MODE.set(mode.but(overrides=mode.overrides[:-1]))
+    names, count = tuple(kwargs), len(args)
+    try:
+        return mode.overrides[-1].function(
+            op,
+            (*args, *kwargs.values()),
+            lambda op, given: body(RECORDED, *given[:count], **dict(zip(names, given[count:], strict=True))),
+        )
+    finally:
+        MODE.reset(token)
 
 
-_watched: set[str] = set()
-
-
-def install(composites: frozenset[str]) -> None:
-    """Let operators look for handlers, from the first block on."""
-    if calls.apply is not intercepted:
-        calls.apply = intercepted  # type: ignore[assignment]
-    for name in composites - _watched:
-        op = REGISTRY.get(name)
-        if op is None or not isinstance(op.kind, Composite) or op.call is None:
-            continue
-        # The functions have been handed out everywhere, so what they call is exchanged, not they.
-        cells = dict(zip(op.call.__code__.co_freevars, op.call.__closure__ or (), strict=True))
-        if "body" in cells:
-            cells["body"].cell_contents = watched(op, cells["body"].cell_contents)
-    _watched.update(composites)
+def install(composites: frozenset[str] = frozenset()) -> None:
+    """Let operators ask the handlers of the mode, from the first block on."""
+    dispatch.INTERCEPT.update(apply=intercepted, composite=composed)
 
 
 class interception:

@@ -12,8 +12,11 @@ from typing import Any
 
 from wengert.core.arrays.shape import broadcast_shapes
 
-ROOM = 1 << 18
+ROOM = 1 << 17
 """Elements of the scores that are held at once."""
+
+SAFE = 60.0
+"""Scores of at most this size need no maximum taken off: sums of their exponentials neither overflow nor vanish."""
 
 
 def batch_of(*arrays: Any) -> tuple[int, ...]:
@@ -63,6 +66,137 @@ def scores(np: Any, q: Any, k: Any, mask: Any, tile: tuple[slice, slice], scale:
     return found
 
 
+# ---------------------------------------------------------------- scores of moderate size
+
+
+def moderate(np: Any, q: Any, k: Any, mask: Any, scale: float) -> bool:
+    """Whether all scores that take part are known to be at most SAFE, by the lengths of queries and keys."""
+    if not q.size or not k.size or (mask is not None and not mask.size):
+        return True
+    longest = [float(np.einsum("bij,bij->bi", x, x).max()) for x in (q, k)]
+    bound = (longest[0] * longest[1]) ** 0.5 * abs(scale)
+    if mask is None or mask.dtype.kind == "b":
+        return bool(bound <= SAFE)
+    if mask.strides[0] == 0:
+        mask = mask[:1]
+    least = np.minimum(mask, 0)
+    least[np.equal(least, -np.inf)] = 0
+    reach = max(float(mask.max()), -float(least.min()))
+    return bool(bound + reach <= SAFE)
+
+
+def met(np: Any, operator: Any, s: Any, factor: Any) -> None:
+    """operator(s, factor) in s; a factor that is the same for the whole batch meets each part as one long row."""
+    if factor.strides[0] == 0 and factor.shape[1:] == s.shape[1:]:
+        flat = s.reshape(len(s), -1)
+        operator(flat, np.ascontiguousarray(factor[0]).reshape(-1), out=flat)
+    else:
+        operator(s, factor, out=s)
+
+
+class Tiles:
+    """Exponentials of moderate scores tile by tile, 0 where masked, in one place of memory."""
+
+    def __init__(self, np: Any, q: Any, k: Any, mask: Any, scale: float, causal: bool) -> None:
+        self.np, self.q, self.causal = np, q, causal
+        self.keys = np.empty((k.shape[0], k.shape[2], k.shape[1]), dtype=k.dtype)
+        np.multiply(k.swapaxes(1, 2), k.dtype.type(scale), out=self.keys)
+        self.added = self.factor = None
+        if mask is not None and mask.dtype.kind == "b":
+            whole = mask[:1] if mask.strides[0] == 0 else mask
+            self.factor = np.broadcast_to(whole.astype(q.dtype), (len(q), *mask.shape[1:]))
+        else:
+            self.added = mask
+        self.room: Any = None
+
+    def exponentials(self, some: slice, rows: slice) -> Any:
+        """exp(q k^T scale + mask) of a tile."""
+        np, q = self.np, self.q[some, rows]
+        keys = self.keys[some]
+        if self.room is None:
+            self.room = np.empty((len(q), q.shape[1], keys.shape[2]), dtype=q.dtype)
+        s = np.matmul(q, keys, out=self.room[: len(q), : q.shape[1]])
+        if self.added is not None:
+            met(np, np.add, s, self.added[some, rows] if self.added.shape[1] != 1 else self.added[some])
+        np.exp(s, out=s)
+        if self.factor is not None:
+            met(np, np.multiply, s, self.factor[some, rows] if self.factor.shape[1] != 1 else self.factor[some])
+        if self.causal:
+            seen = np.arange(s.shape[2])[None, :] <= np.arange(rows.start, rows.stop)[:, None]
+            met(np, np.multiply, s, np.broadcast_to(seen.astype(s.dtype), s.shape))
+        return s
+
+
+def attend_moderate(
+    np: Any, q: Any, k: Any, v: Any, mask: Any, dropped: Any, scale: float, causal: bool
+) -> tuple[Any, Any]:
+    """`attend` for scores of moderate size."""
+    count, length, width = q.shape[0], q.shape[1], v.shape[2]
+    out, total = np.empty((count, length, width), dtype=q.dtype), np.empty((count, length), dtype=q.dtype)
+    found, ones = Tiles(np, q, k, mask, scale, causal), np.ones(k.shape[1], dtype=q.dtype)
+    for some, rows in tiles(count, length, k.shape[1]):
+        s = found.exponentials(some, rows)
+        norm = np.matmul(s, ones)
+        total[some, rows] = np.log(norm)
+        if mask is not None:
+            norm[np.equal(norm, 0)] = 1
+        if dropped is not None:
+            s *= dropped[some, rows]
+        part = out[some, rows]
+        np.matmul(s, v[some], out=part)
+        part /= norm[..., None]
+    return out, total
+
+
+def gradients_moderate(
+    np: Any, g: Any, own: Any, q: Any, k: Any, v: Any, mask: Any, dropped: Any, total: Any, scale: float, causal: bool,
+    wants_mask: bool,
+) -> tuple[Any, ...]:  # fmt: skip
+    """`gradients` for scores of moderate size; own: what a row of probabilities takes off its gradient.
+
+    With e the exponentials and n their sums, the gradient of the scores is e (g v^T - own) / n: the quotient is taken
+    in g and own, and own is one more column of g that meets a row of ones below v^T.
+    """
+    dq, dk, dv = np.empty(q.shape, q.dtype), np.empty(k.shape, k.dtype), np.empty(v.shape, v.dtype)
+    dmask = np.empty((*q.shape[:2], k.shape[1]), dtype=q.dtype) if wants_mask else None
+    inverse = np.exp(-total)
+    inverse[np.isinf(total)] = 0
+    given = np.empty((*g.shape[:2], g.shape[2] + 1), dtype=g.dtype)
+    np.multiply(g, inverse[..., None], out=given[..., :-1])
+    np.multiply(own, -inverse, out=given[..., -1])
+    values = np.ones((v.shape[0], v.shape[2] + 1, v.shape[1]), dtype=v.dtype)
+    values[:, :-1] = v.swapaxes(1, 2)
+    found = Tiles(np, q, k, mask, scale, causal)
+    for some, rows in tiles(len(q), q.shape[1], k.shape[1]):
+        e, part = found.exponentials(some, rows), given[some, rows]
+        if dropped is None:
+            ds, kept = np.matmul(part, values[some]), e
+        else:
+            ds, kept = np.matmul(part[..., :-1], values[some, :-1]), e * dropped[some, rows]
+            ds *= dropped[some, rows]
+            ds += part[..., -1:]
+        _put(np, dv, some, rows, kept, part[..., :-1])
+        ds *= e
+        if dmask is not None:
+            dmask[some, rows] = ds
+        np.matmul(ds, k[some], out=dq[some, rows])
+        _put(np, dk, some, rows, ds, q[some, rows])
+    dq *= dq.dtype.type(scale)
+    dk *= dk.dtype.type(scale)
+    return dq, dk, dv, dmask
+
+
+def _put(np: Any, into: Any, some: slice, rows: slice, left: Any, right: Any) -> None:
+    """left^T right in the place of a tile's batch, added to what earlier rows gave."""
+    if rows.start:
+        into[some] += np.matmul(left.swapaxes(1, 2), right)
+    else:
+        np.matmul(left.swapaxes(1, 2), right, out=into[some])
+
+
+# ---------------------------------------------------------------- any scores
+
+
 def attend(np: Any, q: Any, k: Any, v: Any, mask: Any, dropped: Any, scale: float, causal: bool) -> tuple[Any, Any]:
     """(result, log of the sum of the exponentials of the scores); 0 and -inf for rows without any key."""
     count, length, width = q.shape[0], q.shape[1], v.shape[2]
@@ -70,6 +204,8 @@ def attend(np: Any, q: Any, k: Any, v: Any, mask: Any, dropped: Any, scale: floa
     total = np.full((count, length), -np.inf, dtype=q.dtype)
     if not k.shape[1]:
         return out, total
+    if moderate(np, q, k, mask, scale):
+        return attend_moderate(np, q, k, v, mask, dropped, scale, causal)
     for some, rows in tiles(count, length, k.shape[1]):
         s = scores(np, q, k, mask, (some, rows), scale, causal)
         top = s.max(axis=2, keepdims=True)
@@ -98,7 +234,11 @@ def gradients(
     dmask = np.zeros((*q.shape[:2], k.shape[1]), dtype=q.dtype) if wants_mask else None
     if not k.shape[1]:
         return dq, dk, dv, dmask
-    own = (g * out).sum(axis=2, keepdims=True) - g_total[..., None]
+    own = np.einsum("bij,bij->bi", g, out)
+    own -= g_total
+    if moderate(np, q, k, mask, scale):
+        return gradients_moderate(np, g, own, q, k, v, mask, dropped, total, scale, causal, wants_mask)
+    own = own[..., None]
     total = np.where(np.isinf(total), total.dtype.type(np.inf), total)[..., None]
     for some, rows in tiles(len(q), q.shape[1], k.shape[1]):
         p = scores(np, q, k, mask, (some, rows), scale, causal)

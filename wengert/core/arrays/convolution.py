@@ -7,13 +7,21 @@ product.  Spatial sizes are tuples, one entry per dim; paddings are pairs (befor
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import product
 from math import prod
 from typing import Any
 
+from wengert.core.arrays.convolution_runs import (
+    Shape,
+    convolve_lines,
+    convolve_runs,
+    positions,
+    runs_pay,
+    spread_lines,
+    weight_gradient_lines,
+    weight_gradient_runs,
+)
 from wengert.core.arrays.strided import window
 
-Shape = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
 
 ROOM = 1 << 19
@@ -62,11 +70,6 @@ def reached(position: Shape, places: Shape, stride: Shape, dilation: Shape) -> t
         slice(k * d, k * d + s * (n - 1) + 1, s) for k, n, s, d in zip(position, places, stride, dilation, strict=True)
     ]
     return (_ALL, _ALL, *spans)
-
-
-def positions(kernel: Shape) -> Iterator[Shape]:
-    """All positions of a kernel, row by row."""
-    return product(*map(range, kernel))
 
 
 # --- Tiles ---------------------------------------------------------------------------------------------------------
@@ -205,6 +208,9 @@ def convolve(np: Any, x: Any, w: Any, stride: Shape, pairs: Pairs, dilation: Sha
 def convolve_group(np: Any, x: Any, w: Any, out: Any, stride: Shape, dilation: Shape) -> None:
     """One group's convolution stored in `out`."""
     kernel, places = w.shape[2:], out.shape[2:]
+    if runs_pay(x.shape[2:], places, stride, prod(w.shape[1:])):
+        convolve_lines(np, x, w, out, dilation)
+        return
     if side_by_side(x.shape[0], places, prod(w.shape[1:])):
         convolve_last(np, x, w, out, stride, dilation)
         return
@@ -239,35 +245,6 @@ def convolve_channels(np: Any, x: Any, w: Any, stride: Shape, dilation: Shape, g
     return out.reshape(n, groups * many, *places)  # type: ignore[union-attr]
 
 
-def run_offsets(size: Shape, kernel: Shape, dilation: Shape) -> list[int]:
-    """How far each position of a kernel lies behind the first, in the elements of an image of `size`."""
-    hops = [prod(size[i + 1 :]) for i in range(len(size))]
-    return [sum(k * d * hop for k, d, hop in zip(p, dilation, hops, strict=True)) for p in positions(kernel)]
-
-
-def convolve_runs(np: Any, x: Any, w: Any, dilation: Shape, places: Shape) -> Any:
-    """Channel by channel with stride 1: whole images shifted as one run, what wraps around a row's end is cut off."""
-    n, c, size = x.shape[0], x.shape[1], x.shape[2:]
-    offsets = run_offsets(size, w.shape[2:], dilation)
-    length = prod(size) - offsets[-1]
-    flat = np.ascontiguousarray(x).reshape(n, c, -1)
-    factors = w.reshape(c, -1)
-    sums, term = np.zeros((c, prod(size)), dtype=x.dtype), np.empty((c, length), dtype=x.dtype)
-    out = np.empty((n, c, *places), dtype=x.dtype)
-    inside = (_ALL, *[slice(p) for p in places])
-    for i in range(n):
-        part = sums[:, :length]
-        for k, offset in enumerate(offsets):
-            piece = flat[i, :, offset : offset + length]
-            if k:
-                np.multiply(piece, factors[:, k, None], out=term)
-                part += term
-            else:
-                np.multiply(piece, factors[:, k, None], out=part)
-        out[i] = sums.reshape(c, *size)[inside]
-    return out
-
-
 # --- Transposes ----------------------------------------------------------------------------------------------------
 
 
@@ -287,6 +264,9 @@ def weight_gradient(
         part = x if groups == 1 else x[:, i * inner : (i + 1) * inner]
         given = g if groups == 1 else g[:, i * outer : (i + 1) * outer]
         into = out[i * outer : (i + 1) * outer].reshape(outer, -1)
+        if runs_pay(x.shape[2:], g.shape[2:], stride, into.shape[1], 1.2):
+            weight_gradient_lines(np, given, part, into, kernel, dilation)
+            continue
         if side_by_side(x.shape[0], g.shape[2:], into.shape[1]):
             weight_gradient_last(np, given, part, into, kernel, stride, dilation)
             continue
@@ -309,23 +289,6 @@ def weight_gradient_channels(np: Any, g: Any, x: Any, out: Any, stride: Shape, d
     for position in positions(out.shape[2:]):
         part = x[reached(position, places, stride, dilation)][:, :, None]
         into[(_ALL, _ALL, *position)] = (given * part).sum(axis=axes)
-    return out
-
-
-def weight_gradient_runs(np: Any, g: Any, x: Any, out: Any, dilation: Shape) -> Any:
-    """The same for stride 1, by scalar products of whole images."""
-    c, size = x.shape[1], x.shape[2:]
-    offsets = run_offsets(size, out.shape[2:], dilation)
-    length = prod(size) - offsets[-1]
-    wide = np.zeros((c, *size), dtype=g.dtype)
-    inside = (_ALL, *[slice(n) for n in g.shape[2:]])
-    flat = np.ascontiguousarray(x).reshape(x.shape[0], c, -1)
-    into = out.reshape(c, -1)
-    for i in range(x.shape[0]):
-        wide[inside] = g[i]
-        run = wide.reshape(c, -1)[:, :length]
-        for k, offset in enumerate(offsets):
-            into[:, k] += np.einsum("cl,cl->c", run, flat[i, :, offset : offset + length])
     return out
 
 
@@ -367,6 +330,9 @@ def spread(np: Any, g: Any, w: Any, size: Shape, stride: Shape, pairs: Pairs, di
 def spread_group(np: Any, g: Any, w: Any, out: Any, stride: Shape, dilation: Shape) -> None:
     """One group's transpose, added up in `out` (zeros)."""
     kernel, places = w.shape[2:], g.shape[2:]
+    if runs_pay(out.shape[2:], places, stride, prod(w.shape[1:]), 1.2):
+        spread_lines(np, g, w, out, dilation)
+        return
     if side_by_side(g.shape[0], places, prod(w.shape[1:])):
         spread_last(np, g, w, out, stride, dilation)
         return

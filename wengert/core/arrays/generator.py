@@ -17,6 +17,7 @@ WORDS_PER_BLOCK = 624  # length of the MT19937 recurrence
 _TWO_TO_64 = 1 << 64
 _READ_AHEAD = 512  # doubles in the first chunk of a reader; doubled per refill up to _READ_AHEAD_LIMIT
 _READ_AHEAD_LIMIT = 1 << 16
+_FEW = 2048  # words up to which the overhead of a call counts
 
 # Note [State bytes]
 # torch keeps the state as a C struct of 5056 bytes: seed, position, 624 words stored as 64-bit, the kept second
@@ -110,6 +111,8 @@ class Generator:
             return np.empty(0, np.uint32)
         with self.lock:
             self._fresh = False
+            if count <= _FEW:  # the same words without the checks of `randint`
+                return self._engine._bit_generator.random_raw(count).astype(np.uint32)
             return self._engine.randint(0, 1 << 32, count, dtype=np.uint32)
 
     def long_words(self, count: int) -> np.ndarray:

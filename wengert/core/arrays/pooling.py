@@ -189,7 +189,8 @@ def fractional_candidates(np: Any, starts: list[Any], kernel: Shape, size: Shape
     rank, hops = len(size), steps_of(size)
     corner: Any = 0
     for i, begin in enumerate(starts):
-        corner = corner + begin.reshape(*begin.shape[:2], *(1,) * i, -1, *(1,) * (rank - i - 1)) * hops[i]
+        shape = (*begin.shape[:2], *(1,) * i, begin.shape[2], *(1,) * (rank - i - 1))
+        corner = corner + begin.reshape(shape) * hops[i]
     for position in positions(kernel):
         yield corner + sum(k * hop for k, hop in zip(position, hops, strict=True))
 

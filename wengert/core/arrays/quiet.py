@@ -16,12 +16,14 @@ try:
     _ignoring = _make_extobj(all="ignore")
     _set = _extobj_contextvar.set
     restore = _extobj_contextvar.reset
+    VARIABLE, IGNORING = _extobj_contextvar, _ignoring
 
     def hush() -> Any:
         """Silence warnings of NumPy's loops from here on; hand the result to `restore`."""
         return _set(_ignoring)
 
 except ImportError:  # an unknown NumPy: the public, slower way
+    VARIABLE = IGNORING = None  # type: ignore[assignment]
 
     def hush() -> Any:
         """Silence warnings of NumPy's loops from here on; hand the result to `restore`."""

@@ -11,6 +11,9 @@ from typing import Any
 
 Parts = list[tuple[int, int]]
 
+BAND = 1 << 15
+"""Elements that are worked on at once."""
+
 
 def steps(sizes: Any, reverse: bool) -> Parts:
     """The rows of each step in the order of computation."""
@@ -53,19 +56,20 @@ def lstm(np: Any, x: Any, parts: Parts, h0: Any, c0: Any, w_ih: Any, w_hh: Any, 
     cells = np.empty((len(x), size), dtype=x.dtype)
     out = np.empty((len(x), h0.shape[1]), dtype=x.dtype)
     h, c = h0.copy(), c0.copy()
+    room, product = np.empty((len(h), 4 * size), dtype=x.dtype), np.empty((len(h), size), dtype=x.dtype)
     for start, stop in parts:
         n = stop - start
-        a, cell = gates[start:stop], cells[start:stop]
-        a += h[:n] @ recurrent
+        a, cell, hidden = gates[start:stop], cells[start:stop], product[:n]
+        a += np.matmul(h[:n], recurrent, out=room[:n])
         np.tanh(a, out=a)
         a *= scale
         a += shift
         np.multiply(a[:, size : 2 * size], c[:n], out=cell)
-        cell += a[:, :size] * a[:, 2 * size : 3 * size]
-        hidden = np.tanh(cell)
+        cell += np.multiply(a[:, :size], a[:, 2 * size : 3 * size], out=hidden)
+        c[:n] = cell
+        np.tanh(cell, out=hidden)
         hidden *= a[:, 3 * size :]
         out[start:stop] = h[:n] = hidden if projection is None else hidden @ projection
-        c[:n] = cell
     return out, h, c, gates, cells
 
 
@@ -116,24 +120,33 @@ def rnn(np: Any, relu: bool, x: Any, parts: Parts, h0: Any, w_ih: Any, w_hh: Any
     return out, h
 
 
+def column_sums(np: Any, x: Any) -> Any:
+    """Sums of the columns of a matrix, by BLAS."""
+    return np.matmul(np.ones(len(x), dtype=x.dtype), x)
+
+
 def lstm_slopes(np: Any, gates: Any, before: Any, saturated: Any) -> tuple[Any, Any]:
     """(what the gates' gradient is per gradient of cell or output, what the cell's is per gradient of output).
 
     before: the cells that the steps started from; saturated: tanh of those that they ended with.
     """
-    size = saturated.shape[1]
-    i, _, n, o = (gates[:, k : k + size] for k in range(0, 4 * size, size))
-    d = 1 - gates
-    d *= gates
-    square = n * n
-    np.subtract(1, square, out=square)
-    np.multiply(i, square, out=d[:, 2 * size : 3 * size])
-    for k, factor in enumerate((n, before, None, saturated)):
-        if factor is not None:
-            d[:, k * size : (k + 1) * size] *= factor
-    slope = saturated * saturated
-    np.subtract(1, slope, out=slope)
-    slope *= o
+    rows, size = saturated.shape
+    d, slope = np.empty(gates.shape, gates.dtype), np.empty(saturated.shape, saturated.dtype)
+    step = max(1, BAND // (4 * size or 1))
+    for r in range(0, rows, step):
+        band = slice(r, r + step)
+        some, into, end = gates[band], d[band], slope[band]
+        i, _, n, o = (some[:, k : k + size] for k in range(0, 4 * size, size))
+        np.subtract(1, some, out=into)
+        into *= some
+        np.multiply(n, n, out=end)
+        np.subtract(1, end, out=end)
+        np.multiply(i, end, out=into[:, 2 * size : 3 * size])
+        for k, factor in ((0, n), (1, before[band]), (3, saturated[band])):
+            into[:, k * size : (k + 1) * size] *= factor
+        np.multiply(saturated[band], saturated[band], out=end)
+        np.subtract(1, end, out=end)
+        end *= o
     return d, slope
 
 
@@ -146,6 +159,7 @@ def lstm_back(np: Any, d: Any, slope: Any, forget: Any, extra: Any, g: Any, part
     of_gates, of_cells = extra
     size = slope.shape[1]
     arrived: Any = np.empty_like(g_out) if w_hr is not None else None
+    room = np.empty(dc.shape, dtype=dc.dtype)
     for start, stop in reversed(parts):
         n = stop - start
         h, c, own = dh[:n], dc[:n], d[start:stop]
@@ -154,7 +168,7 @@ def lstm_back(np: Any, d: Any, slope: Any, forget: Any, extra: Any, g: Any, part
         if w_hr is not None:
             arrived[start:stop] = h
             hidden = h @ w_hr
-        c += hidden * slope[start:stop]
+        c += np.multiply(hidden, slope[start:stop], out=room[:n])
         if of_cells is not None:
             c += of_cells[start:stop]
         a = own.reshape(n, 4, size)

@@ -272,6 +272,8 @@ def filled(shape: Shape, kind: np.dtype, source: Generator, draw: Callable[[int]
     total = _size(shape)
     out = np.empty(total, kind)
     with source.lock, np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+        if 0 < total <= _CHUNK:
+            return _cast(draw(total), kind).reshape(shape)
         for start in range(0, total, _CHUNK):
             stop = min(start + _CHUNK, total)
             out[start:stop] = _cast(draw(stop - start), kind)
@@ -512,8 +514,11 @@ def floating(dtype: Any, operation: str) -> np.dtype:
     return kind
 
 
+_LARGEST: dict[np.dtype, float] = {}
+
+
 def _check_uniform(kind: np.dtype, low: float, high: float) -> None:
-    largest = float(ml_dtypes.finfo(kind).max)
+    largest = _LARGEST.get(kind) or _LARGEST.setdefault(kind, float(ml_dtypes.finfo(kind).max))
     for name, value in (("from", low), ("to", high)):
         if not -largest <= value <= largest:
             raise SampleError(f"{name} is out of bounds for {_C_NAMES[kind.name]}: {value}, largest {largest:g}")

@@ -87,6 +87,8 @@ def address_of(array: Any) -> int:
 def storage_offset(array: Any) -> int:
     """How many elements lie between the start of the storage and the first element of `array`."""
     if not isinstance(array, _ndarray):
+        if hasattr(array, "entry"):
+            return storage_offset(array.entry)
         return (array.data.ptr - array.data.mem.ptr) // array.dtype.itemsize
     base = array.base
     if base is None or not array.size:

@@ -29,7 +29,7 @@ def invoke(op: Op, m: Any, args: Sequence[Any]) -> Any:
     """The operator in namespace `m` on a full argument tuple."""
     names = op.params[op.positional :]
     named = dict(zip(names, args[op.positional :], strict=True))
-    function = op.call if m.recorded and op.call is not None else getattr(m, op.name)
+    function = op.call if m.recorded and op.call is not None and not hasattr(m, "run") else getattr(m, op.name)
     return function(*args[: op.positional], **named)
 
 
@@ -82,6 +82,17 @@ _JOINING = ("cat", "stack", "block_diagonal")
 
 _CONSTANTS = ("fill", "value")
 """Attributes of linear records that are written beside what is linear: nothing of them moves."""
+
+
+def plainly_linear(op: Op) -> bool:
+    """Whether the record is linear in one tensor, whatever its attributes are: its tangent is itself."""
+    return (
+        isinstance(op.kind, Linear)
+        and op.jvp is None
+        and len(op.arrays) == 1
+        and "reduce" not in op.params
+        and not any(name in op.params for name in _CONSTANTS)
+    )
 
 
 def stated_jvp(op: Op, m: Any, args: Sequence[Any], tangents: Sequence[Any], out: Any) -> Any:

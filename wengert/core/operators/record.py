@@ -44,7 +44,7 @@ class Op:
         "name", "body", "kind", "params", "defaults", "required", "positional", "arrays", "many", "ints", "rules",
         "saves", "saves_for", "outputs", "node_class", "call", "inplace", "method", "space", "promote", "raw",
         "cast", "front", "samples", "fresh", "batch", "jvp", "shape", "recorded_body", "aliases", "errors",
-        "doc", "kinks",
+        "doc", "kinks", "reads",
         "backward_name", "variadic", "domain", "reference", "numbers",
     )  # fmt: skip
 
@@ -113,8 +113,9 @@ _OPTIONS: dict[str, Any] = {
     "shape": None,  # result shapes without computing
     "outputs": 1,
     "aliases": (),
-    "errors": None,
+    "errors": None,  # what tensors given as out= must satisfy: called with (arguments, those tensors, results)
     "kinks": "",
+    "reads": None,  # which of several results the rules read (None: all); the others are free to be written in place
     "backward_name": None,
     "variadic": False,  # the last positional parameter may be given spread out: permute(2, 0, 1)
     "domain": (-2.0, 2.0),  # where samples of an elementwise operator are drawn from

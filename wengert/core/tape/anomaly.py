@@ -31,6 +31,9 @@ def note(node: Any) -> None:
         frame = frame.f_back  # type: ignore[assignment]
     extra.traceback = tuple(reversed(lines))
     extra.parent = RUNNING.get()
+    extra.metadata["traceback_"] = [traceback_text((line,)) for line in extra.traceback]
+    if extra.parent is not None:
+        extra.metadata["parent_"] = extra.parent
 
 
 def traceback_text(lines: tuple[tuple[Any, int], ...]) -> str:

@@ -1,9 +1,11 @@
+# cython: annotation_typing=False
 """`backward` and `grad`: roots, first gradients and results of a reverse sweep."""
 
 from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping, Sequence
+from contextvars import ContextVar
 from math import prod
 from typing import Any
 
@@ -12,11 +14,14 @@ import numpy as np
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.base.errors import ArgumentError, GraphError, ShapeError, ValueRangeError
 from wengert.core.operators.raw import namespace_of
-from wengert.core.tape import core
+from wengert.core.tape import core, lightsweep
 from wengert.core.tape.batching import cut, entered, whole
 from wengert.core.tape.core import NR_SHIFT, RECORDED, Node, Plan, TensorBase, sweep, to_array, wrap
 from wengert.core.tape.levels import BATCHED, Level, close_level, open_level, open_levels
 from wengert.core.tape.views import STALE, refresh
+
+SWEEPER: ContextVar[Any] = ContextVar("wengert_sweeper", default=sweep)
+"""What reads the list backwards: the tape's sweep, or one that treats it otherwise (`autograd.safe_zeros`)."""
 
 
 def edge_of(x: Any) -> tuple[Any, int]:
@@ -71,8 +76,7 @@ def edge_root(edge: Any, g: Any, create: bool) -> tuple[Any, int, Any]:
 
 def why_none(x: Any) -> str:
     """Why a tensor has no history, as far as its own state tells."""
-    frame = core._getframe(1)
-    frame = core.user_frame(frame)
+    frame = core.user_frame(core._getframe(0))
     place = core.where_text(frame.f_code, frame.f_lasti)
     return f"\nGradients were asked for at:\n  {place}" if place else ""
 
@@ -106,6 +110,8 @@ def first_gradients(tensors: tuple[Any, ...], given: Any, name: str) -> tuple[An
     for g in gradients:
         if g is not None and not isinstance(g, TensorBase):
             raise ArgumentError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
+    if name == "grad_tensors":
+        gradients = gradients[: len(tensors)]
     if len(gradients) != len(tensors):
         raise GraphError(f"got {len(tensors)} tensors and {len(gradients)} gradients: {name} needs one per tensor")
     return gradients
@@ -116,9 +122,12 @@ def backward(
     grad_tensors: Any = None,
     retain_graph: bool | None = None,
     create_graph: bool = False,
+    grad_variables: Any = None,
     inputs: Any = None,
 ) -> None:
     """Add d(sum of tensors . grad_tensors)/d(leaf) to `.grad` of every leaf (or of `inputs`)."""
+    if grad_variables is not None:
+        grad_tensors = renamed(grad_tensors, grad_variables)
     outputs = as_tuple(tensors)
     gradients = first_gradients(outputs, grad_tensors, "grad_tensors")
     retain = create_graph if retain_graph is None else retain_graph
@@ -127,7 +136,7 @@ def backward(
     if create_graph:
         warn_of_cycles()
     if inputs is None:
-        sweep(roots, retain, create)
+        SWEEPER.get()(roots, retain, create)
         return
     wanted = as_tuple(inputs)
     if not wanted:
@@ -135,7 +144,18 @@ def backward(
     for x in wanted:
         if isinstance(x, TensorBase):
             x.retain_grad()  # type: ignore[attr-defined]
-    sweep(roots, retain, create, Plan(roots, targets_of(wanted), True))
+    SWEEPER.get()(roots, retain, create, Plan(roots, targets_of(wanted), True))
+
+
+def renamed(grad_tensors: Any, grad_variables: Any) -> Any:
+    """First gradients given under their old name."""
+    warnings.warn("`grad_variables` is deprecated. Use `grad_tensors` instead.", FutureWarning, stacklevel=3)
+    if grad_tensors is not None:
+        raise GraphError(
+            "`grad_tensors` and `grad_variables` (deprecated) arguments both passed to `backward()`. Please only use "
+            "`grad_tensors`."
+        )
+    return grad_variables
 
 
 def warn_of_cycles() -> None:
@@ -237,10 +257,13 @@ def captured_within(outs: Any, ins: Any, gradients: Any, retain: bool, create: b
 
 def captured(outs: Any, ins: Any, gradients: Any, retain: bool, create: bool) -> list[Any]:
     """One sweep towards `ins`; the gradients as tensors, None where nothing arrived."""
-    targets = targets_of(ins)
     roots = [root_of(x, i, g, create) for i, (x, g) in enumerate(zip(outs, gradients, strict=True))]
+    targets = targets_of(ins)
     plan = Plan(roots, targets, False)
-    sweep(roots, retain, create, plan)
+    sweeper = SWEEPER.get()
+    if create and sweeper is sweep and lightsweep.captured(roots, plan, retain, create):
+        return plan.found
+    sweeper(roots, retain, create, plan)
     found = []
     for x, g in zip(ins, plan.found, strict=True):
         if g is None or create:

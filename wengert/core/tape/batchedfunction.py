@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from wengert.core.base.errors import GraphError
 from wengert.core.tape.batching import left, lifted, stands_for, whole
-from wengert.core.tape.core import RECORDED, TensorBase, _new
+from wengert.core.tape.core import RECORDED, TensorBase, new_node
 from wengert.core.tape.function import Function, no_setup_context, no_vmap
 from wengert.core.tape.levels import BATCHED, DUAL, Level
 from wengert.core.tape.modes import current, enter, leave
@@ -100,7 +100,7 @@ def recorded_inside(cls: Any, args: tuple[Any, ...], out: Any, level: Level) -> 
 
 def context(cls: Any, args: tuple[Any, ...]) -> Any:
     """A fresh context of a call."""
-    node = _new(cls._backward_cls)
+    node = new_node(cls._backward_cls)
     node._saved, node._versions = (), None
     node.needs_input_grad = tuple([isinstance(x, TensorBase) and x._flags & 1 == 1 for x in args])
     return node

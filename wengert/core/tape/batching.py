@@ -18,15 +18,28 @@ import numpy as np
 from wengert.core.arrays.backend import DEVICE_OF, Backend, backend_of, use_backend
 from wengert.core.base.errors import GraphError, ShapeError
 from wengert.core.operators import derived
+from wengert.core.operators.kinds import Elementwise
 from wengert.core.operators.record import Op
-from wengert.core.tape import batchlayers as batchlayers  # states its rules
-from wengert.core.tape import batchrules, core
-from wengert.core.tape.core import NR_SHIFT, RECORDED, ManyNode, TensorBase, attach, wrap
+from wengert.core.tape import (
+    batchfolds,
+    batchindices,
+    batchlayers,
+    batchmatrices,
+    batchplaces,
+    batchproducts,
+    batchrules,
+    core,
+)
+from wengert.core.tape.core import F32, F64, NR_SHIFT, RECORDED, ManyNode, TensorBase, attach, wrap
 from wengert.core.tape.dispatch import dressed, fill, first_tensor, node_class_of, save
+from wengert.core.tape.flatcalls import flat_call
 from wengert.core.tape.inplace import check_storable, recorded_write, refresh_saved_result
-from wengert.core.tape.levels import BATCHED, Level, copy_of, duals_of, keep_marks, outside, set_duals
+from wengert.core.tape.levels import BATCHED, DUAL, Level, copy_of, duals_of, keep_marks, outside, set_duals
 from wengert.core.tape.modes import PLAIN, current
 from wengert.core.tape.views import check_inplace, counter_of, mark_views_stale, rebase, register_view, written
+
+RULED = (batchfolds, batchindices, batchlayers, batchmatrices, batchplaces, batchproducts)
+"""Modules that state rules when they are imported."""
 
 # ---------------------------------------------------------------- arrays
 
@@ -77,6 +90,11 @@ class Memory:
             array = array.base
         self.mem = array if isinstance(array, np.ndarray) or not hasattr(array, "data") else array.data.mem
 
+    @property
+    def ptr(self) -> int:
+        """No address: the memory is that of all entries."""
+        raise no_data(".data_ptr()")
+
 
 class BatchedArray:
     """What the tensor that stands for many has in place of an array.
@@ -84,7 +102,7 @@ class BatchedArray:
     value: the tensor that holds the batch; dim: 0, or None where all entries are the same and `value` is the entry.
     """
 
-    __slots__ = ("value", "dim", "level", "shape", "strides", "dtype")
+    __slots__ = ("value", "dim", "level", "shape", "dtype")
     __hash__ = None  # type: ignore[assignment]
 
     def __init__(self, value: Any, dim: int | None, level: Level) -> None:
@@ -92,13 +110,14 @@ class BatchedArray:
         self.value, self.dim, self.level = value, dim, level
         self.dtype = inner.dtype
         self.shape = inner.shape if dim is None else inner.shape[1:]
-        self.strides = inner.strides if dim is None else inner.strides[1:]
 
+    strides = property(lambda self: self.value._array.strides[self.dim is not None :])
     ndim = property(lambda self: len(self.shape))
     size = property(lambda self: prod(self.shape))
     itemsize = property(lambda self: self.dtype.itemsize)
     nbytes = property(lambda self: self.size * self.dtype.itemsize)
     flags = property(Order)
+    entry = property(lambda self: self.value._array)
 
     @property
     def data(self) -> Memory:
@@ -122,6 +141,13 @@ class BatchedArray:
         """Whether no element of any entry is 0."""
         return bool(self.value._array.all())
 
+    def transpose(self, *order: Any) -> BatchedArray:
+        """The same batch, the dims of an entry in another order."""
+        dims = tuple(order[0]) if len(order) == 1 and isinstance(order[0], (tuple, list)) else order
+        if self.dim is not None:
+            dims = (0, *[d % self.ndim + 1 for d in dims])
+        return BatchedArray(RECORDED.permute(self.value, dims), self.dim, self.level)
+
     def reshape(self, *shape: Any) -> Any:
         """All elements of all entries in one row, for checks of status codes."""
         if shape != (-1,):
@@ -139,6 +165,8 @@ class BatchedArray:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
+        if name in ("astype", "item") and not self.shape:
+            raise no_item()
         raise no_data(f".{name}()")
 
     def __repr__(self) -> str:
@@ -274,21 +302,27 @@ def compute(op: Op, args: tuple[Any, ...], level: Level, target: Any = None) -> 
     target: a tensor about to be overwritten; what is recorded saves a copy of it.
     """
     inner: list[Any] = []
-    dims: list[int | None] = []
-    for x in op.values(args):
-        if not isinstance(x, TensorBase):
-            inner.append(x)
-            dims.append(None)
-            continue
-        value, dim = left(x, level)
-        if x is target and current().grad:
-            value = RECORDED.clone(value)
-        inner.append(outside(value, level) if dim is None else value)
-        dims.append(dim)
+    batched: list[bool] = []
+    for x in args[op.many] if op.many >= 0 else [args[i] for i in op.arrays]:
+        own = False
+        if isinstance(x, TensorBase):
+            array = x._array
+            if x._flags & BATCHED and array.level is level:
+                own = x is target
+                x, batch = array.value, array.dim is not None
+            else:
+                own, batch = x is target, False
+            if own and current().grad:
+                x = RECORDED.clone(x)
+            if not batch and x._flags & DUAL:
+                x = outside(x, level)
+            own = batch
+        inner.append(x)
+        batched.append(own)
     full = derived.replaced(op, args, inner)
-    if all(dim is None for dim in dims):
-        return pairs(derived.invoke(op, RECORDED, full), None)
-    found = batchrules.batch(op, full, inner, [dim is not None for dim in dims], level.size)
+    if True not in batched:
+        return pairs(flat_call(op, full), None)
+    found = batchrules.batch(op, full, inner, batched, level.size)
     return (found.value, None) if found.__class__ is batchrules.Same else pairs(found, 0)
 
 
@@ -301,16 +335,29 @@ def apply(op: Op, args: tuple[Any, ...], level: Level) -> Any:
     """An operator on tensors of which some belong to `level`, recorded there if a gradient is wanted there."""
     found = compute(op, args, level)
     many = found.__class__ is list
-    outs = tuple([stands_for(x, dim, level) for x, dim in (found if many else [found])])
-    mode = current()
-    local = derived.replaced(op, args, [lifted(x, level) if isinstance(x, TensorBase) else x for x in op.values(args)])
-    wanted = any(isinstance(x, TensorBase) and x._flags & 1 for x in op.values(tuple(local)))
-    if wanted and mode.grad and level.recording and op.kind.differentiable:
-        recorded(op, tuple(local), outs, mode, many)
-    if op.kind.view:
-        for nr, x in enumerate(outs):
-            register_view(x, first_tensor(op, tuple(local)), op, tuple(local), mode, nr, many)
+    if many:
+        outs = tuple([stands_for(x, dim, level) for x, dim in found])
+    else:
+        outs = (stands_for(found[0], found[1], level),)
+    kind, mode = op.kind, current()
+    recording = mode.grad and level.recording and kind.differentiable and any_wanted(op, args, level)
+    if recording or kind.view:
+        values = [lifted(x, level) if isinstance(x, TensorBase) else x for x in op.values(args)]
+        local = tuple(derived.replaced(op, args, values))
+        if recording:
+            recorded(op, local, outs, mode, many)
+        if kind.view:
+            for nr, x in enumerate(outs):
+                register_view(x, first_tensor(op, local), op, local, mode, nr, many)
     return outs if many else outs[0]
+
+
+def any_wanted(op: Op, args: tuple[Any, ...], level: Level) -> bool:
+    """Whether a tensor of the level among the arguments has a history there."""
+    for x in args[op.many] if op.many >= 0 else [args[i] for i in op.arrays]:
+        if isinstance(x, TensorBase) and x._flags & BATCHED and x._flags & 1 and x._array.level is level:
+            return True
+    return False
 
 
 def recorded(op: Op, args: tuple[Any, ...], outs: tuple[Any, ...], mode: Any, many: bool) -> None:
@@ -318,14 +365,16 @@ def recorded(op: Op, args: tuple[Any, ...], outs: tuple[Any, ...], mode: Any, ma
     movable = [x._array.dtype.kind in "fcV" for x in outs]
     if not any(movable):
         return
-    node = core._new(node_class_of(op, many, args))
+    node = core.new_node(node_class_of(op, many, args))
     if isinstance(node, ManyNode):
-        node.outputs = len(outs)
         node.metas = tuple(
             [(x._array.shape, x._array.dtype) if d else None for x, d in zip(outs, movable, strict=True)]
         )
-    fill(node, op, args, None if many else outs[0])
+    if many or op.many >= 0 or not edges(node, op, args, outs[0]._array):
+        fill(node, op, args, None if many else outs[0])
     attach(node, wrap(None), 5)
+    if many:
+        node._outputs = len(outs)
     for nr, (x, d) in enumerate(zip(outs, movable, strict=True)):
         if d:
             x._node = node
@@ -334,6 +383,40 @@ def recorded(op: Op, args: tuple[Any, ...], outs: tuple[Any, ...], mode: Any, ma
     keep_marks(node, outs)
     if mode is not PLAIN:
         dressed(node, mode)
+
+
+def edges(node: Any, op: Op, args: tuple[Any, ...], result: Any) -> bool:
+    """What `fill` does where all tensors are float32, or all float64; False: they are not."""
+    dtype, shape = result.dtype, result.shape
+    if dtype is not F32 and dtype is not F64:
+        return False
+    inputs: list[Any] = []
+    fit: list[Any] = []
+    kept = list(args)
+    view, elementwise = op.kind.view, isinstance(op.kind, Elementwise)
+    plain = True
+    for i in op.arrays:
+        x = args[i]
+        if not isinstance(x, TensorBase):
+            inputs.append(None)
+            fit.append(_UNFITTED)
+            continue
+        a = x._array
+        if a.dtype is not dtype:
+            return False
+        kept[i] = None
+        nr = x._flags >> NR_SHIFT
+        same = view or (elementwise and a.shape == shape)
+        plain = plain and same and not nr
+        inputs.append(x._node if x._flags & 1 else None)
+        fit.append((nr, None, None) if same else (nr, a.shape, dtype))
+    node._inputs, node._fit = tuple(inputs), None if plain else tuple(fit)
+    first = args[op.arrays[0]]
+    node.args, node.shape = tuple(kept), first._array.shape if isinstance(first, TensorBase) else None
+    return True
+
+
+_UNFITTED = (0, None, None)
 
 
 # ---------------------------------------------------------------- in place
@@ -353,7 +436,7 @@ def apply_inplace(op: Op, args: tuple[Any, ...], level: Level, depth: int) -> An
     check_storable(op, x._array, stands_for(value, dim, level)._array)
     target, own = left(x, level)
     if own is None and dim is not None:
-        raise lone_target(op)
+        raise lone_target(op, target._array.shape, level.size)
     node = None
     if wanted and mode.grad and level.recording and at(x, level) and x._array.dtype.kind in "fcV":
         node = recorded_write(op, tuple(local), x, mode, depth)
@@ -388,13 +471,37 @@ def finish_write(op: Op, x: Any, node: Any, mode: Any) -> None:
     rebase(x, node)
 
 
-def lone_target(op: Op) -> ShapeError:
+_WORDS = {
+    "scatter_source": "aten::scatter_",
+    "put_values": "aten::put_",
+    "masked_write": "aten::masked_scatter_",
+    **dict.fromkeys(("mul", "sub", "div", "copy", "masked_fill", "logical_and", "logical_or", "logical_xor"), None),
+    "fill": "fill_",
+    "index_write": "index_put_",
+    "index_add": "index_add_",
+    "index_fill_number": "index_fill_",
+    "index_fill_tensor": "index_fill_",
+}
+"""How torch calls in-place operators in this message: None for arithmetic, others with "aten::" if not named here."""
+
+
+def lone_target(op: Op, shape: Any, size: int) -> ShapeError:
     """A tensor that is one for all entries cannot hold a result per entry."""
+    cure = (
+        f"{op.name}_() would have to store one result per entry in one place. Use the out-of-place operator, or make "
+        "`self` from a tensor that is mapped over (zeros_like)." + user_line()
+    )
+    if op.name in ("add", "atan2"):
+        shape = list(shape)
+        return ShapeError(
+            f"output with shape {shape} doesn't match the broadcast shape {[size, *shape]}: `self` is the same for all "
+            f"entries of a vmap and what is added is not; {cure}"
+        )
+    name = _WORDS.get(op.name, f"aten::{op.name}_") or "inplace arithmetic"
     return ShapeError(
-        f"vmap: inplace arithmetic(self, *extra_args) is not possible because there exists a Tensor `other` in "
-        f"extra_args that has more elements than `self`. This happened due to `other` being vmapped over but `self` "
-        f"not being vmapped over in a vmap: {op.name}_() would have to store one result per entry in one place. Use "
-        "the out-of-place operator, or make `self` from a tensor that is mapped over (zeros_like)." + user_line()
+        f"vmap: {name}(self, *extra_args) is not possible because there exists a Tensor `other` in extra_args that has "
+        "more elements than `self`. This happened due to `other` being vmapped over but `self` not being vmapped over "
+        f"in a vmap: {cure}"
     )
 
 

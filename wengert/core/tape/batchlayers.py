@@ -7,11 +7,12 @@ from typing import Any
 
 from wengert.core.operators import derived
 from wengert.core.operators.record import Op
-from wengert.core.tape.batchrules import called, counting, elementwise, full, rank, rule, trailing, wrapped
+from wengert.core.tape.batchrules import called, elementwise, full, rank, reshaped, rule, trailing, wrapped
 from wengert.core.tape.core import RECORDED as m
+from wengert.core.tape.flatcalls import flat_call
 
 for _name in (
-    "avg_pool", "adaptive_avg_pool", "pixel_shuffle", "pixel_unshuffle", "one_hot", "resample", "resample_back",
+    "pixel_shuffle", "pixel_unshuffle", "one_hot", "resample", "resample_back",
     "spherical_bessel_j0", "airy_ai", "scaled_modified_bessel_k0", "scaled_modified_bessel_k1", "as_int32", "frexp",
 ):  # fmt: skip
     rule(_name)(trailing)
@@ -25,17 +26,17 @@ for _name in (
 del _name
 
 
-@rule("max_pool_values", "max_pool_indexed", "padded")
+@rule("max_pool_values", "max_pool_indexed", "padded", "avg_pool", "adaptive_avg_pool")
 def folded(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
     """Entries as more of what their first dim counts: it is no matter to the operator."""
     x = values[0]
     if x._array.ndim < 3:
         return NotImplemented
     first = x._array.shape[1]
-    found = called(op, args, [m.reshape(x, (size * first, *x._array.shape[2:]))])
+    found = called(op, args, [reshaped(x, (size * first, *x._array.shape[2:]))])
     if isinstance(found, (tuple, list)):
-        return tuple([m.reshape(y, (size, first, *y._array.shape[1:])) for y in found])
-    return m.reshape(found, (size, first, *found._array.shape[1:]))
+        return tuple([reshaped(y, (size, first, *y._array.shape[1:])) for y in found])
+    return reshaped(found, (size, first, *found._array.shape[1:]))
 
 
 @rule("picked", "given_back")
@@ -56,31 +57,6 @@ def picked(op: Op, args: Any, values: list[Any], batched: list[bool], size: int)
     return derived.invoke(op, m, changed)
 
 
-@rule("nll_scatter")
-def nll_scatter(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
-    """The transpose of nll_loss: minus the shares of g at the target classes."""
-    g, target, weight = values
-    shape, ignore, reduction = tuple(args[3]), args[4], args[5]
-    if len(batched) > 2 and batched[2]:
-        return NotImplemented
-    g, target = full(g, batched[0], size), full(target, batched[1], size)
-    if len(shape) == 1:
-        target = m.reshape(target, (size,))
-    dim = 1 if len(shape) == 1 else 2
-    kept = m.ne(target, ignore)
-    places = m.where(kept, target, m.zero_like(target))
-    shares = m.to_dtype(kept, g._array.dtype)
-    if weight is not None:
-        shares = m.mul(shares, m.reshape(m.index_select(weight, 0, m.reshape(places, (-1,))), places._array.shape))
-    if reduction == "mean":
-        dims = tuple(range(1, shares._array.ndim))
-        shares = m.div(shares, m.sum(shares, dims, True) if dims else shares)
-    g = m.reshape(g, (size, *g._array.shape[1:], *(1,) * (target._array.ndim - g._array.ndim)))
-    moved = m.where(kept, m.neg(m.mul(shares, g)), 0.0)
-    zeros = m.zero_like(m.expand(m.reshape(moved, (-1,)).sum(), (size, *shape)))
-    return m.scatter_added(zeros, dim, m.unsqueeze(places, dim), m.to_dtype(m.unsqueeze(moved, dim), g._array.dtype))
-
-
 @rule("convolution_weight")
 def convolution_weight(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
     """The gradient of each entry's kernel: one convolution with as many groups as entries."""
@@ -88,21 +64,13 @@ def convolution_weight(op: Op, args: Any, values: list[Any], batched: list[bool]
 
     def flat(v: Any) -> Any:
         n, channels = v._array.shape[1:3]
-        return m.reshape(m.transpose(v, 0, 1), (n, size * channels, *v._array.shape[3:]))
+        return reshaped(m.transpose(v, 0, 1), (n, size * channels, *v._array.shape[3:]))
 
     changed = list(derived.replaced(op, args, [flat(g), flat(x)]))
     groups = op.params.index("groups")
     changed[groups] = args[groups] * size
     found = derived.invoke(op, m, changed)
-    return m.reshape(found, (size, g._array.shape[2], *found._array.shape[1:]))
-
-
-@rule("layer_norm_kernel", "rms_norm_kernel")
-def normalised(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
-    """Over the last dims, with one weight for all entries."""
-    if any(batched[1:]):
-        return NotImplemented
-    return called(op, args, values)
+    return reshaped(found, (size, g._array.shape[2], *found._array.shape[1:]))
 
 
 @rule("index_add", "index_copy", "index_fill_number", "index_fill_tensor")
@@ -138,22 +106,48 @@ def taken(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) 
     x, index = values
     if not batched[0]:
         return called(op, args, values)
-    flat = m.reshape(x, (size, -1))
+    flat = reshaped(x, (size, -1))
     shape = index._array.shape[1:] if batched[1] else index._array.shape
-    places = m.reshape(full(index, batched[1], size), (size, prod(shape)))
+    places = reshaped(full(index, batched[1], size), (size, prod(shape)))
     n = flat._array.shape[1]
     places = m.where(m.lt(places, 0), m.add(places, n), places)
-    return m.reshape(m.gather(flat, 1, places), (size, *shape))
+    return reshaped(m.gather(flat, 1, places), (size, *shape))
 
 
-@rule("embedding_backward")
-def embedding_rows(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
-    """A table per entry, all in one: indices of entry b count from b * rows."""
-    g, indices = values
-    rows, padding, scaled = args[1], args[3], args[4]
-    if isinstance(rows, (tuple, list)) or scaled or not (padding is None or padding < 0):
-        return NotImplemented
-    g, indices = full(g, batched[0], size), full(indices, batched[1], size)
-    offsets = m.mul(counting(indices, size, indices._array.ndim), rows)
-    found = called(op, [g, rows * size, *args[2:]], [g, m.add(indices, offsets)])
-    return m.reshape(found, (size, rows, *found._array.shape[1:]))
+@rule("convolution")
+def convolved(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
+    """One kernel for all entries: their inputs are one larger batch; an input and a kernel each: groups."""
+    x, weight, bias = values
+    if batched[2] and not batched[1]:
+        found = convolved(op, args, [x, weight, None], [batched[0], False, False], size) if batched[0] else None
+        if found is None:
+            found = full(called(op, args, [x, weight, None]), False, size)
+        return m.add(found, reshaped(bias, (size, 1, -1, *(1,) * (found._array.ndim - 3))))
+    if not batched[1]:
+        n = x._array.shape[1]
+        found = called(op, args, [reshaped(x, (size * n, *x._array.shape[2:])), weight, bias])
+        return reshaped(found, (size, n, *found._array.shape[1:]))
+    x = full(x, batched[0], size)
+    n, channels = x._array.shape[1:3]
+    flat = m.reshape(m.transpose(x, 0, 1), (n, size * channels, *x._array.shape[3:]))
+    kernels = reshaped(weight, (size * weight._array.shape[1], *weight._array.shape[2:]))
+    offset = None if bias is None else m.reshape(full(bias, batched[2], size), (-1,))
+    changed = list(derived.replaced(op, args, [flat, kernels, offset]))
+    changed[op.params.index("groups")] = args[op.params.index("groups")] * size
+    found = derived.invoke(op, m, changed)
+    found = reshaped(found, (n, size, found._array.shape[1] // size, *found._array.shape[2:]))
+    return m.transpose(found, 0, 1)
+
+
+@rule("strided_window")
+def window(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
+    """The same window of the memory of every entry."""
+    x = values[0]
+    step = x._array.strides[0] // x._array.dtype.itemsize
+    return m.as_strided(x, (size, *args[1]), (step, *args[2]), args[3])
+
+
+@rule("unpadded")
+def unpadded(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
+    """The transpose of padding the last dims."""
+    return flat_call(op, [values[0], (size, *args[1]), *args[2:]])

@@ -11,14 +11,18 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
+from numpy import ndarray
+
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.shape import infer_size
 from wengert.core.operators import derived
 from wengert.core.operators.kinds import Elementwise
 from wengert.core.operators.raw import namespace_of
-from wengert.core.operators.record import Op
+from wengert.core.operators.record import REGISTRY, Op
 from wengert.core.tape.core import RECORDED as m
 from wengert.core.tape.core import TensorBase, wrap
+from wengert.core.tape.flatcalls import flat_call
+from wengert.core.tape.views import counter_of
 
 
 class Same:
@@ -44,17 +48,24 @@ def rule(*names: str) -> Callable[[Rule], Rule]:
     return stated
 
 
+_ruling: dict[str, Any] = {}
+
+
+def ruling(op: Op) -> Any:
+    """The rule here for an operator, or None: what the record or its kind says."""
+    found: Any = RULES.get(op.name)
+    if found is None and isinstance(op.kind, Elementwise):
+        found = elementwise
+    elif found is None and "dim" in op.params and op.many < 0 and len(op.arrays) == 1 and op.batch is None:
+        found = along_dim
+    _ruling[op.name] = found
+    return found
+
+
 def batch(op: Op, args: Sequence[Any], values: Sequence[Any], batched: list[bool], size: int) -> Any:
     """The operator on a batch: the rule here, what the record or its kind says, else a loop."""
-    found = NotImplemented
-    parts = list(values)
-    own = RULES.get(op.name)
-    if own is not None:
-        found = own(op, args, parts, batched, size)
-    elif isinstance(op.kind, Elementwise):
-        found = elementwise(op, args, parts, batched, size)
-    elif "dim" in op.params and op.many < 0 and len(op.arrays) == 1 and op.batch is None:
-        found = along_dim(op, args, parts, batched, size)
+    own = _ruling[op.name] if op.name in _ruling else ruling(op)
+    found = own(op, args, list(values), batched, size) if own is not None else NotImplemented
     if found is NotImplemented:
         dims = [0 if b else None for b in batched]
         found, _ = derived.batch(op, m, derived.replaced(op, args, values), dims, size)
@@ -63,12 +74,30 @@ def batch(op: Op, args: Sequence[Any], values: Sequence[Any], batched: list[bool
 
 def called(op: Op, args: Sequence[Any], values: Sequence[Any]) -> Any:
     """The operator with its tensors replaced."""
-    return derived.invoke(op, m, derived.replaced(op, args, values))
+    return flat_call(op, derived.replaced(op, args, values))
 
 
 def full(x: Any, is_batched: bool, size: int) -> Any:
     """x with the batch in dim 0, also where it is the same for all."""
     return x if is_batched else m.expand(x, (size, *x._array.shape))
+
+
+def reshaped(x: Any, shape: tuple[int, ...]) -> Any:
+    """x in another shape, for use inside a rule: known as a view of x only where somebody could tell."""
+    if x._flags or x._array.__class__ is not ndarray:
+        return m.reshape(x, shape)
+    out = wrap(x._array.reshape(shape))
+    out._vc = counter_of(x)
+    return out
+
+
+def turned(x: Any) -> Any:
+    """A matrix transposed, likewise."""
+    if x._flags or x._array.__class__ is not ndarray:
+        return m.transpose(x, -1, -2)
+    out = wrap(x._array.swapaxes(-1, -2))
+    out._vc = counter_of(x)
+    return out
 
 
 def rank(x: Any, is_batched: bool) -> int:
@@ -81,6 +110,12 @@ def rank(x: Any, is_batched: bool) -> int:
 
 def elementwise(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
     """Tensors are brought to one dtype as entries would be, then aligned from the right."""
+    if (
+        len(values) == 1
+        or alike(values)
+        and all([b or not isinstance(x, TensorBase) for x, b in zip(values, batched, strict=True)])
+    ):
+        return called(op, args, values)
     values = met(op, values, batched)
     if values is NotImplemented:
         return NotImplemented
@@ -90,23 +125,62 @@ def elementwise(op: Op, args: Any, values: list[Any], batched: list[bool], size:
     for x, b in zip(values, batched, strict=True):
         if b and x._array.ndim - 1 < top:
             shape = x._array.shape
-            x = m.reshape(x, (shape[0], *(1,) * (top - len(shape) + 1), *shape[1:]))
+            x = reshaped(x, (shape[0], *(1,) * (top - len(shape) + 1), *shape[1:]))
         parts.append(x)
     return called(op, args, parts)
 
 
+def alike(values: list[Any]) -> bool:
+    """Whether the tensors among the values have as many dims and one dtype."""
+    first = None
+    for x in values:
+        if not isinstance(x, TensorBase):
+            if x is not None and x.__class__ is not float and x.__class__ is not int:
+                return False
+            continue
+        a = x._array
+        if first is None:
+            first = a
+        elif a.ndim != first.ndim or a.dtype is not first.dtype:
+            return False
+    return first is not None
+
+
 def met(op: Op, values: list[Any], batched: list[bool]) -> Any:
-    """Tensors of several dtypes in the one that their entries meet in: a 0-d entry counts as 0-d, batched or not."""
+    """Tensors of several dtypes in the one that their entries meet in: a 0-d entry counts as 0-d, batched or not.
+
+    The condition of `where` is no operand.
+    """
     tensors = [(x, b) for x, b in zip(values, batched, strict=True) if isinstance(x, TensorBase)]
+    if op.name == "chosen":
+        tensors = [(x, b) for x, b in tensors if x._array.dtype.kind != "b"] or tensors
     kinds = {x._array.dtype for x, _ in tensors}
     if len(kinds) == 1 or all(rank(x, b) for x, b in tensors):
         return values
-    if op.promote not in ("common", "float"):
+    if op.promote not in ("common", "float") and op.name != "chosen":
         return NotImplemented
     operands = [(dtypes.of(x._array.dtype), "dim" if rank(x, b) else "zero") for x, b in tensors]
     operands += [(dtypes.NUMBERS[type(x)], "number") for x in values if type(x) in dtypes.NUMBERS]
     common = dtypes.result_type(tuple(operands)).numpy
-    return [m.to_dtype(x, common) if isinstance(x, TensorBase) and x._array.dtype != common else x for x in values]
+    operand = {id(x) for x, _ in tensors}
+    return [m.to_dtype(x, common) if id(x) in operand and x._array.dtype != common else x for x in values]
+
+
+@rule("masked_fill")
+def masked(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
+    """One value for all entries, or one for each."""
+    x, mask, value = values
+    if batched[2]:
+        dtype = x._array.dtype
+        value = value if value._array.dtype == dtype else m.to_dtype(value, dtype)
+        record = REGISTRY["chosen"]
+        return elementwise(record, [mask, value, x], [mask, value, x], [batched[1], True, batched[0]], size)
+    top = max(rank(x, batched[0]), rank(mask, batched[1]))
+    parts = []
+    for y, b in zip((x, mask), batched, strict=False):
+        shape = y._array.shape
+        parts.append(reshaped(y, (size, *(1,) * (top - len(shape) + 1), *shape[1:])) if b else y)
+    return called(op, args, [*parts, value])
 
 
 @rule(
@@ -159,23 +233,43 @@ def filled(op: Op, args: Any, values: list[Any], batched: list[bool], size: int)
 
 
 def along_dim(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
-    """One tensor and a `dim`; an entry without dims is given one."""
+    """One tensor and a `dim`: from the front it moves up by one, from the back it stays; entries without dims get one.
+
+    None is all dims of an entry where `dim` may be several.
+    """
     x = values[0]
-    if x._array.ndim > 1:
-        return NotImplemented
-    dim = args[op.params.index("dim")]
+    n = x._array.ndim - 1
+    i = op.params.index("dim")
+    dim = args[i]
+    for k, value in enumerate(args):
+        if k != i and value.__class__ in (tuple, list) and value:
+            return NotImplemented  # sizes beside `dim` would have to move too
+    if n == 0:
+        return without_dims(op, args, x, i)
+    changed = list(derived.replaced(op, args, [x]))
+    if dim is None or dim.__class__ is tuple and not dim:
+        if i not in op.ints or dim is not None and "keepdim" not in op.params:
+            return NotImplemented
+        changed[i] = tuple(range(1, n + 1))
+    elif dim.__class__ is int:
+        changed[i] = wrapped(dim, n)
+    else:
+        changed[i] = tuple([wrapped(d, n) for d in dim])
+    return flat_call(op, changed)
+
+
+def without_dims(op: Op, args: Any, x: Any, i: int) -> Any:
+    """The operator on entries without dims: on vectors of one element."""
+    dim = args[i]
     if dim not in (None, 0, -1, (), (0,), (-1,)) or op.kind.view:
         return NotImplemented
-    if any(isinstance(a, (tuple, list)) for i, a in enumerate(args) if op.params[i] != "dim"):
-        return NotImplemented
-    changed = list(derived.replaced(op, args, [m.unsqueeze(x, 1)]))
-    changed[op.params.index("dim")] = (
-        1 if isinstance(dim, int) or dim is None and op.params.index("dim") not in op.ints else (1,)
-    )
-    found = derived.invoke(op, m, changed)
+    changed = list(derived.replaced(op, args, [reshaped(x, (*x._array.shape, 1))]))
+    changed[i] = 1 if isinstance(dim, int) or dim is None and i not in op.ints else (1,)
+    found = flat_call(op, changed)
+    size = x._array.shape[0]
     if isinstance(found, (tuple, list)):
-        return tuple([m.reshape(y, (size,)) for y in found])
-    return m.reshape(found, (size,))
+        return tuple([reshaped(y, (size,)) for y in found])
+    return reshaped(found, (size,))
 
 
 # ---------------------------------------------------------------- shapes
@@ -255,7 +349,7 @@ def spread(op: Op, args: Any, values: list[Any], batched: list[bool], size: int)
     return m.expand(kept, (size, *shape))
 
 
-@rule("select_backward", "slice_backward", "diagonal_backward", "unfold_backward", "index_select_backward")
+@rule("select_backward", "slice_backward", "diagonal_backward", "unfold_backward")
 def sized_backward(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
     """Transposes of views: sizes and dims of the input."""
     if any(batched[1:]):
@@ -276,7 +370,7 @@ def traced(op: Op, args: Any, values: list[Any], batched: list[bool], size: int)
     return m.sum(m.diagonal(values[0], 0, -2, -1), -1)
 
 
-@rule("has_zero")
+@rule("has_zero", "covers")
 def any_zero(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
     """Asked to choose between two ways of which one is right with and without zeros: one choice for all entries."""
     return Same(called(op, args, values))
@@ -302,284 +396,6 @@ def joined(op: Op, args: Any, values: list[Any], batched: list[bool], size: int)
     return derived.invoke(op, m, [parts, wrapped(dim, n)])
 
 
-# ---------------------------------------------------------------- products
-
-
-@rule("addmm", "addmv", "baddbmm", "addr", "addbmm")
-def added_product(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
-    """beta * input + alpha * product, in parts."""
-    x, a, b = values
-    beta, alpha = args[-2:]
-    if op.name == "addmm" or op.name == "baddbmm":
-        product = m.matmul(a, b)
-    elif op.name == "addmv":
-        product = m.squeeze(m.matmul(a, m.unsqueeze(b, -1)), -1)
-    elif op.name == "addbmm":
-        product = m.sum(m.matmul(a, b), -3)
-    else:
-        product = m.mul(m.unsqueeze(a, -1), m.unsqueeze(b, -2))
-    if not any(batched[1:]):
-        product = full(product, False, size)
-    product = product if alpha == 1 else m.mul(product, alpha)
-    if beta == 0:
-        return product
-    if batched[0] and x._array.ndim < product._array.ndim:
-        shape = x._array.shape
-        x = m.reshape(x, (size, *(1,) * (product._array.ndim - len(shape)), *shape[1:]))
-    return m.add(x if beta == 1 else m.mul(x, beta), product)
-
-
-@rule("bmm")
-def bmm(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
-    """matmul broadcasts."""
-    return m.matmul(values[0], values[1])
-
-
-@rule("mm")
-def mm(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
-    """matmul broadcasts; a batch of left factors for one right factor is one larger left factor."""
-    a, b = values
-    if batched[0] and not batched[1]:
-        n, k = a._array.shape[1:]
-        return m.reshape(m.mm(m.reshape(a, (size * n, k)), b), (size, n, b._array.shape[1]))
-    if a._array.shape[-1] == 1 and a._array.dtype == b._array.dtype and a._array.dtype.kind in "fc":
-        return m.mul(a, b)  # outer products: one pass over the result
-    return m.matmul(a, b)
-
-
-@rule("mv")
-def mv(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
-    """A batch of vectors for one matrix is a matrix."""
-    a, x = values
-    if not batched[1]:
-        return m.matmul(a, x)
-    if not batched[0]:
-        return m.mm(x, m.transpose(a, 0, 1))
-    return m.squeeze(m.matmul(a, m.unsqueeze(x, -1)), -1)
-
-
-@rule("dot", "vdot")
-def dot(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
-    """sum a b, a conjugated in vdot."""
-    a, b = values
-    a = m.conj(a) if op.name == "vdot" else a
-    if batched[0] and batched[1]:
-        return m.squeeze(m.squeeze(m.matmul(m.unsqueeze(a, -2), m.unsqueeze(b, -1)), -1), -1)
-    return m.mv(a, b) if batched[0] else m.mv(b, a)
-
-
-@rule("linear_bias", "linear_plain")
-def linear(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
-    """x @ w.T + b: one layer for all entries is one larger input."""
-    x, w, *rest = values
-    if not any(batched[1:]):
-        return m.linear(x, w, *rest)
-    product = m.matmul(x, m.transpose(w, -1, -2)) if batched[1] else m.matmul(x, m.t(w))
-    if not batched[0] and not batched[1]:
-        product = full(product, False, size)
-    if not rest:
-        return product
-    bias = m.unsqueeze(rest[0], 1) if batched[2] else rest[0]
-    return m.add(product, bias)
-
-
-# ---------------------------------------------------------------- losses
-
-
-@rule("mse_loss", "smooth_l1_kernel", "huber_loss", "binary_cross_entropy", "binary_cross_entropy_with_logits")
-def loss(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
-    """Per element, then reduced over each entry."""
-    i = op.params.index("reduction")
-    changed = [*args[:i], "none", *args[i + 1 :]]
-    tensors = [(x, b) for x, b in zip(values, batched, strict=True) if isinstance(x, TensorBase)]
-    top = max(rank(x, b) for x, b in tensors)
-    parts = []
-    for x, b in zip(values, batched, strict=True):
-        if isinstance(x, TensorBase) and b and rank(x, b) < top:
-            x = m.reshape(x, (size, *(1,) * (top - rank(x, b)), *x._array.shape[1:]))
-        parts.append(full(x, b, size) if isinstance(x, TensorBase) and rank(x, b) == top else x)
-    found = called(op, changed, parts)
-    return reduced(found, args[i])
-
-
-def reduced(x: Any, reduction: str) -> Any:
-    """Sum or mean over the entries' own dims."""
-    dims = tuple(range(1, x._array.ndim))
-    if reduction == "none" or not dims:
-        return x
-    return m.mean(x, dims) if reduction == "mean" else m.sum(x, dims)
-
-
-@rule("nll_loss")
-def nll(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
-    """Minus the scores at the targets, weighted; an entry is (c), (n, c) or (n, c, ...)."""
-    x, target, weight = values
-    ignore, reduction = args[op.params.index("ignore_index")], args[op.params.index("reduction")]
-    if len(batched) > 2 and batched[2]:
-        return NotImplemented
-    x, target = full(x, batched[0], size), full(target, batched[1], size)
-    dim = 1 if x._array.ndim == 2 else 2
-    kept = m.ne(target, ignore)
-    places = m.where(kept, target, m.zero_like(target))
-    scores = m.squeeze(m.gather(x, dim, m.unsqueeze(places, dim)), dim)
-    shares = m.to_dtype(kept, x._array.dtype)
-    if weight is not None:
-        shares = m.mul(shares, m.reshape(m.index_select(weight, 0, m.reshape(places, (-1,))), places._array.shape))
-    losses = m.neg(m.mul(scores, shares))
-    if reduction != "mean" or not target._array.ndim - 1:
-        return m.div(losses, shares) if reduction == "mean" else reduced(losses, reduction)
-    return m.div(reduced(losses, "sum"), reduced(shares, "sum"))
-
-
-# ---------------------------------------------------------------- indices
-
-
 def counting(like: Any, size: int, dims: int) -> Any:
     """0, 1, ..., size - 1 along the first of `dims` dims."""
     return wrap(namespace_of(like._array).np.arange(size).reshape((size,) + (1,) * (dims - 1)))
-
-
-@rule("index", "index_clear")
-def indexed(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
-    """Index tensors; where they are batched themselves, a count of the entries is one more."""
-    x, *tensors = values
-    where, own = tuple(args[1]), [t for t in tensors if t is not None]
-    masks = any(t._array.dtype.kind == "b" for t in own)
-    apart = any(b - a != 1 for a, b in zip(where, where[1:], strict=False))
-    if masks and (any(batched[1:]) or len(own) > 1):
-        return NotImplemented
-    if not any(batched[1:]):
-        found = called(op, (args[0], tuple(k + 1 for k in where), *args[2:]), values)
-        lead = max(t._array.ndim for t in own)
-        return derived.to_front(m, found, lead) if apart and op.name == "index" else found
-    aligned, top = spread_indices(tensors, batched[1:], size)
-    if len(aligned) == len(tensors):
-        return NotImplemented
-    x = full(x, batched[0], size)
-    slots = (counting(x, size, top + 1), *aligned, *(None,) * (len(tensors) - len(aligned) - 1))
-    found = called(op, (x, (0, *[k + 1 for k in where]), *slots), [x, *slots])
-    if op.name == "index_clear" or apart or not where[0]:
-        return found
-    n = found._array.ndim
-    own_dims, before = range(1, top + 1), range(top + 1, top + 1 + where[0])
-    return m.permute(found, (0, *before, *own_dims, *range(top + 1 + where[0], n)))
-
-
-def spread_indices(tensors: list[Any], batched: list[bool], size: int) -> tuple[list[Any], int]:
-    """Index tensors with the entries in dim 0, aligned; and the dims of an entry's index."""
-    own = [(t, b) for t, b in zip(tensors, batched, strict=True) if t is not None]
-    top = max(rank(t, b) for t, b in own)
-    aligned = []
-    for t, b in own:
-        shape = t._array.shape[1:] if b else t._array.shape
-        aligned.append(m.reshape(t, (size if b else 1, *(1,) * (top - len(shape)), *shape)))
-    return aligned, top
-
-
-@rule("index_write")
-def written(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
-    """Values stored at index tensors of every entry."""
-    x, given, *tensors = values
-    where, own = tuple(args[2]), [t for t in tensors if t is not None]
-    if any(t._array.dtype.kind == "b" for t in own) or any(b - a != 1 for a, b in zip(where, where[1:], strict=False)):
-        return NotImplemented
-    aligned, top = spread_indices(tensors, batched[2:], size)
-    if len(aligned) == len(tensors) or where[0] and batched[1]:
-        return NotImplemented
-    if where[0]:
-        if any(batched[2:]):
-            return NotImplemented
-        return called(op, (x, given, tuple(k + 1 for k in where), *args[3:]), [full(x, batched[0], size), *values[1:]])
-    x = full(x, batched[0], size)
-    if batched[1]:
-        inner = top + x._array.ndim - 1 - len(own)
-        shape = given._array.shape[1:]
-        given = m.reshape(given, (size, *(1,) * (inner - len(shape)), *shape))
-    slots = (counting(x, size, top + 1), *aligned, *(None,) * (len(tensors) - len(aligned) - 1))
-    changed = (x, given, (0, *[k + 1 for k in where]), args[3], *slots)
-    return called(op, changed, [x, given, *slots])
-
-
-@rule("index_backward")
-def index_scattered(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
-    """A gradient added at the index tensors of every entry."""
-    g, *tensors = values
-    shape, where = tuple(args[1]), tuple(args[2])
-    own = [t for t in tensors if t is not None]
-    if (
-        any(t._array.dtype.kind == "b" for t in own)
-        or where[0]
-        or any(b - a != 1 for a, b in zip(where, where[1:], strict=False))
-    ):
-        return NotImplemented
-    aligned, top = spread_indices(tensors, batched[1:], size)
-    if len(aligned) == len(tensors):
-        return NotImplemented
-    g = full(g, batched[0], size)
-    slots = (counting(g, size, top + 1), *aligned, *(None,) * (len(tensors) - len(aligned) - 1))
-    return called(op, (g, (size, *shape), (0, *[k + 1 for k in where]), *slots), [g, *slots])
-
-
-@rule("gather", "gather_backward", "scatter_source", "scatter_added", "scatter_number", "scatter_hits")
-def along_index(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
-    """One index for each element along a dim: all tensors of an entry have its dims."""
-    n = max(rank(x, b) for x, b in zip(values, batched, strict=True))
-    if not n or any(rank(x, b) != n for x, b in zip(values, batched, strict=True)):
-        return NotImplemented
-    changed = list(derived.replaced(op, args, [full(x, b, size) for x, b in zip(values, batched, strict=True)]))
-    for name in ("size", "input_sizes"):
-        if name in op.params:
-            changed[op.params.index(name)] = (size, *changed[op.params.index(name)])
-    i = op.params.index("dim")
-    changed[i] = wrapped(changed[i], n)
-    return derived.invoke(op, m, changed)
-
-
-@rule("index_select")
-def selected(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
-    """Rows at an index vector."""
-    x, index = values
-    n = rank(x, batched[0])
-    if not n or batched[1] and index._array.ndim != 2:
-        return NotImplemented
-    dim = args[1] % n
-    if not batched[1]:
-        return m.index_select(x, dim + 1, index)
-    if not batched[0]:
-        found = m.index_select(x, dim, m.reshape(index, (-1,)))
-        shape = x._array.shape
-        found = m.reshape(found, (*shape[:dim], size, index._array.shape[1], *shape[dim + 1 :]))
-        return derived.to_front(m, found, dim) if dim else found
-    shape = [size, *x._array.shape[1:]]
-    shape[dim + 1] = index._array.shape[1]
-    spread = m.reshape(index, tuple(shape[k] if k in (0, dim + 1) else 1 for k in range(n + 1)))
-    return m.gather(x, dim + 1, m.expand(spread, tuple(shape)))
-
-
-@rule("embedding_rows")
-def embedded(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
-    """Rows of one table at all indices."""
-    return NotImplemented if batched[0] else called(op, args, values)
-
-
-@rule("convolution")
-def convolved(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
-    """One kernel for all entries: their inputs are one larger batch; an input and a kernel each: groups."""
-    x, weight, bias = values
-    names = dict(zip(op.params, args, strict=True))
-    if names["transposed"] or len(batched) > 2 and bias is not None and batched[2] and not batched[1]:
-        return NotImplemented
-    if not batched[1]:
-        n = x._array.shape[1]
-        found = called(op, args, [m.reshape(x, (size * n, *x._array.shape[2:])), weight, bias])
-        return m.reshape(found, (size, n, *found._array.shape[1:]))
-    x = full(x, batched[0], size)
-    n, channels = x._array.shape[1:3]
-    flat = m.reshape(m.transpose(x, 0, 1), (n, size * channels, *x._array.shape[3:]))
-    kernels = m.reshape(weight, (size * weight._array.shape[1], *weight._array.shape[2:]))
-    offset = None if bias is None else m.reshape(full(bias, batched[2], size), (-1,))
-    changed = list(derived.replaced(op, args, [flat, kernels, offset]))
-    changed[op.params.index("groups")] = names["groups"] * size
-    found = derived.invoke(op, m, changed)
-    found = m.reshape(found, (n, size, weight._array.shape[1], *found._array.shape[2:]))
-    return m.transpose(found, 0, 1)

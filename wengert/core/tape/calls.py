@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """Callables of operators: arguments in torch's forms, and a flat path for the plain call.
 
 `op.call` is the function, the method and what recorded rules call.  Most calls have one
@@ -12,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.arrays.quiet import hush, restore
+from wengert.core.arrays.quiet import IGNORING, VARIABLE, hush, restore
+from wengert.core.base import uncompiled as cython
 from wengert.core.base.errors import ArgumentError
 from wengert.core.operators.kinds import Composite, Elementwise
 from wengert.core.operators.raw import NUMPY
@@ -26,10 +28,11 @@ from wengert.core.tape.core import (
     Result,
     TensorBase,
     attach,
+    new_node,
     to_array,
     wrap,
 )
-from wengert.core.tape.dispatch import _ALIASES, apply, bind, integers, node_class_of, save, signature_text
+from wengert.core.tape.dispatch import _ALIASES, INTERCEPT, apply, bind, integers, node_class_of, save, signature_text
 from wengert.core.tape.hot import versions2
 from wengert.core.tape.inspection import describe
 from wengert.core.tape.modes import MODE, OFF, PLAIN
@@ -37,11 +40,38 @@ from wengert.core.tape.views import register_view
 
 _ndarray = np.ndarray
 BOOL = np.dtype(bool)
-_new = object.__new__
-_mode_get = MODE.get
+
+if cython.compiled:
+    from cython.cimports import numpy as cnp
+    from cython.cimports.wengert.core.arrays.small import floating as plain_floats
+    from cython.cimports.wengert.core.tape.interpreter import enter_context, leave_context, mode_of
+
+    cnp.import_array()
+
+    @cython.cfunc
+    @cython.inline
+    def _mode_get() -> object:
+        return mode_of(MODE)
+
+    @cython.cfunc
+    @cython.inline
+    def _hush() -> object:
+        return hush() if VARIABLE is None else enter_context(VARIABLE, IGNORING)
+
+    @cython.cfunc
+    @cython.inline
+    def _restore(token: object) -> object:
+        return restore(token) if VARIABLE is None else leave_context(VARIABLE, token)
+
+else:
+    from wengert.core.tape.hot import plain_floats
+
+    _mode_get, _hush, _restore = MODE.get, hush, restore
+
 _NONE, _INPUT, _RESULT, _OTHER = range(4)
 
 
+@cython.cclass
 class Form:
     """What the flat path needs to know of an operator, worked out once."""
 
@@ -79,40 +109,41 @@ class Form:
 
 def apply_one(form: Form, args: tuple[Any, ...]) -> Any:
     """An operator whose only tensor is its first argument."""
-    x = args[0]
-    if not isinstance(x, TensorBase):
+    if not isinstance(args[0], TensorBase):
         return apply(form.op, args)
+    x = args[0]
     a = x._array
-    dtype = a.dtype
     flags = x._flags
     mode = _mode_get()
     if (
         flags > 1
-        or (dtype is not F32 and dtype is not F64 and not form.view)
-        or a.__class__ is not _ndarray
+        or type(a) is not _ndarray
+        or not (form.view or plain_floats(a))
         or (mode is not PLAIN and mode is not OFF)
     ):
         return apply(form.op, args)
-    token = hush()
+    token = None if form.view else _hush()
     try:
         r = form.compute((a, *args[1:]))
     except Exception:
         return apply(form.op, args)
     finally:
-        restore(token)
-    if r.__class__ is not _ndarray:
-        if r.__class__ is tuple or r.__class__ is list:
+        if token is not None:
+            _restore(token)
+    if type(r) is not _ndarray:
+        if type(r) is tuple or type(r) is list:
             return apply(form.op, args)
         r = to_array(r)
     out = wrap(r)
-    if flags and mode is PLAIN and form.differentiable and (r.dtype is dtype or r.dtype.kind in "fcV"):
-        node = _new(form.node_class or class_of(form, args))
-        node.inputs = (x._node,)
-        node.saved = node.versions = None
+    if flags and mode is PLAIN and form.differentiable and (form.view or r.dtype is a.dtype or r.dtype.kind in "fcV"):
+        dtype = a.dtype
+        node = new_node(form.node_class or class_of(form, args))
+        node._inputs = (x._node,)
+        node._saved = node._versions = None
         if form.view or (form.elementwise and r.dtype is dtype and r.shape == a.shape):
-            node.fit = None
+            node._fit = None
         else:
-            node.fit = ((0, a.shape, dtype),)
+            node._fit = ((0, a.shape, dtype),)
         node.args = (None, *args[1:])
         node.shape = a.shape
         attach(node, out, 3)
@@ -126,26 +157,26 @@ def keep_one(node: Any, form: Form, x: Any, out: Any) -> None:
     """Save what the rule of the only tensor mentions."""
     keeps = form.keeps
     if not keeps:
-        node.saved = ()
+        node._saved = ()
     elif keeps == (_INPUT,):
-        node.saved = (x,)
+        node._saved = (x,)
         if x._vc is not None and x._vc.n:
-            node.versions = (x._vc.n,)
+            node._versions = (x._vc.n,)
     elif keeps == (_RESULT,):
-        node.saved = (Result(out),)
+        node._saved = (Result(out),)
     else:
-        node.saved = tuple(Result(out) if k == _RESULT else x for k in keeps)
+        node._saved = tuple([Result(out) if k == _RESULT else x for k in keeps])
         if x._vc is not None and x._vc.n:
-            node.versions = tuple(0 if k == _RESULT else x._vc.n for k in keeps)
+            node._versions = tuple([0 if k == _RESULT else x._vc.n for k in keeps])
 
 
 def apply_two(form: Form, args: tuple[Any, ...]) -> Any:
     """An elementwise operator of two tensors, its first two arguments."""
-    x, y = args[0], args[1]
-    if not isinstance(x, TensorBase):
+    if not isinstance(args[0], TensorBase):
         return apply_some(form, args)
-    if not isinstance(y, TensorBase):
+    if not isinstance(args[1], TensorBase):
         return apply_some(form, args) if form.op.numbers == "none" else apply_number(form, args)
+    x, y = args[0], args[1]
     a, b = x._array, y._array
     dtype = a.dtype
     flags = x._flags | y._flags
@@ -154,29 +185,29 @@ def apply_two(form: Form, args: tuple[Any, ...]) -> Any:
         flags > 1
         or dtype is not b.dtype
         or (dtype is not F32 and dtype is not F64)
-        or a.__class__ is not _ndarray
-        or b.__class__ is not _ndarray
+        or type(a) is not _ndarray
+        or type(b) is not _ndarray
         or (mode is not PLAIN and mode is not OFF)
     ):
         return apply(form.op, args)
-    token = hush()
+    token = _hush()
     try:
         r = form.compute((a, b, *args[2:]))
     except Exception:
         return apply(form.op, args)
     finally:
-        restore(token)
-    if r.__class__ is not _ndarray:
-        if r.__class__ is tuple or r.__class__ is list:
+        _restore(token)
+    if type(r) is not _ndarray:
+        if type(r) is tuple or type(r) is list:
             return apply(form.op, args)
         r = to_array(r)
     out = wrap(r)
     if flags and mode is PLAIN and form.differentiable and r.dtype.kind in "fcV":
-        node = _new(form.node_class or class_of(form, args))
-        node.inputs = (x._node, y._node)
-        node.saved = node.versions = None
+        node = new_node(form.node_class or class_of(form, args))
+        node._inputs = (x._node, y._node)
+        node._saved = node._versions = None
         shape = r.shape
-        node.fit = None if a.shape == shape and b.shape == shape and r.dtype is dtype else fit2_all(a, b)
+        node._fit = None if a.shape == shape and b.shape == shape and r.dtype is dtype else fit2_all(a, b)
         node.args = (None, None, *args[2:])
         node.shape = a.shape
         attach(node, out, 3)
@@ -192,30 +223,30 @@ def apply_number(form: Form, args: tuple[Any, ...]) -> Any:
     flags = x._flags
     mode = _mode_get()
     if (
-        (c.__class__ is not float and c.__class__ is not int)
+        (type(c) is not float and type(c) is not int)
         or flags > 1
         or (dtype is not F32 and dtype is not F64)
-        or a.__class__ is not _ndarray
+        or type(a) is not _ndarray
         or (mode is not PLAIN and mode is not OFF)
     ):
         return apply(form.op, args)
-    token = hush()
+    token = _hush()
     try:
         r = form.compute((a, *args[1:]))
     except Exception:
         return apply(form.op, args)
     finally:
-        restore(token)
-    if r.__class__ is not _ndarray:
-        if r.__class__ is tuple or r.__class__ is list:
+        _restore(token)
+    if type(r) is not _ndarray:
+        if type(r) is tuple or type(r) is list:
             return apply(form.op, args)
         r = to_array(r)
     out = wrap(r)
     if flags and mode is PLAIN and form.differentiable and r.dtype.kind in "fcV":
-        node = _new(form.node_class or class_of(form, args))
-        node.inputs = (x._node, None)
-        node.saved = node.versions = None
-        node.fit = None if r.dtype is dtype else ((0, a.shape, dtype), (0, None, None))
+        node = new_node(form.node_class or class_of(form, args))
+        node._inputs = (x._node, None)
+        node._saved = node._versions = None
+        node._fit = None if r.dtype is dtype else ((0, a.shape, dtype), (0, None, None))
         node.args = (None, *args[1:])
         node.shape = a.shape
         attach(node, out, 4)
@@ -228,14 +259,16 @@ def keep_first(node: Any, form: Form, x: Any, out: Any) -> None:
     wanted = form.op.saves_for[0]
     keeps = form.keeps
     if not keeps:
-        node.saved = ()
+        node._saved = ()
         return
-    node.saved = tuple(
-        None if position not in wanted or k == _OTHER else Result(out) if k == _RESULT else x
-        for k, position in zip(keeps, form.op.saves, strict=True)
+    node._saved = tuple(
+        [
+            None if position not in wanted or k == _OTHER else Result(out) if k == _RESULT else x
+            for k, position in zip(keeps, form.op.saves, strict=True)
+        ]
     )
     if x._vc is not None and x._vc.n:
-        node.versions = tuple(x._vc.n if k == _INPUT else 0 for k in keeps)
+        node._versions = tuple([x._vc.n if k == _INPUT else 0 for k in keeps])
 
 
 def fit2_all(a: Any, b: Any) -> Any:
@@ -247,7 +280,7 @@ def keep_two(node: Any, form: Form, x: Any, y: Any, out: Any) -> None:
     """Save what the rules of the wanted tensors mention."""
     keeps = form.keeps
     if not keeps:
-        node.saved = ()
+        node._saved = ()
         return
     needs = form.op.saves_for
     if x._flags:
@@ -262,11 +295,11 @@ def keep_two(node: Any, form: Form, x: Any, y: Any, out: Any) -> None:
             saved.append(Result(out))
         else:
             saved.append(x if k == _INPUT else y)
-    node.saved = tuple(saved)
+    node._saved = tuple(saved)
     if x._vc is not None or y._vc is not None:
         vx, vy = versions2(x, y)
         if vx or vy:
-            node.versions = tuple(0 if k == _RESULT else vx if k == _INPUT else vy for k in keeps)
+            node._versions = tuple([0 if k == _RESULT else vx if k == _INPUT else vy for k in keeps])
 
 
 def class_of(form: Form, args: tuple[Any, ...]) -> Any:
@@ -292,24 +325,24 @@ def apply_some(form: Form, args: tuple[Any, ...]) -> Any:
                 dtype = dt
             elif not (mixed and dt is BOOL):
                 return apply(op, args)
-            if a.__class__ is not _ndarray:
+            if type(a) is not _ndarray:
                 return apply(op, args)
         elif x is not None and (
-            (x.__class__ is not float and x.__class__ is not int) or op.numbers == "none" or op.numbers == "last"
+            (type(x) is not float and type(x) is not int) or op.numbers == "none" or op.numbers == "last"
         ):
             return apply(op, args)
     mode = _mode_get()
     if flags > 1 or dtype is None or (mode is not PLAIN and mode is not OFF):
         return apply(op, args)
-    token = hush()
+    token = _hush()
     try:
         r = form.compute(tuple(raw))
     except Exception:
         return apply(op, args)
     finally:
-        restore(token)
-    if r.__class__ is not _ndarray:
-        if r.__class__ is tuple or r.__class__ is list:
+        _restore(token)
+    if type(r) is not _ndarray:
+        if type(r) is tuple or type(r) is list:
             return apply(op, args)
         r = to_array(r)
     out = wrap(r)
@@ -321,7 +354,7 @@ def apply_some(form: Form, args: tuple[Any, ...]) -> Any:
 def record_some(form: Form, args: tuple[Any, ...], out: Any) -> None:
     """The node of `apply_some`."""
     op, r = form.op, out._array
-    node = _new(form.node_class or class_of(form, args))
+    node = new_node(form.node_class or class_of(form, args))
     inputs, fit, kept, plain, first = [], [], list(args), True, None
     for i in op.arrays:
         x = args[i]
@@ -336,8 +369,8 @@ def record_some(form: Form, args: tuple[Any, ...], out: Any) -> None:
         else:
             inputs.append(None)
             fit.append((0, None, None))
-    node.inputs = tuple(inputs)
-    node.fit = None if plain else tuple(fit)
+    node._inputs = tuple(inputs)
+    node._fit = None if plain else tuple(fit)
     node.args = tuple(kept)
     node.shape = first
     attach(node, out, 4)
@@ -382,7 +415,7 @@ def make_call(op: Op) -> Callable[..., Any]:
             args = args + tail[len(args) :] if required <= len(args) <= op.positional else bind(op, args, kwargs)
         for i in ints:
             value = args[i]
-            if value.__class__ is not int and value is not None:
+            if type(value) is not int and value is not None:
                 args = (*args[:i], integers(value), *args[i + 1 :])
         return run(args)
 
@@ -417,6 +450,9 @@ def composite_call(op: Op) -> Callable[..., Any]:
                 kwargs[own] = kwargs.pop(given)
             if out is not None:
                 return OUT["apply"](op, bind(op, args, kwargs), partial_call(op), out)
+        mode = _mode_get()
+        if mode is not PLAIN and mode is not OFF and mode.overrides:
+            return INTERCEPT["composite"](op, args, kwargs)
         return body(RECORDED, *args, **kwargs)
 
     return named(call, op)
@@ -448,7 +484,8 @@ def install(op: Op) -> None:
     setattr(GENERAL, op.name, call)
     hot_form = getattr(hot, op.name, None) if op.name in hot_nodes.HOT else None
     setattr(RECORDED, op.name, call if hot_form is None or op.name in ("sum", "mean", "t") else hot_form)
-    for node_class in hot_nodes.HOT.get(op.name, ()):
+    node_class = hot_nodes.HOT.get(op.name)
+    if node_class is not None:
         describe(node_class, op)
 
 

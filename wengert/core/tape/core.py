@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """The hot core: tensor, node, record and reverse sweep, with the hottest operators written out.
 
 A Wengert list is kept implicitly: every node has a sequence number, an operation always
@@ -32,31 +33,61 @@ import numpy as np
 
 from wengert.core.arrays.dtype import FROM_NUMPY, bfloat16, float16, tensor_type_name
 from wengert.core.arrays.quiet import hush, restore
+from wengert.core.base import native
+from wengert.core.base import uncompiled as cython
 from wengert.core.base.errors import ArgumentError, FreedGraphError, GraphError, InplaceError
 from wengert.core.operators.raw import namespace_of, sum_to
 from wengert.core.tape.handles import HookTable
 from wengert.core.tape.modes import MODE, OFF, PLAIN
 
+if cython.compiled:
+    from cython.cimports.wengert.core.arrays.small import add as _add
+    from cython.cimports.wengert.core.arrays.small import write as _write
+    from cython.cimports.wengert.core.tape.interpreter import (
+        made,
+        mode_of,
+        next_number,
+        references,
+        user_code,
+    )
+else:
+    from wengert.core.arrays.small import add as _add
+    from wengert.core.arrays.small import write as _write
+
 SPECIAL = 2
 MARKS = 48
 NR_SHIFT = 8
 
-_new = object.__new__
 _ndarray = np.ndarray
 _asarray = np.asarray
 _generic = np.generic
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 HALF = {float16.numpy, bfloat16.numpy}
-_mode_get = MODE.get
 _getframe = sys._getframe
-next_seq = count(1).__next__
-_root = __file__[: -len("core/tape/core.py")]
+_root = native.__file__[: -len("core/base/native.py")]
 _outside: set[str] = set()
 
 # NumPy warns where IEEE arithmetic is meant; torch does not.  Attributed to this package only.
 warnings.filterwarnings("ignore", category=RuntimeWarning, module=r"wengert\.")
 
 
+if cython.compiled:
+
+    @cython.cfunc
+    @cython.inline
+    def _mode_get() -> object:
+        return mode_of(MODE)
+
+    def next_seq() -> object:
+        """The next place on the list."""
+        return next_number()
+
+else:
+    _mode_get = MODE.get
+    next_seq = count(1).__next__
+
+
+@cython.cclass
 class VersionCounter:
     """How often the memory shared by a tensor and its views was written in place.
 
@@ -68,15 +99,16 @@ class VersionCounter:
 
     def __init__(self) -> None:
         self.n = 0
-        self.views: list[Any] | None = None
-        self.code = None
+        self.views: Any = None
+        self.code: Any = None
         self.lasti = 0
 
 
+@cython.cclass
 class TensorBase:
     """Storage of a tensor; the public class adds the names (floor 5)."""
 
-    __slots__ = ("_array", "_flags", "_node", "_vc", "_extra", "__weakref__")
+    __slots__ = ("_array", "_flags", "_node", "_vc", "_extra", "__dict__", "__weakref__")
     _array: Any
     _flags: int
     _node: Any
@@ -86,16 +118,33 @@ class TensorBase:
 
 Tensor: Any = TensorBase
 
+if cython.compiled:
+
+    @cython.cfunc
+    @cython.inline
+    def _new(cls: object) -> object:
+        return made(TensorBase, cls)
+
+    def new_tensor(cls: object) -> object:
+        """A tensor of a class, its fields still to be set."""
+        return made(TensorBase, cls)
+
+else:
+    new_tensor = _new = TensorBase.__new__  # type: ignore[assignment]
+
 
 def install_tensor(cls: type) -> None:
     """Make `cls` the class of every tensor that operators return."""
-    global Tensor
-    Tensor = cls
+    global Tensor, _kind
+    Tensor = _kind = cls
+
+
+_kind: Any = TensorBase
 
 
 def wrap(array: Any) -> Any:
     """A fresh tensor over `array`; nothing recorded."""
-    out = _new(Tensor)
+    out = _new(_kind)
     out._array = array
     out._flags = 0
     out._node = None
@@ -122,17 +171,29 @@ def user_frame(frame: Any) -> Any:
 
 def attach(node: Any, out: Any, depth: int) -> None:
     """Number a new node, note the user's line and hang it on its result."""
-    node._seq = next_seq()
     node._extra = None
-    frame = _getframe(depth)
-    code = frame.f_code
-    if code.co_filename not in _outside:
-        frame = user_frame(frame)
+    node._outputs = 1
+    if cython.compiled:
+        node._seq = next_number()
+        node._code = user_code(_root, cython.address(node._lasti))
+    else:
+        node._seq = next_seq()
+        frame = _getframe(depth)
         code = frame.f_code
-    node._code = code
-    node._lasti = frame.f_lasti
+        if code.co_filename not in _outside:
+            note_line(node, frame)
+        else:
+            node._code = code
+            node._lasti = frame.f_lasti
     out._node = node
     out._flags = 1
+
+
+def note_line(node: Any, frame: Any) -> None:
+    """Note the user's line where the call came from inside this package."""
+    frame = user_frame(frame)
+    node._code = frame.f_code
+    node._lasti = frame.f_lasti
 
 
 def count_write(x: Any, depth: int) -> None:
@@ -141,6 +202,9 @@ def count_write(x: Any, depth: int) -> None:
     if vc is None:
         vc = x._vc = VersionCounter()
     vc.n += 1
+    if cython.compiled:
+        vc.code = user_code(_root, cython.address(vc.lasti))
+        return
     frame = _getframe(depth)
     if frame.f_code.co_filename not in _outside:
         frame = user_frame(frame)
@@ -170,32 +234,23 @@ def where_text(code: Any, lasti: int) -> str:
 # ---------------------------------------------------------------- nodes
 
 
+@cython.trashcan(True)
+@cython.cclass
 class Node:
     """One recorded operation.
 
     seq: place on the list.  inputs: the nodes of its inputs (None: no gradient wanted).
     fit: None, or per input (output number there, shape or None, dtype) that its gradient must get.
     extra: NodeExtra with hooks and metadata, or None.  code, lasti: the user's line.
+    outputs: how many results the operation had.
 
-    Whatever works on nodes of every class uses the second names (`_seq`, `_inputs`, ...): a
-    node of a custom Function leaves the first ones to its user (`ctx.inputs = ...`).
+    The names begin with an underscore because a node of a custom Function is its user's context,
+    who may store what he likes on it (`ctx.inputs = ...`).
     """
 
-    __slots__ = ("seq", "inputs", "fit", "saved", "versions", "extra", "code", "lasti", "__weakref__")
-    op: Any = None
-    outputs = 1
-    args: tuple[Any, ...] = ()
-    shape: Any = None
-    metas: Any = None
-    _outputs = 1
-    seq: int
-    inputs: Any
-    fit: Any
-    saved: Any
-    versions: Any
-    extra: Any
-    code: Any
-    lasti: int
+    __slots__ = (
+        "_seq", "_inputs", "_fit", "_saved", "_versions", "_extra", "_code", "_lasti", "_outputs", "__weakref__",
+    )  # fmt: skip
     _seq: int
     _inputs: Any
     _fit: Any
@@ -204,9 +259,23 @@ class Node:
     _extra: Any
     _code: Any
     _lasti: int
+    _outputs: int
+    args: Any = ()
+    shape: Any = None
+    metas: Any = None
 
     def __init__(self) -> None:
         raise TypeError("a node is made by recording an operation, not by hand")
+
+    @property
+    def op(self) -> Any:
+        """The record of the operation, None for a node that is no operator's."""
+        return RECORDS.get(self.__class__)
+
+    @property
+    def outputs(self) -> int:
+        """How many results the operation had."""
+        return self._outputs
 
     def vjp(self, g: Any) -> Any:
         """Gradients of the inputs as raw arrays, from the raw gradient of the output."""
@@ -222,7 +291,7 @@ class Node:
     def gradients(self, m: Any, g: Any, value: Any) -> Any:
         """Run the record's rules for the inputs that want a gradient."""
         op = self.op
-        saved = self.saved
+        saved = self._saved
         if saved is None:
             raise freed_error(self)
         environment = [m, g, None, self.shape, *self.args]
@@ -231,7 +300,7 @@ class Node:
                 environment[position] = value(self, k)
         if op.many >= 0:
             return op.rules[0](environment)
-        inputs = self.inputs
+        inputs = self._inputs
         if len(inputs) == 1:
             rule = op.rules[0]
             return (None if rule is None else rule(environment),)
@@ -239,13 +308,133 @@ class Node:
 
     def release(self) -> None:
         """Forget the saved values."""
-        if self.saved:
-            self.saved = None
+        if self._saved:
+            self._saved = None
+
+    # ------------------------------------------------------------ what a program may ask of it
+
+    def name(self) -> str:
+        """The name of the operation."""
+        own = node_name(self)
+        return f"torch::autograd::{own}" if own in QUALIFIED else own
+
+    @property
+    def next_functions(self) -> Any:
+        """(node, output number) of each input; (None, 0) for inputs without gradient."""
+        fits = self._fit
+        if fits is None:
+            edges = [(target, 0) for target in self._inputs]
+        else:
+            edges = [(target, 0 if target is None else fit[0]) for target, fit in zip(self._inputs, fits, strict=True)]
+        op = getattr(self, "op", None)
+        return tuple(edges) if op is None or op.many >= 0 else around_numbers(self, op, edges, (None, 0))
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """A dictionary for the user's own remarks."""
+        return extra_of(self).metadata
+
+    @property
+    def requires_grad(self) -> bool:
+        """True: a node exists only where a gradient is wanted."""
+        return True
+
+    def _sequence_nr(self) -> int:
+        """When the operation was recorded, as a number that grows."""
+        return LAST if isinstance(self, AccumulateGrad) else self._seq
+
+    def register_hook(self, fn: Any) -> Any:
+        """Call `fn(grad_inputs, grad_outputs)` after the node's rule has run; a returned tuple replaces grad_inputs."""
+        return extra_of(self).posthooks.add(fn)
+
+    def register_prehook(self, fn: Any) -> Any:
+        """Call `fn(grad_outputs)` before the node's rule runs; a returned tuple replaces grad_outputs."""
+        return extra_of(self).prehooks.add(fn)
+
+    def _register_hook_dict(self, hooks: Any) -> None:
+        """Run the tensor hooks of a table that somebody else keeps."""
+        for key, hook in hooks.items():
+            extra_of(self).tensor_hooks[key] = (0, hook)
+
+    def __call__(self, *grads: Any) -> Any:
+        """Run the node's rule on gradients of its outputs; the gradients of its inputs."""
+        return called(self, grads)
+
+    def __repr__(self) -> str:
+        return f"<{node_name(self)} object at {hex(id(self))}>"
+
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        raise TypeError(f"cannot pickle '{node_name(self)}' object")
+
+    def __getattr__(self, name: str) -> Any:
+        member = MEMBERS.get(self.__class__, NOTHING).get(name)
+        if member is None:
+            raise AttributeError(f"'{node_name(self)}' object has no attribute '{name}'")
+        return member.__get__(self)
+
+    def __dir__(self) -> list[str]:
+        own = [name for name in object.__dir__(self) if name not in FIELDS]
+        return own + list(MEMBERS.get(self.__class__, ()))
 
 
-for _slot in Node.__slots__[:-1]:
-    setattr(Node, "_" + _slot, Node.__dict__[_slot])
-del _slot
+if cython.compiled:
+
+    def new_node(cls: object) -> object:
+        """A node of a class, its fields still to be set."""
+        return made(Node, cls)
+
+else:
+    new_node = Node.__new__  # type: ignore[assignment]
+
+FIELDS = frozenset(("_saved", "_versions", "_inputs", "_fit", "_extra", "_code", "_lasti", "_outputs", "_seq"))
+"""What `dir(node)` leaves out: programs list attributes that begin with `_saved`."""
+NOTHING: dict[str, Any] = {}
+RECORDS: dict[type, Any] = {}
+"""The records of node classes that were written by hand; classes made from a record have it as `op`."""
+MEMBERS: dict[type, dict[str, Any]] = {}
+"""The properties `_saved_*` of node classes that were written by hand (see inspection.describe)."""
+LAST = 2**64 - 1
+"""The number that torch gives to the nodes of leaves."""
+QUALIFIED = {"AccumulateGrad", "CopySlices", "CopyBackwards", "GraphRoot", "UndefinedGrad", "Error", "NotImplemented"}
+"""Nodes that are no operator's: their names bear a prefix."""
+WRAPPING = {"add", "sub", "mul", "div", "where"}
+"""Operators that make a tensor of a number operand, which then has an (empty) edge; others have none for it."""
+
+
+def around_numbers(node: Any, op: Any, edges: Any, empty: Any) -> Any:
+    """One entry per input as torch counts them where some operands were numbers."""
+    args = node.args
+    if len(edges) == len(op.arrays) and all([i >= len(args) or args[i] is None for i in op.arrays]):
+        return tuple(edges)
+    given = iter(edges)
+    dense = len(edges) == len(op.arrays)
+    found = []
+    for i in op.arrays:
+        if i >= len(args) or args[i] is None:
+            found.append(next(given))
+            continue
+        if dense:
+            next(given)
+        if op.name in WRAPPING:
+            found.append(empty)
+    return tuple(found)
+
+
+def called(node: Any, grads: Any) -> Any:
+    """Run a node's rule by hand."""
+    if len(grads) != node._outputs:
+        raise ArgumentError(f"{node_name(node)} expects {node._outputs} gradients, got {len(grads)}")
+    many = node._outputs != 1
+    if _mode_get().grad:
+        results = tuple(node.vjp_recorded(list(grads) if many else grads[0]))
+    else:
+        raw = [None if g is None else g._array for g in grads]
+        results = tuple([None if g is None else wrap(_asarray(g)) for g in node.vjp(raw if many else raw[0])])
+    found = tuple([None if target is None else g for target, g in zip(node._inputs, results, strict=False)])
+    op = getattr(node, "op", None)
+    if op is not None and op.many < 0:
+        found = around_numbers(node, op, found, None)
+    return found[0] if len(found) == 1 else (found or None)
 
 
 def half_gradients(node: Any, m: Any, g: Any, dtype: Any) -> list[Any]:
@@ -271,36 +460,37 @@ def _some(gradients: Any) -> Any:
     return next((g for g in gradients if g is not None), None)
 
 
+@cython.trashcan(True)
+@cython.cclass
 class OpNode(Node):
     """A node of any record: its attributes and the shape of its first input."""
 
     __slots__ = ("args", "shape")
 
 
+@cython.trashcan(True)
+@cython.cclass
 class ManyNode(OpNode):
     """A node with several results; `metas` holds (shape, dtype) of each, None for a constant one."""
 
-    __slots__ = ("outputs", "metas")
+    __slots__ = ("metas",)
 
     def vjp(self, g: Any) -> Any:
-        if self.outputs == 1:
+        if self._outputs == 1:
             g = (g,)
         m = namespace_of(_some(g))
-        gs = tuple(m.np.zeros(*meta) if x is None and meta else x for x, meta in zip(g, self.metas, strict=True))
+        gs = tuple([m.np.zeros(*meta) if x is None and meta else x for x, meta in zip(g, self.metas, strict=True)])
         dtype = _some(g).dtype
         if dtype in HALF and self.op.kind.half == "upcast":
-            return half_gradients(self, m, tuple(x if x is None else x.astype(F32) for x in gs), dtype)
+            return half_gradients(self, m, tuple([x if x is None else x.astype(F32) for x in gs]), dtype)
         return self.gradients(m, gs, raw_value)
 
     def vjp_recorded(self, g: Any) -> Any:
-        if self.outputs == 1:
+        if self._outputs == 1:
             g = (g,)
         zeros = namespace_of(_some(g)._array).np.zeros
-        gs = tuple(wrap(zeros(*meta)) if x is None and meta else x for x, meta in zip(g, self.metas, strict=True))
+        gs = tuple([wrap(zeros(*meta)) if x is None and meta else x for x, meta in zip(g, self.metas, strict=True)])
         return self.gradients(RECORDED, gs, recorded_value)
-
-
-ManyNode._outputs = ManyNode.__dict__["outputs"]
 
 
 class NodeExtra:
@@ -325,6 +515,7 @@ def extra_of(node: Any) -> NodeExtra:
     return node._extra
 
 
+@cython.cclass
 class Result:
     """A node's own output, saved without the node."""
 
@@ -338,6 +529,7 @@ class Result:
         self.kind = out.__class__
 
 
+@cython.cclass
 class MarkedResult(Result):
     """A node's own output that carries marks: it is batched or has a tangent."""
 
@@ -350,6 +542,7 @@ class MarkedResult(Result):
         self.flags, self.extra = out._flags & MARKS, out._extra
 
 
+@cython.cclass
 class Packed:
     """A saved value in the form that a pack hook gave it.
 
@@ -358,7 +551,11 @@ class Packed:
     """
 
     __slots__ = ("packed", "unpack", "nr", "own", "node")
-    _vc = None
+
+    @property
+    def _vc(self) -> None:
+        """What hooks hold has no versions."""
+        return None
 
     def __init__(self, packed: Any, unpack: Any, own: bool, nr: int = 0, node: Any = None) -> None:
         self.packed, self.unpack, self.own, self.nr, self.node = packed, unpack, own, nr, node
@@ -407,7 +604,7 @@ def raw_value(node: Any, k: int) -> Any:
     """Saved value k as a raw array."""
     x = node._saved[k]
     if x.__class__ is tuple:
-        return tuple(None if part is None else part._array for part in x if check_result(node, part))
+        return tuple([None if part is None else part._array for part in x if check_result(node, part)])
     if x.__class__ is list:
         return [part._array for part in unpack_list(node, k, x)]
     if x._vc is not None:
@@ -437,7 +634,7 @@ def recorded_value(node: Any, k: int) -> Any:
     """Saved value k as a tensor that knows where it came from."""
     x = node._saved[k]
     if x.__class__ is tuple:
-        return tuple(None if part is None else own_result(node, part) for part in x if check_result(node, part))
+        return tuple([None if part is None else own_result(node, part) for part in x if check_result(node, part)])
     if x.__class__ is list:
         return unpack_list(node, k, x)
     if x._vc is not None:
@@ -509,18 +706,20 @@ def operation_name(node: Any) -> str:
     return node_name(node).partition("Backward")[0] or node_name(node)
 
 
+@cython.cclass
 class AccumulateGrad(Node):
     """The end of a path: adds what arrives to the gradient of a leaf."""
 
     __slots__ = ("grad", "ref", "array", "kind", "post", "strided")
 
     def __init__(self, leaf: Any) -> None:
-        self.seq = next_seq()
-        self.inputs = ()
-        self.fit = self.extra = self.code = None
-        self.saved = ()
-        self.versions = None
-        self.lasti = 0
+        self._seq = next_seq()  # type: ignore[assignment]
+        self._inputs = ()
+        self._fit = self._extra = self._code = None
+        self._saved = ()
+        self._versions = None
+        self._lasti = 0
+        self._outputs = 1
         self.grad: Any = None
         self.ref = weakref.ref(leaf)
         self.array, self.kind = leaf._array, leaf.__class__
@@ -545,7 +744,7 @@ class AccumulateGrad(Node):
             # An array that someone else holds or sees through a view is not ours to keep.
             if g.__class__ is not _ndarray:
                 g = own_copy(g)
-            elif g.base is not None or _references(g) > OWNED:
+            elif (references(g) if cython.compiled else _references(g)) > OWNED or g.base is not None:
                 g = g.copy()
             first = wrap(like_leaf(g, self.array) if self.strided else g)
             # Another thread may have been first; nothing can come between this question and the answer.
@@ -643,6 +842,8 @@ def add_into(have: Any, g: Any) -> None:
     if a.size > ATOMIC:
         with _depositing:
             np.add(a, g, out=a, casting="same_kind")
+    elif cython.compiled:
+        _write(0, a, g)
     else:
         np.add(a, g, out=a, casting="same_kind")
     vc = have._vc
@@ -711,13 +912,20 @@ def sweep(roots: list[Any], retain: bool, create: bool, plan: Any = None) -> Non
     heap: list[int] = []
     watch, number = mode.anomaly, next_seq()
     quiet = hush()
+    ahead = waiting = None
+    first = 0
     try:
         for node, nr, g in roots:
             deliver(pending, nodes, heap, node, nr, g, create)
-        while heap:
-            seq = -heappop(heap)
-            node = nodes.pop(seq)
-            g = pending.pop(seq)
+        while heap or ahead is not None:
+            # The node with the largest number: most often it was delivered last and never saw the heap.
+            if ahead is not None:
+                node, g = ahead, waiting
+                ahead = waiting = None
+            else:
+                seq = -heappop(heap)
+                node = nodes.pop(seq)
+                g = pending.pop(seq)
             if plan is not None and node not in plan.visited:
                 continue
             extra = node._extra
@@ -731,29 +939,37 @@ def sweep(roots: list[Any], retain: bool, create: bool, plan: Any = None) -> Non
                 grads = node.vjp_recorded(g) if create else node.vjp(g)
             if not retain:
                 node.release()
-            fit = node._fit
-            if fit is None:
-                for target, gi in zip(node._inputs, grads, strict=False):
-                    if target is None or gi is None:
-                        continue
-                    seq = target._seq
-                    if seq in pending or target._outputs != 1:
-                        deliver(pending, nodes, heap, target, 0, gi, create)
-                    else:
-                        pending[seq] = gi
-                        nodes[seq] = target
-                        heappush(heap, -seq)
-            else:
-                for target, gi, (nr, shape, dtype) in zip(node._inputs, grads, fit, strict=False):
-                    if target is None or gi is None:
-                        continue
+            inputs, fit = node._inputs, node._fit
+            for i in range(min(len(inputs), len(grads))):
+                target, gi = inputs[i], grads[i]
+                if target is None or gi is None:
+                    continue
+                nr = 0
+                if fit is not None:
+                    nr, shape, dtype = fit[i]
                     if shape is not None:
                         gi = fit_recorded(gi, shape, dtype) if create else fit_raw(gi, shape, dtype)
+                seq = target._seq
+                if target is ahead:
+                    waiting = RECORDED.add(waiting, gi) if create else joined(waiting, gi)
+                elif target._outputs != 1 or (ahead is not None and seq < first) or (heap and seq <= -heap[0]):
+                    if ahead is not None and seq > first:
+                        deliver(pending, nodes, heap, ahead, 0, waiting, create)
+                        ahead = waiting = None
                     deliver(pending, nodes, heap, target, nr, gi, create)
+                else:
+                    if ahead is not None:
+                        deliver(pending, nodes, heap, ahead, 0, waiting, create)
+                    ahead, first, waiting = target, seq, gi
             grads = gi = None
     finally:
         restore(quiet)
         MODE.reset(token)
+
+
+def joined(a: Any, b: Any) -> Any:
+    """The sum of two raw gradients."""
+    return _add(a, b) if type(a) is _ndarray else a + b
 
 
 def deliver(pending: Any, nodes: Any, heap: Any, target: Any, nr: int, gi: Any, create: bool) -> None:
@@ -766,13 +982,13 @@ def deliver(pending: Any, nodes: Any, heap: Any, target: Any, nr: int, gi: Any, 
             nodes[seq] = target
             heappush(heap, -seq)
         part = have[nr]
-        have[nr] = gi if part is None else (RECORDED.add(part, gi) if create else part + gi)
+        have[nr] = gi if part is None else (RECORDED.add(part, gi) if create else joined(part, gi))
     elif have is None:
         pending[seq] = gi
         nodes[seq] = target
         heappush(heap, -seq)
     else:
-        pending[seq] = RECORDED.add(have, gi) if create else have + gi
+        pending[seq] = RECORDED.add(have, gi) if create else joined(have, gi)
 
 
 SWEEP: ContextVar[Any] = ContextVar("wengert_sweep", default=None)
@@ -931,22 +1147,24 @@ class Plan:
 
 def _calibrate() -> int:
     """References that a gradient array has on arrival at a leaf if nobody else holds it."""
-    counts: list[int] = []
-
-    class Probe(AccumulateGrad):
-        def vjp(self, g: Any) -> Any:
-            counts.append(_references(g))
-            return ()
+    global OWNED
 
     class Source(Node):
         def vjp(self, g: Any) -> Any:
-            return (np.empty(1),)
+            fresh = np.empty(1)
+            seen[:] = [id(fresh)]
+            return (fresh,)
 
-    leaf, source = wrap(np.zeros(1)), _new(Source)
-    probe = Probe(leaf)
-    source.seq, source.inputs, source.fit, source.extra, source.saved = next_seq(), (probe,), None, None, ()
-    sweep([(source, 0, 1.0)], True, False)
-    return counts[0]
+    seen: list[int] = []
+    for OWNED in range(1, 16):  # noqa: B007
+        leaf, source = wrap(np.zeros(1)), new_node(Source)
+        end = AccumulateGrad(leaf)
+        source._seq, source._inputs, source._fit, source._extra, source._saved = next_seq(), (end,), None, None, ()
+        source._outputs = 1
+        sweep([(source, 0, 1.0)], True, False)
+        if id(end.grad._array) == seen[0]:
+            break
+    return OWNED
 
 
 OWNED = _calibrate()
@@ -962,7 +1180,7 @@ def _alone(deposit: Any) -> Any:
     return vjp
 
 
-if not getattr(sys, "_is_gil_enabled", lambda: True)():
+if not cython.compiled and not getattr(sys, "_is_gil_enabled", lambda: True)():
     AccumulateGrad.vjp = _alone(AccumulateGrad.vjp)  # type: ignore[method-assign]
 
 

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """The path of every operator: arguments, promotion, computation, record.
 
 `apply(op, args)` takes the full argument tuple of a record and returns tensors.  The
@@ -65,7 +66,8 @@ def bind(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ..
     for name in params[len(args) :]:
         if name in kwargs:
             used += 1
-            values.append(kwargs[name])
+            value = kwargs[name]
+            values.append(number_of(op, len(values), value) if isinstance(value, TensorBase) else value)
         elif name in op.defaults:
             values.append(op.defaults[name])
         else:
@@ -74,6 +76,13 @@ def bind(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ..
     if used != len(kwargs):
         _use_aliases(op, args, kwargs, values)
     return tuple(values)
+
+
+def number_of(op: Op, i: int, value: Any) -> Any:
+    """A tensor without dims in the place of a number, such as `alpha`, as that number."""
+    if i in op.arrays or i == op.many or value._array.ndim:
+        return value
+    return value._array.item()
 
 
 def _renamed(op: Op, name: str, kwargs: dict[str, Any]) -> Any:
@@ -211,7 +220,12 @@ def raw_arguments(op: Op, args: tuple[Any, ...]) -> tuple[list[Any], Any]:
         return raw, half
     if op.many >= 0:
         parts = args[op.many]
-        raw[op.many] = [_array_of(op, op.many, x) for x in parts]
+        if not isinstance(parts, (list, tuple)):
+            raise ArgumentError(
+                f"{op.name}(): argument '{op.params[op.many]}' (position {op.many + 1}) must be tuple of Tensors, not "
+                f"{type(parts).__name__}"
+            )
+        raw[op.many] = [_array_of(op, op.many, x, k) for k, x in enumerate(parts)]
         return raw, None
     upcast = op.kind.half == "upcast"
     own = op.promote == "own"
@@ -232,8 +246,13 @@ def raw_arguments(op: Op, args: tuple[Any, ...]) -> tuple[list[Any], Any]:
     return raw, half
 
 
-def _array_of(op: Op, i: int, x: Any) -> Any:
+def _array_of(op: Op, i: int, x: Any, element: int = 0) -> Any:
     if not isinstance(x, TensorBase):
+        if i == op.many:
+            raise ArgumentError(
+                f"expected Tensor as element {element} in argument {i}, but got {type(x).__name__}; {op.name}() takes "
+                "a list of tensors"
+            )
         raise _wrong_type(op, i, x)
     return x._array
 
@@ -251,11 +270,18 @@ def _number(op: Op, i: int, x: Any, dt: Any) -> Any:
 # ---------------------------------------------------------------- apply
 
 
+INTERCEPT: dict[str, Any] = {}
+"""Who is asked about operators while a block of handlers is open: "apply" and "composite" (utils/interception.py)."""
+
+
 def apply(op: Op, args: tuple[Any, ...], claimed: int = CLAIMED) -> Any:
     """Compute an operator on tensors, and record it if a gradient is wanted.
 
     claimed: flags that hand the call to somebody else: a tensor class, or the transforms (MARKED).
     """
+    mode = current()
+    if mode.overrides:
+        return INTERCEPT["apply"](op, args)
     flags = 0
     for x in args[op.many] if op.many >= 0 else [args[i] for i in op.arrays]:
         if isinstance(x, TensorBase):
@@ -266,9 +292,13 @@ def apply(op: Op, args: tuple[Any, ...], claimed: int = CLAIMED) -> Any:
         flags = refresh_all(op, args)
     if FOREIGN:
         args = together(op, args)
-    raw, half = raw_arguments(op, args)
+    try:
+        raw, half = raw_arguments(op, args)
+    except ArgumentError:
+        if OVERRIDES["claims"](op.values(args)):
+            return overridden(op, args)
+        raise
     results = compute(op, raw, args)
-    mode = current()
     recording = flags & 1 and mode.grad and op.kind.differentiable
     if results.__class__ is tuple or results.__class__ is list:
         return many_results(op, args, results, half, recording, mode)
@@ -283,6 +313,8 @@ def apply(op: Op, args: tuple[Any, ...], claimed: int = CLAIMED) -> Any:
         register_view(out, first_tensor(op, args), op, args, mode, 0)
     elif mode.inference:
         out._flags |= INFERENCE
+    if mode.trace is not None:
+        mode.trace.note(op.values(args), (out,))
     return out
 
 
@@ -386,7 +418,7 @@ def new_node_class(op: Op, many: bool, name: str) -> Any:
 
 def record(op: Op, args: tuple[Any, ...], out: Any, mode: Any, depth: int = 4) -> Any:
     """Make the node of a one-result operator and hang it on `out`."""
-    node = core._new(node_class_of(op, False, args))
+    node = core.new_node(node_class_of(op, False, args))
     fill(node, op, args, out)
     attach(node, out, depth)
     save(node, op, args, out)
@@ -419,8 +451,8 @@ def fill(node: Any, op: Op, args: tuple[Any, ...], out: Any) -> None:
         else:
             fit.append((nr, a.shape, a.dtype))
             plain = False
-    node.inputs = tuple(inputs)
-    node.fit = None if plain else tuple(fit)
+    node._inputs = tuple(inputs)
+    node._fit = None if plain else tuple(fit)
     tensors = (op.many,) if op.many >= 0 else op.arrays
     node.args = tuple(
         None if i in tensors and (i == op.many or isinstance(x, TensorBase)) else x for i, x in enumerate(args)
@@ -452,13 +484,13 @@ def save(node: Any, op: Op, args: tuple[Any, ...], out: Any, original: Any = Non
     `original` stands for the first tensor when it is about to be overwritten in place.
     """
     if not op.saves:
-        node.saved, node.versions = (), None
+        node._saved, node._versions = (), None
         return
     wanted: set[int] = set()
     if op.many >= 0:
         wanted.update(op.saves)
     else:
-        for target, needs in zip(node.inputs, op.saves_for, strict=True):
+        for target, needs in zip(node._inputs, op.saves_for, strict=True):
             if target is not None:
                 wanted |= needs
     saved, versions, dirty = [], [], False
@@ -469,7 +501,7 @@ def save(node: Any, op: Op, args: tuple[Any, ...], out: Any, original: Any = Non
         if position not in wanted:
             value = None
         elif position == RESULT:
-            value = tuple(Result(x, nr) for nr, x in enumerate(out)) if out.__class__ is tuple else Result(out)
+            value = results_read(op, out) if out.__class__ is tuple else Result(out)
         else:
             value = args[position - FIRST]
             if original is not None and position == first:
@@ -488,8 +520,14 @@ def save(node: Any, op: Op, args: tuple[Any, ...], out: Any, original: Any = Non
                     dirty = dirty or version != 0
         saved.append(value)
         versions.append(version)
-    node.saved = tuple(saved)
-    node.versions = tuple(versions) if dirty else None
+    node._saved = tuple(saved)
+    node._versions = tuple(versions) if dirty else None
+
+
+def results_read(op: Op, outs: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Several results of a node as its rules read them: None for those that no rule mentions."""
+    reads = op.reads
+    return tuple([Result(x, nr) if reads is None or nr in reads else None for nr, x in enumerate(outs)])
 
 
 def many_results(op: Op, args: Any, results: Any, half: Any, recording: Any, mode: Any) -> Any:
@@ -500,14 +538,14 @@ def many_results(op: Op, args: Any, results: Any, half: Any, recording: Any, mod
         outs.append(wrap(rounded(a, half) if half is not None and a.dtype is _F32 else a))
     differentiable = [x._array.dtype.kind in "fcV" for x in outs]
     if recording and any(differentiable):
-        node = core._new(node_class_of(op, True, args))
-        node.outputs = len(outs)
+        node = core.new_node(node_class_of(op, True, args))
         node.metas = tuple(
             (x._array.shape, x._array.dtype) if d else None for x, d in zip(outs, differentiable, strict=True)
         )
         fill(node, op, args, None)
         holder = wrap(None)
         attach(node, holder, 4)
+        node._outputs = len(outs)
         for nr, (x, d) in enumerate(zip(outs, differentiable, strict=True)):
             if d:
                 x._node, x._flags = node, 1 | nr << NR_SHIFT
@@ -520,6 +558,8 @@ def many_results(op: Op, args: Any, results: Any, half: Any, recording: Any, mod
     elif mode.inference:
         for x in outs:
             x._flags |= INFERENCE
+    if mode.trace is not None:
+        mode.trace.note(op.values(args), outs)
     return tuple(outs)
 
 
@@ -532,6 +572,11 @@ def dressed(node: Any, mode: Any) -> None:
 
 
 ANOMALY: dict[str, Any] = {}
+
+
+KEEPER: dict[str, Any] = {}
+"""Who keeps operands that no rule needs: "write" before an in-place operation, "call" at a custom Function's (set by
+`autograd.graph.keep_operands`)."""
 
 
 INFERENCE_SAVED = (

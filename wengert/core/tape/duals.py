@@ -8,19 +8,24 @@ tangents can be dual themselves (levels further out), batched, and recorded.
 from __future__ import annotations
 
 from contextvars import ContextVar
+from math import inf
 from typing import Any
 
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.base.errors import GraphError, MissingError, ShapeError, ValueRangeError
 from wengert.core.operators import derived
 from wengert.core.operators.record import Op
-from wengert.core.tape import tangent
+from wengert.core.tape import lightspaces, tangent
 from wengert.core.tape.core import RECORDED, TensorBase
-from wengert.core.tape.levels import DUAL, Level, duals_of, keep_marks, outside, own_duals, set_duals
-from wengert.core.tape.views import view_info
+from wengert.core.tape.levels import DUAL, Level, born, copy_of, duals_of, keep_marks, outside, own_duals, set_duals
+from wengert.core.tape.modes import current
+from wengert.core.tape.views import Extra, counter_of, view_info
 
 ENABLED: ContextVar[bool] = ContextVar("wengert_forward_mode", default=True)
 """Whether tangents are propagated at all (`_set_fwd_grad_enabled`)."""
+
+AMEND: ContextVar[Any] = ContextVar("wengert_amend_tangents", default=None)
+"""What looks at each tangent once more, or None (`autograd.safe_zeros`)."""
 
 
 def make_dual(primal: Any, direction: Any, level: Level) -> Any:
@@ -67,7 +72,11 @@ def unpacked(x: Any, level: Level) -> tuple[Any, Any]:
 
 def aliased(x: Any) -> Any:
     """Another tensor on x's memory, with its history and its tangents, that is no view of it."""
-    out = RECORDED.alias(x)
+    if not x._flags & ~DUAL & 0xFF:
+        counter_of(x)
+        out = copy_of(x)
+    else:
+        out = RECORDED.alias(x)
     if out._extra is not None:
         out._extra.view = None
     set_duals(out, duals_of(x))
@@ -81,8 +90,10 @@ def levels_among(duals: list[dict[Any, Any]]) -> list[Level]:
 
 def carry(op: Op, args: tuple[Any, ...], duals: list[dict[Any, Any]], out: Any) -> None:
     """Give the results of `out = op(*args)` their tangents at every level."""
-    outs = out if out.__class__ is tuple else (out,)
     values = list(op.values(args))
+    if not op.kind.view and out.__class__ is not tuple and carried_lightly(op, args, values, duals, out):
+        return
+    outs = out if out.__class__ is tuple else (out,)
     own = any(isinstance(x, TensorBase) and own_duals(x) and view_info(x) for x in values)
     shared = op.kind.view and not own and all(view_info(x) is not None for x in outs)
     if shared:
@@ -96,6 +107,51 @@ def carry(op: Op, args: tuple[Any, ...], duals: list[dict[Any, Any]], out: Any) 
     keep_marks(next((x._node for x in outs if x._node is not None), None), outs)
 
 
+def carried_lightly(op: Op, args: Any, values: list[Any], duals: list[dict[Any, Any]], out: Any) -> bool:
+    """The tangent of one result at the only level there is, where nothing wants a history of it."""
+    if AMEND.get() is not None:
+        return False
+    level = None
+    tangents: list[Any] = []
+    for found in duals:
+        if not found:
+            tangents.append(None)
+            continue
+        if len(found) > 1:
+            return False
+        for key, t in found.items():
+            if level is not key and level is not None:
+                return False
+            level = key
+            tangents.append(t)
+    assert level is not None
+    start = history_start(values) if current().grad else level.number
+    if start < level.number:
+        return False
+    t = lightspaces.tangent(op, args, values, tangents, out)
+    if t is NotImplemented:
+        return False
+    if t is not None:
+        extra = out._extra
+        if extra is None:
+            extra = out._extra = Extra()
+        extra.marks = {"duals": {level: t}, "born": start} if out._flags & 1 else {"duals": {level: t}}
+        out._flags |= DUAL
+        node = out._node
+        if node is not None and node._saved:
+            keep_marks(node, (out,))
+    return True
+
+
+def history_start(values: list[Any]) -> float:
+    """The least of the numbers at which the histories of tensors began (see `mark_born`)."""
+    least = inf
+    for x in values:
+        if isinstance(x, TensorBase) and x._flags & 1:
+            least = min(least, born(x))
+    return least
+
+
 def tangents_at(op: Op, args: Any, values: list[Any], duals: Any, level: Level, out: Any) -> tuple[Any, ...]:
     """Tangents of all results at one level."""
     count = len(out) if out.__class__ is tuple else 1
@@ -106,6 +162,9 @@ def tangents_at(op: Op, args: Any, values: list[Any], duals: Any, level: Level, 
     made = tangent.jvp(op, derived.replaced(op, args, bare), tangents, out)
     if made is None:
         return (None,) * count
+    amend = AMEND.get()
+    if amend is not None and isinstance(made, TensorBase):
+        made = amend(op, args, tangents, made, out)
     return made if made.__class__ is tuple else (made,)
 
 
@@ -125,6 +184,7 @@ def moved(x: Any, tangents: dict[Any, Any]) -> None:
     info = view_info(x)
     if info is None or own_duals(x) is not None:
         set_duals(x, {level: fitted(t, x) for level, t in tangents.items() if t is not None})
+        forget_start(x)
         flag_views(x)
         return
     base = info.base
@@ -143,8 +203,14 @@ def moved(x: Any, tangents: dict[Any, Any]) -> None:
             window.copy_(fitted(t, x))
         duals[level] = whole
     set_duals(base, duals)
+    forget_start(base)
     flag_views(base)
     x._flags |= DUAL
+
+
+def forget_start(x: Any) -> None:
+    """A write may have joined another history to that of x."""
+    x._extra.marks.pop("born", None)
 
 
 def flag_views(base: Any) -> None:

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """Functions with a gradient of the user's own: `forward`, `backward`, and the node that stands for a call.
 
 The node of a call is the context that `forward` and `backward` are given: a `Square` recorded is
@@ -27,12 +28,13 @@ from wengert.core.tape.core import (
     where_text,
     wrap,
 )
+from wengert.core.tape.intermediates import follow, judge, refusing_attributes, with_refusals
 from wengert.core.tape.modes import MODE, OFF, PLAIN, current
 from wengert.core.tape.outputs import detached, plain_call, recorded_call
 from wengert.core.tape.packing import SavedTensor
 from wengert.core.tape.views import INFERENCE, STALE, refresh
 
-_new = object.__new__
+_new = Node.__new__
 _ndarray = np.ndarray
 _mode_get = MODE.get
 SPECIAL_FLAGS = 0xFE & ~INFERENCE
@@ -46,6 +48,7 @@ class FunctionCtx:
 
     materialize_grads = True
     _in_jvp = False
+    _doubtful: Any = None
     to_save: Any = None
     saved_for_forward: Any = None
     dirty_tensors: Any = None
@@ -76,6 +79,15 @@ class FunctionCtx:
         """Say which outputs have no gradient; `backward` is still given zeros for them."""
         self.non_differentiable = args
 
+    def mark_shared_storage(self, *pairs: Any) -> None:
+        """Kept for old programs: shared memory is always known."""
+        warnings.warn(
+            "`mark_shared_storage` is deprecated. Tensors with shared storages are automatically tracked. Note that "
+            "calls to `set_()` are not tracked",
+            FutureWarning,
+            stacklevel=2,
+        )
+
     def set_materialize_grads(self, value: bool) -> None:
         """Whether `backward` is given zeros (the default) or None for outputs that nothing used."""
         self.materialize_grads = value
@@ -98,11 +110,9 @@ class FunctionNode(Node, FunctionCtx):
     tensor input.  _places: which arguments are tensors, None if all are.
     """
 
-    __slots__ = ("_outputs", "_metas", "_fits", "_places", "needs_input_grad", "__dict__")
+    __slots__ = ("_metas", "_fits", "_places", "needs_input_grad", "__dict__")
     _forward_cls: Any = None
-    seq, inputs, fit, saved = Free(), Free(), Free(), Free()
-    versions, extra, code, lasti = Free(), Free(), Free(), Free()
-    outputs, args, shape, op = Free(), Free(), Free(), Free()
+    outputs, args, shape, metas, op = Free(), Free(), Free(), Free(), Free()
 
     # ------------------------------------------------------------ for the user
 
@@ -113,8 +123,11 @@ class FunctionNode(Node, FunctionCtx):
         if self._in_jvp:
             return self.saved_for_forward or ()
         if saved is None:
-            raise freed_error(self)
-        return tuple([None if saved[k] is None else recorded_value(self, k) for k in range(len(saved))])
+            raise freed_error(self) if "_read" not in self.__dict__ else read_error()
+        found = tuple([None if saved[k] is None else recorded_value(self, k) for k in range(len(saved))])
+        if self._forward_cls.clear_saved_tensors_on_access:
+            self._read, self._saved = True, None
+        return found if self._doubtful is None else with_refusals(self, found)
 
     @property
     def _raw_saved_tensors(self) -> tuple[SavedTensor, ...]:
@@ -148,7 +161,7 @@ class FunctionNode(Node, FunctionCtx):
         else:
             given = [x if x is None else wrap(to_array(x)) for x in g]
             self.materialize(given)
-        result = self.rule()(self, *given)
+        result = self.rule()(self, given) if self._forward_cls.boxed_grads_call else self.rule()(self, *given)
         del given
         if result.__class__ is not tuple:
             result = (result,)
@@ -175,7 +188,13 @@ class FunctionNode(Node, FunctionCtx):
         given = [g] if self._outputs == 1 else list(g)
         if self._outputs != 1:
             self.materialize(given)
-        result = self.rule()(self, *given)
+        if self._forward_cls.boxed_grads_call:
+            given = [given]
+        if self._doubtful is None:
+            result = self.rule()(self, *given)
+        else:
+            with refusing_attributes(self):
+                result = self.rule()(self, *given)
         result = self.at_tensors(result if result.__class__ is tuple else (result,))
         grads: list[Any] = []
         for i, x in enumerate(result):
@@ -303,6 +322,14 @@ def no_vmap(info: Any, in_dims: tuple[Any, ...], *args: Any) -> Any:
     )
 
 
+def read_error() -> GraphError:
+    """The error of a second look at saved tensors that can be read once."""
+    return GraphError(
+        "saved_tensors can only be accessed once when clear_saved_tensors_on_access=True is set on the "
+        "autograd.Function. Either access saved_tensors only once, or set clear_saved_tensors_on_access=False."
+    )
+
+
 class FunctionMeta(type):
     """Makes the node class of every Function: `Square` gets `SquareBackward`."""
 
@@ -328,10 +355,16 @@ class Function(FunctionCtx, metaclass=FunctionMeta):
     ...         return 2 * g * x
 
     forward runs with recording off.  backward returns one gradient per argument of forward, None
-    for arguments that have none; it is recorded itself under `create_graph=True`.
+    for arguments that have none; it is recorded itself under `create_graph=True`.  A tensor that forward computed
+    on the way, kept for backward and not returned, has no history: a second derivative through it raises.
+
+    boxed_grads_call: backward is given its gradients in one list, and can let go of each of them.
+    clear_saved_tensors_on_access: `saved_tensors` can be read once, which frees them.
     """
 
     generate_vmap_rule = False
+    boxed_grads_call = False
+    clear_saved_tensors_on_access = False
     forward = staticmethod(no_forward)
     setup_context = staticmethod(no_setup_context)
     backward = staticmethod(no_backward)
@@ -378,10 +411,15 @@ class Function(FunctionCtx, metaclass=FunctionMeta):
         node._saved, node._versions = (), None
         node.needs_input_grad = tuple(needs)
         mode = _mode_get()
-        out = run_forward(cls, node, args, kwargs, mode)
-        if flags & 1 and mode.grad:
-            return recorded_call(node, args, tensors, out, mode)
-        return plain_call(node, tensors, out)
+        recording = flags & 1 and mode.grad
+        trace = follow(cls, tensors, recording)
+        out = run_forward(cls, node, args, kwargs, mode if trace is None else mode.but(trace=trace))
+        if not recording:
+            return plain_call(node, tensors, out)
+        out = recorded_call(node, args, tensors, out, mode)
+        if trace is not None or node._saved or cls._keeps[1]:
+            judge(node, tensors, trace)
+        return out
 
 
 def run_forward(cls: Any, node: Any, args: tuple[Any, ...], kwargs: dict[str, Any], mode: Any) -> Any:
@@ -489,7 +527,7 @@ def bound(forward: Any, args: tuple[Any, ...], kwargs: dict[str, Any], with_ctx:
 class OnceNode(Node):
     """Stands behind gradients of a rule that cannot be differentiated."""
 
-    __slots__ = ("_outputs",)
+    __slots__ = ()
 
     def vjp(self, g: Any) -> Any:
         """There is none."""
@@ -515,8 +553,9 @@ def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
         node = _new(OnceNode)
         node._inputs = tuple([x._node for x in sources])
         node._fit = tuple([(x._flags >> NR_SHIFT, None, None) for x in sources])
-        node._saved, node._versions, node._outputs = (), None, len(outs)
+        node._saved, node._versions = (), None
         attach(node, wrap(None), 3)
+        node._outputs = len(outs)
         made = []
         for nr, x in enumerate(outs):
             if isinstance(x, TensorBase):
@@ -532,6 +571,7 @@ def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
 
 
 OnceNode.__name__ = OnceNode.__qualname__ = "Error"
+FunctionNode.__name__ = FunctionNode.__qualname__ = "BackwardCFunction"
 
 __all__ = [
     "INTERCEPT",

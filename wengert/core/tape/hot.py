@@ -1,3 +1,4 @@
+# cython: annotation_typing=False, c_api_binop_methods=True
 """The hottest operators, each laid out flat for one or two float32/float64 arrays of equal dtype.
 
 Whatever else comes (numbers apart) goes to GENERAL, the path of every operator.
@@ -9,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.arrays.large import LARGE, SIZE
+from wengert.core.base import uncompiled as cython
 from wengert.core.tape.core import (
     F32,
     F64,
@@ -19,45 +22,92 @@ from wengert.core.tape.core import (
     VersionCounter,
     attach,
     count_write,
+    new_node,
     to_array,
     wrap,
 )
 from wengert.core.tape.hot_nodes import (
     AddBackward0,
-    AddNumber,
+    AddmmBackward0,
     DivBackward0,
-    DivNumber,
     ExpBackward0,
-    LinearBias,
     MeanBackward0,
     MmBackward0,
     MulBackward0,
-    MulNumber,
     NegBackward0,
     PowBackward0,
     ReluBackward0,
     SubBackward0,
-    SubNumber,
     SumBackward0,
     TanhBackward0,
 )
 from wengert.core.tape.modes import MODE, OFF, PLAIN
 
-Tensor: Any = TensorBase
-_new = object.__new__
+if cython.compiled:
+    from cython.cimports import numpy as cnp
+    from cython.cimports.wengert.core.arrays.small import add as _add
+    from cython.cimports.wengert.core.arrays.small import (
+        dims_of,
+        length_of,
+        same_floats,
+        same_shape,
+        square,
+        write,
+    )
+    from cython.cimports.wengert.core.arrays.small import divide as _divide
+    from cython.cimports.wengert.core.arrays.small import dot as _dot
+    from cython.cimports.wengert.core.arrays.small import dot_bias as _dot_bias
+    from cython.cimports.wengert.core.arrays.small import floating as plain_floats
+    from cython.cimports.wengert.core.arrays.small import multiply as _multiply
+    from cython.cimports.wengert.core.arrays.small import negative as _negative
+    from cython.cimports.wengert.core.arrays.small import relu as _relu
+    from cython.cimports.wengert.core.arrays.small import subtract as _subtract
+    from cython.cimports.wengert.core.arrays.small import total as _total
+    from cython.cimports.wengert.core.tape.interpreter import adopt, made, mode_of
+
+    cnp.import_array()
+
+    @cython.cfunc
+    @cython.inline
+    def _new(cls: object) -> object:
+        return made(TensorBase, cls)
+
+    @cython.cfunc
+    @cython.inline
+    def _mode_get() -> object:
+        return mode_of(MODE)
+
+else:
+    from wengert.core.arrays.small import add as _add
+    from wengert.core.arrays.small import divide as _divide
+    from wengert.core.arrays.small import dot as _dot
+    from wengert.core.arrays.small import dot_bias as _dot_bias
+    from wengert.core.arrays.small import multiply as _multiply
+    from wengert.core.arrays.small import negative as _negative
+    from wengert.core.arrays.small import relu as _relu
+    from wengert.core.arrays.small import square, write
+    from wengert.core.arrays.small import subtract as _subtract
+    from wengert.core.arrays.small import total as _total
+
+    _new = TensorBase.__new__
+    _mode_get = MODE.get
+
+_kind: Any = TensorBase
 _ndarray = np.ndarray
 _asarray = np.asarray
 _generic = np.generic
-_mode_get = MODE.get
-_multiply, _add, _subtract, _divide, _negative = np.multiply, np.add, np.subtract, np.true_divide, np.negative
-_dot, _tanh, _exp, _sum = np.dot, np.tanh, np.exp, np.add.reduce
-_NONE2 = (None, None)
+_tanh, _exp = np.tanh, np.exp
+ADD, SUBTRACT, MULTIPLY, DIVIDE = 0, 1, 2, 3
+"""Numbers of in-place writes, see `small.write`."""
+_NONE2, _NONE3, _ONE = (None, None), (None, None, None), (None, None, 1)
 
 
 def install_tensor(cls: type) -> None:
     """Make `cls` the class of the tensors that hot operators return."""
-    global Tensor
-    Tensor = cls
+    global _kind
+    _kind = cls
+    if cython.compiled:
+        adopt(cls, Operators)
 
 
 def versions2(a: Any, b: Any) -> Any:
@@ -85,22 +135,35 @@ _OPERANDS = (TensorBase, bool, int, float, complex, _generic)
 
 def foreign(general: Any, a: Any, b: Any) -> Any:
     """A tensor and whatever stands right of it; NotImplemented, as Python wants it, for what is no number."""
-    if b.__class__ is _ndarray:
+    if type(b) is _ndarray:
         b = wrap(b)
     elif not isinstance(b, _OPERANDS):
         return NotImplemented
     return general(a, b)
 
 
-def mul(a: Any, b: Any) -> Any:
+if not cython.compiled:
+
+    def plain_floats(x: Any) -> bool:
+        """Whether an array is one of float32 or float64 on the CPU."""
+        dtype = x.dtype
+        return dtype is F32 or dtype is F64
+
+
+def mul(a: Any, other: Any) -> Any:
     """a * b (methods `*` and `mul` of tensors)."""
-    if b.__class__ is not Tensor and not isinstance(b, TensorBase):
-        return mul_number(a, b)
+    if type(other) is not _kind and not isinstance(other, TensorBase):
+        return mul_number(a, other)
+    b = other
     x, y = a._array, b._array
-    dtype = x.dtype
     flags = a._flags | b._flags
-    if dtype is not y.dtype or (dtype is not F32 and dtype is not F64) or flags > 1:
-        return GENERAL.mul(a, b)
+    if cython.compiled:
+        if flags > 1 or not same_floats(x, y):
+            return GENERAL.mul(a, b)
+    else:
+        dtype = x.dtype
+        if dtype is not y.dtype or (dtype is not F32 and dtype is not F64) or flags > 1:
+            return GENERAL.mul(a, b)
     mode = _mode_get()
     if mode is not PLAIN:
         if mode is not OFF:
@@ -110,19 +173,23 @@ def mul(a: Any, b: Any) -> Any:
         r = _multiply(x, y)
     except Exception:
         return GENERAL.mul(a, b)
-    if r.__class__ is not _ndarray:
+    if not cython.compiled and type(r) is not _ndarray:
         r = to_array(r)
-    out = _new(Tensor)
+    out = _new(_kind)
     out._array = r
     out._vc = None
     out._extra = None
     if flags:
-        node = _new(MulBackward0)
-        node.inputs = (a._node, b._node)
-        node.saved = (a if b._flags else None, b if a._flags else None)
-        node.versions = None if a._vc is None and b._vc is None else versions2(a, b)
-        shape = r.shape
-        node.fit = None if x.shape == shape and y.shape == shape else fit2(x, y, shape)
+        node = new_node(MulBackward0)
+        node.args = _NONE2
+        node._inputs = (a._node, b._node)
+        node._saved = (a if b._flags else None, b if a._flags else None)
+        node._versions = None if a._vc is None and b._vc is None else versions2(a, b)
+        if cython.compiled:
+            node._fit = None if same_shape(x, r) and same_shape(y, r) else fit2(x, y, r.shape)
+        else:
+            shape = r.shape
+            node._fit = None if x.shape == shape and y.shape == shape else fit2(x, y, shape)
         attach(node, out, 2)
     else:
         out._flags = 0
@@ -133,45 +200,49 @@ def mul(a: Any, b: Any) -> Any:
 def mul_number(a: Any, c: Any) -> Any:
     """a * number."""
     x = a._array
-    dtype = x.dtype
     flags = a._flags
+    mode = _mode_get()
     if (
-        (c.__class__ is not float and c.__class__ is not int)
-        or (dtype is not F32 and dtype is not F64)
+        (type(c) is not float and type(c) is not int)
         or flags > 1
-        or ((mode := _mode_get()) is not PLAIN and mode is not OFF)
+        or not plain_floats(x)
+        or (mode is not PLAIN and mode is not OFF)
     ):
         return foreign(GENERAL.mul, a, c)
     try:
         r = _multiply(x, c)
     except Exception:
         return GENERAL.mul(a, c)
-    out = wrap(r if r.__class__ is _ndarray else to_array(r))
+    out = wrap(r if cython.compiled or type(r) is _ndarray else to_array(r))
     if flags and mode is PLAIN:
-        number_node(_new(MulNumber), out, a, (None, c), _NONE2)
+        number_node(new_node(MulBackward0), out, a, (None, c), _NONE2)
     return out
 
 
 def number_node(node: Any, out: Any, a: Any, args: Any, saved: Any, depth: int = 4) -> None:
     """Fill in the node of an operator between a tensor and a number."""
-    node.inputs = (a._node,)
-    node.saved = saved
-    node.versions = None
-    node.fit = None
+    node._inputs = (a._node,)
+    node._saved = saved
+    node._versions = None
+    node._fit = None
     node.args = args
-    node.shape = a._array.shape
     attach(node, out, depth)
 
 
-def add(a: Any, b: Any) -> Any:
+def add(a: Any, other: Any) -> Any:
     """a + b."""
-    if b.__class__ is not Tensor and not isinstance(b, TensorBase):
-        return add_number(a, b, False)
+    if type(other) is not _kind and not isinstance(other, TensorBase):
+        return add_number(a, other, False)
+    b = other
     x, y = a._array, b._array
-    dtype = x.dtype
     flags = a._flags | b._flags
-    if dtype is not y.dtype or (dtype is not F32 and dtype is not F64) or flags > 1:
-        return GENERAL.add(a, b)
+    if cython.compiled:
+        if flags > 1 or not same_floats(x, y):
+            return GENERAL.add(a, b)
+    else:
+        dtype = x.dtype
+        if dtype is not y.dtype or (dtype is not F32 and dtype is not F64) or flags > 1:
+            return GENERAL.add(a, b)
     mode = _mode_get()
     if mode is not PLAIN:
         if mode is not OFF:
@@ -181,19 +252,23 @@ def add(a: Any, b: Any) -> Any:
         r = _add(x, y)
     except Exception:
         return GENERAL.add(a, b)
-    if r.__class__ is not _ndarray:
+    if not cython.compiled and type(r) is not _ndarray:
         r = to_array(r)
-    out = _new(Tensor)
+    out = _new(_kind)
     out._array = r
     out._vc = None
     out._extra = None
     if flags:
-        node = _new(AddBackward0)
-        node.inputs = (a._node, b._node)
-        node.saved = ()
-        node.versions = None
-        shape = r.shape
-        node.fit = None if x.shape == shape and y.shape == shape else fit2(x, y, shape)
+        node = new_node(AddBackward0)
+        node.args = _ONE
+        node._inputs = (a._node, b._node)
+        node._saved = ()
+        node._versions = None
+        if cython.compiled:
+            node._fit = None if same_shape(x, r) and same_shape(y, r) else fit2(x, y, r.shape)
+        else:
+            shape = r.shape
+            node._fit = None if x.shape == shape and y.shape == shape else fit2(x, y, shape)
         attach(node, out, 2)
     else:
         out._flags = 0
@@ -204,34 +279,39 @@ def add(a: Any, b: Any) -> Any:
 def add_number(a: Any, c: Any, subtract: bool) -> Any:
     """a + number, or a - number."""
     x = a._array
-    dtype = x.dtype
     flags = a._flags
+    mode = _mode_get()
     if (
-        (c.__class__ is not float and c.__class__ is not int)
-        or (dtype is not F32 and dtype is not F64)
+        (type(c) is not float and type(c) is not int)
         or flags > 1
-        or ((mode := _mode_get()) is not PLAIN and mode is not OFF)
+        or not plain_floats(x)
+        or (mode is not PLAIN and mode is not OFF)
     ):
         return foreign(GENERAL.sub if subtract else GENERAL.add, a, c)
     try:
         r = _subtract(x, c) if subtract else _add(x, c)
     except Exception:
         return GENERAL.sub(a, c) if subtract else GENERAL.add(a, c)
-    out = wrap(r if r.__class__ is _ndarray else to_array(r))
+    out = wrap(r if cython.compiled or type(r) is _ndarray else to_array(r))
     if flags and mode is PLAIN:
-        number_node(_new(SubNumber if subtract else AddNumber), out, a, (None, c, 1), ())
+        number_node(new_node(SubBackward0 if subtract else AddBackward0), out, a, (None, c, 1), ())
     return out
 
 
-def sub(a: Any, b: Any) -> Any:
+def sub(a: Any, other: Any) -> Any:
     """a - b."""
-    if b.__class__ is not Tensor and not isinstance(b, TensorBase):
-        return add_number(a, b, True)
+    if type(other) is not _kind and not isinstance(other, TensorBase):
+        return add_number(a, other, True)
+    b = other
     x, y = a._array, b._array
-    dtype = x.dtype
     flags = a._flags | b._flags
-    if dtype is not y.dtype or (dtype is not F32 and dtype is not F64) or flags > 1:
-        return GENERAL.sub(a, b)
+    if cython.compiled:
+        if flags > 1 or not same_floats(x, y):
+            return GENERAL.sub(a, b)
+    else:
+        dtype = x.dtype
+        if dtype is not y.dtype or (dtype is not F32 and dtype is not F64) or flags > 1:
+            return GENERAL.sub(a, b)
     mode = _mode_get()
     if mode is not PLAIN:
         if mode is not OFF:
@@ -241,28 +321,32 @@ def sub(a: Any, b: Any) -> Any:
         r = _subtract(x, y)
     except Exception:
         return GENERAL.sub(a, b)
-    out = wrap(r if r.__class__ is _ndarray else to_array(r))
+    out = wrap(r if cython.compiled or type(r) is _ndarray else to_array(r))
     if flags:
-        node = _new(SubBackward0)
-        node.inputs = (a._node, b._node)
-        node.saved = ()
-        node.versions = None
-        shape = r.shape
-        node.fit = None if x.shape == shape and y.shape == shape else fit2(x, y, shape)
+        node = new_node(SubBackward0)
+        node.args = _ONE
+        node._inputs = (a._node, b._node)
+        node._saved = ()
+        node._versions = None
+        if cython.compiled:
+            node._fit = None if same_shape(x, r) and same_shape(y, r) else fit2(x, y, r.shape)
+        else:
+            shape = r.shape
+            node._fit = None if x.shape == shape and y.shape == shape else fit2(x, y, shape)
         attach(node, out, 2)
     return out
 
 
-def div(a: Any, b: Any) -> Any:
+def div(a: Any, other: Any) -> Any:
     """a / b."""
-    number = b.__class__ is float or b.__class__ is int
-    if not number and not isinstance(b, TensorBase):
-        return foreign(GENERAL.div, a, b)
-    x = a._array
-    y = b if number else b._array
-    dtype = x.dtype
-    flags = a._flags if number else a._flags | b._flags
-    if (not number and dtype is not y.dtype) or (dtype is not F32 and dtype is not F64) or flags > 1:
+    if type(other) is float or type(other) is int:
+        return div_number(a, other)
+    if not isinstance(other, TensorBase):
+        return foreign(GENERAL.div, a, other)
+    b = other
+    x, y = a._array, b._array
+    flags = a._flags | b._flags
+    if flags > 1 or not plain_floats(x) or x.dtype is not y.dtype:
         return GENERAL.div(a, b)
     mode = _mode_get()
     if mode is not PLAIN:
@@ -273,99 +357,143 @@ def div(a: Any, b: Any) -> Any:
         r = _divide(x, y)
     except Exception:
         return GENERAL.div(a, b)
-    out = wrap(r if r.__class__ is _ndarray else to_array(r))
+    out = wrap(r if cython.compiled or type(r) is _ndarray else to_array(r))
     if flags:
-        if number:
-            number_node(_new(DivNumber), out, a, (None, b, None), _NONE2, 3)
-            return out
-        node = _new(DivBackward0)
-        node.inputs = (a._node, b._node)
-        node.saved = (a if b._flags else None, b)
-        node.versions = None if a._vc is None and b._vc is None else versions2(a, b)
-        shape = r.shape
-        node.fit = None if x.shape == shape and y.shape == shape else fit2(x, y, shape)
+        node = new_node(DivBackward0)
+        node.args = _NONE3
+        node._inputs = (a._node, b._node)
+        node._saved = (a if b._flags else None, b)
+        node._versions = None if a._vc is None and b._vc is None else versions2(a, b)
+        if cython.compiled:
+            node._fit = None if same_shape(x, r) and same_shape(y, r) else fit2(x, y, r.shape)
+        else:
+            shape = r.shape
+            node._fit = None if x.shape == shape and y.shape == shape else fit2(x, y, shape)
         attach(node, out, 2)
     return out
 
 
-def mm(a: Any, b: Any) -> Any:
+def div_number(a: Any, c: Any) -> Any:
+    """a / number."""
+    x = a._array
+    flags = a._flags
+    mode = _mode_get()
+    if flags > 1 or not plain_floats(x) or (mode is not PLAIN and mode is not OFF):
+        return GENERAL.div(a, c)
+    try:
+        r = _divide(x, c)
+    except Exception:
+        return GENERAL.div(a, c)
+    out = wrap(r if cython.compiled or type(r) is _ndarray else to_array(r))
+    if flags and mode is PLAIN:
+        number_node(new_node(DivBackward0), out, a, (None, c, None), _NONE2)
+    return out
+
+
+def mm(a: Any, other: Any) -> Any:
     """Product of two matrices."""
-    if b.__class__ is not Tensor and not isinstance(b, TensorBase):
-        return GENERAL.mm(a, b)
+    if type(other) is not _kind and not isinstance(other, TensorBase):
+        return GENERAL.mm(a, other)
+    b = other
     x, y = a._array, b._array
-    dtype = x.dtype
     flags = a._flags | b._flags
-    if (
-        dtype is not y.dtype
-        or (dtype is not F32 and dtype is not F64)
-        or flags > 1
-        or x.ndim != 2
-        or y.ndim != 2
-        or ((mode := _mode_get()) is not PLAIN and mode is not OFF)
-    ):
-        return GENERAL.mm(a, b)
+    mode = _mode_get()
+    if cython.compiled:
+        if (
+            flags > 1
+            or not same_floats(x, y)
+            or dims_of(x) != 2
+            or dims_of(y) != 2
+            or (mode is not PLAIN and mode is not OFF)
+        ):
+            return GENERAL.mm(a, b)
+    else:
+        dtype = x.dtype
+        if (
+            dtype is not y.dtype
+            or (dtype is not F32 and dtype is not F64)
+            or flags > 1
+            or x.ndim != 2
+            or y.ndim != 2
+            or (mode is not PLAIN and mode is not OFF)
+        ):
+            return GENERAL.mm(a, b)
     try:
         r = _dot(x, y)
     except Exception:
         return GENERAL.mm(a, b)
     out = wrap(r)
     if flags and mode is PLAIN:
-        node = _new(MmBackward0)
-        node.inputs = (a._node, b._node)
-        node.saved = (a if b._flags else None, b if a._flags else None)
-        node.versions = None if a._vc is None and b._vc is None else versions2(a, b)
-        node.fit = None
+        node = new_node(MmBackward0)
+        node._inputs = (a._node, b._node)
+        node._saved = (a if b._flags else None, b if a._flags else None)
+        node._versions = None if a._vc is None and b._vc is None else versions2(a, b)
+        node._fit = None
         attach(node, out, 2)
     return out
 
 
-def linear_bias(a: Any, w: Any, b: Any) -> Any:
+def linear_bias(input: Any, weight: Any, bias: Any) -> Any:
     """a @ w.T + b for matrices and a vector."""
-    if not (isinstance(a, TensorBase) and isinstance(w, TensorBase) and isinstance(b, TensorBase)):
-        return GENERAL.linear_bias(a, w, b)
+    if not (isinstance(input, TensorBase) and isinstance(weight, TensorBase) and isinstance(bias, TensorBase)):
+        return GENERAL.linear_bias(input, weight, bias)
+    a, w, b = input, weight, bias
     x, y, z = a._array, w._array, b._array
-    dtype = x.dtype
     flags = a._flags | w._flags | b._flags
-    if (
-        dtype is not y.dtype
-        or dtype is not z.dtype
-        or (dtype is not F32 and dtype is not F64)
-        or flags > 1
-        or x.ndim != 2
-        or y.ndim != 2
-        or z.ndim != 1
-        or y.shape[0] != z.shape[0]
-        or ((mode := _mode_get()) is not PLAIN and mode is not OFF)
-    ):
-        return GENERAL.linear_bias(a, w, b)
+    mode = _mode_get()
+    if cython.compiled:
+        if (
+            flags > 1
+            or not same_floats(x, y)
+            or not same_floats(x, z)
+            or dims_of(x) != 2
+            or dims_of(y) != 2
+            or dims_of(z) != 1
+            or length_of(y, 0) != length_of(z, 0)
+            or (mode is not PLAIN and mode is not OFF)
+        ):
+            return GENERAL.linear_bias(a, w, b)
+    else:
+        dtype = x.dtype
+        if (
+            dtype is not y.dtype
+            or dtype is not z.dtype
+            or (dtype is not F32 and dtype is not F64)
+            or flags > 1
+            or x.ndim != 2
+            or y.ndim != 2
+            or z.ndim != 1
+            or y.shape[0] != z.shape[0]
+            or (mode is not PLAIN and mode is not OFF)
+        ):
+            return GENERAL.linear_bias(a, w, b)
     try:
-        r = _dot(x, y.T)
-        r += z
+        r = _dot_bias(x, y, z)
     except Exception:
         return GENERAL.linear_bias(a, w, b)
     out = wrap(r)
     if flags and mode is PLAIN:
-        node = _new(LinearBias)
-        node.inputs = (a._node, w._node, b._node)
-        node.saved = (a if w._flags else None, w if a._flags else None)
-        node.versions = None if a._vc is None and w._vc is None else versions2(a, w)
-        node.fit = None
+        node = new_node(AddmmBackward0)
+        node._inputs = (a._node, w._node, b._node)
+        node._saved = (a if w._flags else None, w if a._flags else None)
+        node._versions = None if a._vc is None and w._vc is None else versions2(a, w)
+        node._fit = None
         attach(node, out, 4)
     return out
 
 
 def matmul(a: Any, b: Any) -> Any:
     """a @ b: matrices here, every other case in the general operator."""
-    if isinstance(b, TensorBase) and a._array.ndim == 2 and b._array.ndim == 2:
+    if isinstance(b, TensorBase) and isinstance(a, TensorBase) and a._array.ndim == 2 and b._array.ndim == 2:
         return mm(a, b)
     return foreign(GENERAL.matmul, a, b) if isinstance(b, (TensorBase, _ndarray)) else NotImplemented
 
 
-def unary(a: Any, function: Any, node_class: Any) -> Any:
+def unary(a: Any, function: Any, large: Any, node_class: Any) -> Any:
     """A one-tensor operator whose rule needs its own result; None: not for the fast path."""
     x = a._array
     flags = a._flags
-    if (x.dtype is not F32 and x.dtype is not F64) or flags > 1:
+    if flags > 1 or not plain_floats(x):
         return None
     mode = _mode_get()
     if mode is not PLAIN:
@@ -373,59 +501,67 @@ def unary(a: Any, function: Any, node_class: Any) -> Any:
             return None
         flags = 0
     try:
-        r = function(x)
+        r = function(x) if x.size < SIZE or type(x) is not _ndarray else large(x)
     except Exception:
         return None
-    out = wrap(r if r.__class__ is _ndarray else to_array(r))
+    out = wrap(r if type(r) is _ndarray else to_array(r))
     if flags:
-        node = _new(node_class)
-        node.inputs = (a._node,)
-        node.versions = None
-        node.fit = None
+        node = new_node(node_class)
+        node._inputs = (a._node,)
+        node._versions = None
+        node._fit = None
         attach(node, out, 3)
-        node.saved = (Result(out),)
+        node._saved = (Result(out),)
     return out
 
 
 def tanh(a: Any) -> Any:
     """tanh a."""
-    out = unary(a, _tanh, TanhBackward0)
+    out = unary(a, _tanh, LARGE.tanh, TanhBackward0) if isinstance(a, TensorBase) else None
     return GENERAL.tanh(a) if out is None else out
 
 
 def exp(a: Any) -> Any:
     """e^a."""
-    out = unary(a, _exp, ExpBackward0)
+    out = unary(a, _exp, LARGE.exp, ExpBackward0) if isinstance(a, TensorBase) else None
     return GENERAL.exp(a) if out is None else out
 
 
-def _relu(x: Any) -> Any:
-    return np.maximum(x, x.dtype.type(0))
-
-
-def relu(a: Any) -> Any:
+def relu(input: Any) -> Any:
     """max(a, 0)."""
-    out = unary(a, _relu, ReluBackward0)
-    return GENERAL.relu(a) if out is None else out
+    if not isinstance(input, TensorBase):
+        return GENERAL.relu(input)
+    a = input
+    x = a._array
+    flags = a._flags
+    mode = _mode_get()
+    if flags > 1 or not plain_floats(x) or (mode is not PLAIN and mode is not OFF):
+        return GENERAL.relu(a)
+    r = _relu(x)
+    out = wrap(r if cython.compiled or type(r) is _ndarray else to_array(r))
+    if flags and mode is PLAIN:
+        node = new_node(ReluBackward0)
+        node._inputs = (a._node,)
+        node._versions = node._fit = None
+        attach(node, out, 2)
+        node._saved = (Result(out),)
+    return out
 
 
 def neg(a: Any) -> Any:
     """-a."""
     x = a._array
     flags = a._flags
-    if (
-        (x.dtype is not F32 and x.dtype is not F64)
-        or flags > 1
-        or ((mode := _mode_get()) is not PLAIN and mode is not OFF)
-    ):
+    mode = _mode_get()
+    if flags > 1 or not plain_floats(x) or (mode is not PLAIN and mode is not OFF):
         return GENERAL.neg(a)
     r = _negative(x)
-    out = wrap(r if r.__class__ is _ndarray else to_array(r))
+    out = wrap(r if cython.compiled or type(r) is _ndarray else to_array(r))
     if flags and mode is PLAIN:
-        node = _new(NegBackward0)
-        node.inputs = (a._node,)
-        node.saved = ()
-        node.versions = node.fit = None
+        node = new_node(NegBackward0)
+        node._inputs = (a._node,)
+        node._saved = ()
+        node._versions = node._fit = None
         attach(node, out, 2)
     return out
 
@@ -434,23 +570,19 @@ def total(a: Any, mean: bool) -> Any:
     """Sum or mean of all elements; None: not for the fast path."""
     x = a._array
     flags = a._flags
-    if (
-        x.__class__ is not _ndarray
-        or (x.dtype is not F32 and x.dtype is not F64)
-        or flags > 1
-        or ((mode := _mode_get()) is not PLAIN and mode is not OFF)
-    ):
+    mode = _mode_get()
+    if type(x) is not _ndarray or flags > 1 or not plain_floats(x) or (mode is not PLAIN and mode is not OFF):
         return None
-    r = _sum(x, None)
+    r = _total(x)
     if mean:
         size = x.size
         r = r / size if size else r * np.nan
     out = wrap(_asarray(r))
     if flags and mode is PLAIN:
-        node = _new(MeanBackward0 if mean else SumBackward0)
-        node.inputs = (a._node,)
-        node.saved = ()
-        node.versions = node.fit = None
+        node = new_node(MeanBackward0 if mean else SumBackward0)
+        node._inputs = (a._node,)
+        node._saved = ()
+        node._versions = node._fit = None
         node.args = (None, None, False, None)
         node.shape = x.shape
         attach(node, out, 3)
@@ -459,22 +591,24 @@ def total(a: Any, mean: bool) -> Any:
 
 def pow(a: Any, c: Any) -> Any:
     """a ** number."""
-    if c.__class__ is not int and c.__class__ is not float or not isinstance(a, TensorBase):
+    if type(c) is not int and type(c) is not float or not isinstance(a, TensorBase):
         return foreign(GENERAL.pow, a, c)
     x = a._array
-    dtype = x.dtype
     flags = a._flags
-    if (dtype is not F32 and dtype is not F64) or flags > 1 or ((mode := _mode_get()) is not PLAIN and mode is not OFF):
+    mode = _mode_get()
+    if flags > 1 or not plain_floats(x) or (mode is not PLAIN and mode is not OFF):
         return GENERAL.pow(a, c)
     try:
-        r = _multiply(x, x) if c == 2 else x**c
+        r = square(x) if c == 2 else x**c
     except Exception:
         return GENERAL.pow(a, c)
-    out = wrap(r if r.__class__ is _ndarray else to_array(r))
+    out = wrap(r if type(r) is _ndarray else to_array(r))
     if flags and mode is PLAIN:
-        number_node(_new(PowBackward0), out, a, (None, c), (None, a, None), 3)
+        node = new_node(PowBackward0)
+        node.shape = None
+        number_node(node, out, a, (None, c), (None, a, None), 3)
         if a._vc is not None and a._vc.n:
-            out._node.versions = (0, a._vc.n, 0)
+            out._node._versions = (0, a._vc.n, 0)
     return out
 
 
@@ -484,30 +618,31 @@ def needs_care(x: Any) -> bool:
     return 0 in x._array.strides or (view is not None and view.base._flags != 0 and _mode_get() is not OFF)
 
 
-def write2(x: Any, other: Any, ufunc: Any, depth: int) -> bool:
-    """x = ufunc(x, other) in x's memory where nothing is recorded; False: not for the fast path."""
+def write2(x: Any, other: Any, operation: Any, depth: int) -> bool:
+    """x = x (operation) other in x's memory where nothing is recorded; False: not for the fast path."""
     a = x._array
     dtype = a.dtype
     flags = x._flags
-    if other.__class__ is float or other.__class__ is int:
+    if type(other) is float or type(other) is int:
         b = other
     elif isinstance(other, TensorBase):
         b = other._array
         flags |= other._flags
-        if b.dtype is not dtype or b.__class__ is not _ndarray:
+        if b.dtype is not dtype or type(b) is not _ndarray:
             return False
     else:
         return False
+    mode = _mode_get()
     if (
         (dtype is not F32 and dtype is not F64)
-        or a.__class__ is not _ndarray
+        or type(a) is not _ndarray
         or (x._extra is not None and needs_care(x))
         or flags > 1
-        or (flags and _mode_get() is not OFF)
+        or (mode is not OFF and (flags or mode is not PLAIN))
     ):
         return False
     try:
-        ufunc(a, b, out=a)
+        write(operation, a, b)
     except Exception:
         return False
     vc = x._vc
@@ -520,11 +655,12 @@ def write2(x: Any, other: Any, ufunc: Any, depth: int) -> bool:
 def fill_memory(x: Any, value: Any, depth: int) -> bool:
     """x[...] = number where nothing is recorded; False: not for the fast path."""
     a = x._array
+    mode = _mode_get()
     if (
         (a.dtype is not F32 and a.dtype is not F64)
-        or a.__class__ is not _ndarray
+        or type(a) is not _ndarray
         or x._flags > 1
-        or (x._flags and _mode_get() is not OFF)
+        or (mode is not OFF and (x._flags or mode is not PLAIN))
         or (x._extra is not None and needs_care(x))
     ):
         return False
@@ -542,3 +678,58 @@ def mark_stale(vc: VersionCounter) -> None:
         view = ref()
         if view is not None:
             view._flags |= SPECIAL
+
+
+# ---------------------------------------------------------------- Python's operators
+
+REFLECTED: dict[str, Any] = {}
+"""The forms of operators that floor 5 adds: other - tensor, other / tensor, other @ tensor, and writes in general."""
+
+
+@cython.cclass
+class Operators(TensorBase):
+    """Python's arithmetic on tensors.  Compiled, these are slots of the type, which no lookup of names precedes.
+
+    A slot is called with its operands in the order in which they were written: either may be the tensor.
+    Uncompiled, floor 5 puts the functions themselves in their place: one call less.
+    """
+
+    __slots__ = ()
+
+    def __mul__(self, other: Any) -> Any:
+        return mul(self, other) if isinstance(self, TensorBase) else mul(other, self)
+
+    def __add__(self, other: Any) -> Any:
+        return add(self, other) if isinstance(self, TensorBase) else add(other, self)
+
+    def __sub__(self, other: Any) -> Any:
+        return sub(self, other) if isinstance(self, TensorBase) else REFLECTED["__rsub__"](other, self)
+
+    def __truediv__(self, other: Any) -> Any:
+        return div(self, other) if isinstance(self, TensorBase) else REFLECTED["__rtruediv__"](other, self)
+
+    def __matmul__(self, other: Any) -> Any:
+        return matmul(self, other) if isinstance(self, TensorBase) else REFLECTED["__rmatmul__"](other, self)
+
+    def __neg__(self) -> Any:
+        return neg(self)
+
+    def __iadd__(self, other: Any) -> Any:
+        return self if write2(self, other, ADD, 3) else REFLECTED["__iadd__"](self, other)
+
+    def __isub__(self, other: Any) -> Any:
+        return self if write2(self, other, SUBTRACT, 3) else REFLECTED["__isub__"](self, other)
+
+    def __imul__(self, other: Any) -> Any:
+        return self if write2(self, other, MULTIPLY, 3) else REFLECTED["__imul__"](self, other)
+
+    def __itruediv__(self, other: Any) -> Any:
+        return self if write2(self, other, DIVIDE, 3) else REFLECTED["__itruediv__"](self, other)
+
+
+SLOTS = cython.compiled
+"""Whether the operators are slots, which floor 5 must leave alone."""
+SLOTTED = frozenset(
+    f"__{kind}{name}__" for name in ("mul", "add", "sub", "truediv", "matmul") for kind in ("", "r", "i")
+) - {"__imatmul__"} | {"__neg__"}
+"""The operators that are."""

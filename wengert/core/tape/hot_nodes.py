@@ -1,44 +1,56 @@
+# cython: annotation_typing=False
 """Nodes of the hottest operators: each is its record's rule again, laid out flat for raw arrays.
 
 Tests prove them equal to the records; recorded sweeps run the records' own rules.
+An operator between a tensor and a number has the same node with one input; the number is in `args`.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
+from wengert.core.base import uncompiled as cython
 from wengert.core.tape.core import Node, OpNode, check_version, freed_error
 
-_dot, _sum = np.dot, np.add.reduce
+if cython.compiled:
+    from cython.cimports.wengert.core.arrays.small import (
+        add,
+        divide,
+        dot,
+        dot_left,
+        dot_right,
+        filled,
+        multiply,
+        negative,
+        relu_slope,
+        rows_sum,
+        tanh_slope,
+    )
+else:
+    from wengert.core.arrays.small import (
+        add,
+        divide,
+        dot,
+        dot_left,
+        dot_right,
+        filled,
+        multiply,
+        negative,
+        relu_slope,
+        rows_sum,
+        tanh_slope,
+    )
+
 _NONE2 = (None, None)
-
-
-SMALL = 4096
-"""Below this size a gradient is written out, above it is broadcast without memory."""
-
-
-def filled(shape: Any, value: Any) -> Any:
-    """`value` (0-d) at every place of `shape`."""
-    size = 1
-    for n in shape:
-        size *= n
-    if size > SMALL:
-        return np.broadcast_to(value, shape)
-    out = np.empty(shape, value.dtype)
-    out.fill(value)
-    return out
 
 
 class MulBackward0(Node):
     """a * b."""
 
-    __slots__ = ()
-    args = _NONE2
+    __slots__ = ("args",)
 
     def vjp(self, g: Any) -> Any:
-        saved = self.saved
+        saved = self._saved
         if saved is None:
             raise freed_error(self)
         a, b = saved
@@ -46,19 +58,20 @@ class MulBackward0(Node):
         if b is not None:
             if b._vc is not None:
                 check_version(self, 1)
-            ga = g * b._array
+            ga = multiply(g, b._array)
         if a is not None:
             if a._vc is not None:
                 check_version(self, 0)
-            gb = g * a._array
+            gb = multiply(g, a._array)
+        elif b is None:
+            ga = multiply(g, self.args[1])
         return ga, gb
 
 
 class AddBackward0(Node):
     """a + b."""
 
-    __slots__ = ()
-    args = (None, None, 1)
+    __slots__ = ("args",)
 
     def vjp(self, g: Any) -> Any:
         return g, g
@@ -67,60 +80,34 @@ class AddBackward0(Node):
 class SubBackward0(Node):
     """a - b."""
 
-    __slots__ = ()
-    args = (None, None, 1)
+    __slots__ = ("args",)
 
     def vjp(self, g: Any) -> Any:
-        return g, -g if self.inputs[1] is not None else None
+        inputs = self._inputs
+        return g, negative(g) if len(inputs) == 2 and inputs[1] is not None else None
 
 
 class DivBackward0(Node):
     """a / b."""
 
-    __slots__ = ()
-    args = (None, None, None)
+    __slots__ = ("args",)
 
     def vjp(self, g: Any) -> Any:
-        saved = self.saved
+        saved = self._saved
         if saved is None:
             raise freed_error(self)
         a, b = saved
+        if b is None:
+            return divide(g, self.args[1]), None
         if b._vc is not None:
             check_version(self, 1)
         y = b._array
-        ga = g / y
+        ga = divide(g, y)
         if a is None:
             return ga, None
         if a._vc is not None:
             check_version(self, 0)
-        return ga, -ga * (a._array / y)
-
-
-class MulNumber(OpNode):
-    """a * number."""
-
-    __slots__ = ()
-
-    def vjp(self, g: Any) -> Any:
-        return (g * self.args[1],)
-
-
-class AddNumber(OpNode):
-    """a + number, a - number."""
-
-    __slots__ = ()
-
-    def vjp(self, g: Any) -> Any:
-        return (g,)
-
-
-class DivNumber(OpNode):
-    """a / number."""
-
-    __slots__ = ()
-
-    def vjp(self, g: Any) -> Any:
-        return (g / self.args[1],)
+        return ga, negative(multiply(ga, divide(a._array, y)))
 
 
 class NegBackward0(Node):
@@ -130,7 +117,7 @@ class NegBackward0(Node):
     args = (None,)
 
     def vjp(self, g: Any) -> Any:
-        return (-g,)
+        return (negative(g),)
 
 
 class MmBackward0(Node):
@@ -140,7 +127,7 @@ class MmBackward0(Node):
     args = _NONE2
 
     def vjp(self, g: Any) -> Any:
-        saved = self.saved
+        saved = self._saved
         if saved is None:
             raise freed_error(self)
         a, b = saved
@@ -148,39 +135,36 @@ class MmBackward0(Node):
         if b is not None:
             if b._vc is not None:
                 check_version(self, 1)
-            ga = _dot(g, b._array.T)
+            ga = dot_right(g, b._array)
         if a is not None:
             if a._vc is not None:
                 check_version(self, 0)
-            gb = _dot(a._array.T, g)
+            gb = dot_left(a._array, g)
         return ga, gb
 
 
-class LinearBias(Node):
-    """Product of a matrix with a transposed one, plus a vector."""
+class AddmmBackward0(Node):
+    """Product of a matrix with a transposed one, plus a vector: `linear_bias`."""
 
     __slots__ = ()
     args = (None, None, None)
 
     def vjp(self, g: Any) -> Any:
-        saved = self.saved
+        saved = self._saved
         if saved is None:
             raise freed_error(self)
         a, w = saved
-        inputs = self.inputs
+        inputs = self._inputs
         ga = gw = None
         if inputs[0] is not None:
             if w._vc is not None:
                 check_version(self, 1)
-            ga = _dot(g, w._array)
+            ga = dot(g, w._array)
         if inputs[1] is not None:
             if a._vc is not None:
                 check_version(self, 0)
-            gw = _dot(g.T, a._array)
-        return ga, gw, None if inputs[2] is None else _sum(g, 0)
-
-
-LinearBias.__name__ = LinearBias.__qualname__ = "AddmmBackward0"
+            gw = dot_left(g, a._array)
+        return ga, gw, None if inputs[2] is None else rows_sum(g)
 
 
 class TanhBackward0(Node):
@@ -190,14 +174,13 @@ class TanhBackward0(Node):
     args = (None,)
 
     def vjp(self, g: Any) -> Any:
-        saved = self.saved
+        saved = self._saved
         if saved is None:
             raise freed_error(self)
         kept = saved[0]
         if kept._vc is not None and kept._vc.n != kept.version:
             check_version(self, 0)
-        out = kept._array
-        return (g * (1.0 - out * out),)
+        return (tanh_slope(g, kept._array),)
 
 
 class ExpBackward0(Node):
@@ -207,13 +190,13 @@ class ExpBackward0(Node):
     args = (None,)
 
     def vjp(self, g: Any) -> Any:
-        saved = self.saved
+        saved = self._saved
         if saved is None:
             raise freed_error(self)
         kept = saved[0]
         if kept._vc is not None and kept._vc.n != kept.version:
             check_version(self, 0)
-        return (g * kept._array,)
+        return (multiply(g, kept._array),)
 
 
 class ReluBackward0(Node):
@@ -223,14 +206,13 @@ class ReluBackward0(Node):
     args = (None,)
 
     def vjp(self, g: Any) -> Any:
-        saved = self.saved
+        saved = self._saved
         if saved is None:
             raise freed_error(self)
         kept = saved[0]
         if kept._vc is not None and kept._vc.n != kept.version:
             check_version(self, 0)
-        # where, not a product: the gradient of a masked inf or nan is 0
-        return (np.where(kept._array <= 0, g.dtype.type(0), g),)
+        return (relu_slope(g, kept._array),)
 
 
 class SumBackward0(OpNode):
@@ -264,21 +246,13 @@ class TBackward0(Node):
         return (g.T,)
 
 
-class SubNumber(AddNumber):
-    """a - number."""
-
-    __slots__ = ()
-
-
 class PowBackward0(OpNode):
-    """a ** number; `at` is where the record keeps the base among `width` saved values (set by install)."""
+    """a ** number."""
 
     __slots__ = ()
-    at = 0
-    width = 1
 
     def vjp(self, g: Any) -> Any:
-        saved = self.saved
+        saved = self._saved
         if saved is None:
             raise freed_error(self)
         a = saved[1]
@@ -287,29 +261,24 @@ class PowBackward0(OpNode):
         n = self.args[1]
         x = a._array
         if n == 2:
-            return (g * (x + x),)
+            return (multiply(g, add(x, x)),)
         return (g * (n * x ** (n - 1)) if n else g * 0.0,)
 
 
 HOT = {
-    "mul": (MulBackward0, MulNumber),
-    "add": (AddBackward0, AddNumber),
-    "sub": (SubBackward0, SubNumber),
-    "div": (DivBackward0, DivNumber),
-    "neg": (NegBackward0,),
-    "mm": (MmBackward0,),
-    "tanh": (TanhBackward0,),
-    "exp": (ExpBackward0,),
-    "relu": (ReluBackward0,),
-    "sum": (SumBackward0,),
-    "mean": (MeanBackward0,),
-    "pow": (PowBackward0,),
-    "linear_bias": (LinearBias,),
-    "t": (TBackward0,),
+    "mul": MulBackward0,
+    "add": AddBackward0,
+    "sub": SubBackward0,
+    "div": DivBackward0,
+    "neg": NegBackward0,
+    "mm": MmBackward0,
+    "tanh": TanhBackward0,
+    "exp": ExpBackward0,
+    "relu": ReluBackward0,
+    "sum": SumBackward0,
+    "mean": MeanBackward0,
+    "pow": PowBackward0,
+    "linear_bias": AddmmBackward0,
+    "t": TBackward0,
 }
-"""Operator name -> its typed nodes; dispatch gives each node class its record."""
-
-for _classes in HOT.values():
-    for _class in _classes[1:]:
-        _class.__name__ = _class.__qualname__ = _classes[0].__name__
-del _classes, _class
+"""Operator name -> its typed node."""

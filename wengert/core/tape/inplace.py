@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """In-place and `out=` forms: made for every record that has them.
 
 `x.sin_()` computes the record, checks that the result may be stored in x, writes it,
@@ -20,6 +21,7 @@ from wengert.core.tape.devices import together
 from wengert.core.tape.dispatch import (
     CLAIMED,
     INFERENCE,
+    KEEPER,
     MARKED,
     OVERRIDE,
     STALE,
@@ -67,6 +69,8 @@ def apply_inplace(op: Op, args: tuple[Any, ...], depth: int = 3, claimed: int = 
     node = None
     if recording:
         node = recorded_write(op, args, x, mode, depth)
+        if mode.overrides and KEEPER:
+            KEEPER["write"](node, op, args, x)
     store(x._array, result)
     written(x, depth)
     if node is not None:
@@ -77,18 +81,20 @@ def apply_inplace(op: Op, args: tuple[Any, ...], depth: int = 3, claimed: int = 
         rebase(x, node)
     else:
         mark_views_stale(counter_of(x))
+    if mode.trace is not None:
+        mode.trace.note(op.values(args), (x,))
     return x
 
 
 def recorded_write(op: Op, args: tuple[Any, ...], x: Any, mode: Any, depth: int) -> Any:
     """The node of an in-place operation, before anything is written."""
-    node = core._new(node_class_of(op, False, args))
+    node = core.new_node(node_class_of(op, False, args))
     fill(node, op, args, x)
     holder = wrap(x._array)
     attach(node, holder, depth + 1)
     needed = op.arrays and any(
         op.arrays[0] + FIRST in needs
-        for target, needs in zip(node.inputs, op.saves_for, strict=False)
+        for target, needs in zip(node._inputs, op.saves_for, strict=False)
         if target is not None
     )
     save(node, op, args, holder, original(x) if needed else None)
@@ -107,7 +113,7 @@ def original(x: Any) -> Any:
 
 def refresh_saved_result(node: Any, op: Op, x: Any) -> None:
     """A saved result is x itself after the write: share its counter and version."""
-    for value in node.saved:
+    for value in node._saved:
         if isinstance(value, core.Result):
             value._array, value._vc = x._array, counter_of(x)
             value.version = x._vc.n
@@ -166,6 +172,8 @@ def apply_out(op: Op, args: tuple[Any, ...], call: Any, out: Any) -> Any:
     finally:
         leave(token)
     values = results if isinstance(results, (tuple, list)) else (results,)
+    if op.errors is not None:
+        op.errors(args, outs, values)
     for target, value in zip(outs, values, strict=True):
         check_out(op, target, value)
     for target, value in zip(outs, values, strict=True):

@@ -19,7 +19,7 @@ from itertools import count
 from typing import Any
 
 from wengert.core.tape import core
-from wengert.core.tape.core import MarkedResult, Result, TensorBase, _new
+from wengert.core.tape.core import MarkedResult, Result, TensorBase, new_tensor
 from wengert.core.tape.views import Extra, extra_of, view_info
 
 DUAL, BATCHED = 16, 32
@@ -33,15 +33,16 @@ class Level:
 
     size: entries of a batch, 0 for a dual level.  randomness: what random operators of a batch do.
     recording: whether operators on this batch's tensors are recorded.  wanted: whether a tangent of
-    this level has a history of its own.
+    this level has a history of its own.  rows: the namespace of rules on whole batches, made on demand.
     """
 
-    __slots__ = ("number", "size", "randomness", "alive", "recording", "wanted")
+    __slots__ = ("number", "size", "randomness", "alive", "recording", "wanted", "rows")
 
     def __init__(self, size: int = 0, randomness: str = "error") -> None:
         self.number, self.size, self.randomness = _number(), size, randomness
         self.alive = self.recording = True
         self.wanted = False
+        self.rows: Any = None
 
     def __lt__(self, other: Level) -> bool:
         return self.number < other.number
@@ -91,13 +92,20 @@ def duals_of(x: Any) -> dict[Any, Any]:
     info = view_info(x)
     if info is None:
         return {}
-    duals = {}
-    for level, t in (own_duals(info.base) or {}).items():
-        if level.alive:
-            for link in info.chain:
-                t = link.replay(core.RECORDED, t)
-            duals[level] = t
-    return duals
+    given = own_duals(info.base)
+    if not given:
+        return {}
+    recording = core.MODE.get().grad
+    marks = x._extra.marks
+    if marks is None or marks.get("source") is not given or marks["recording"] is not recording:
+        duals = {}
+        for level, t in given.items():
+            if level.alive:
+                for link in info.chain:
+                    t = link.replay(core.RECORDED, t)
+                duals[level] = t
+        marks = x._extra.marks = {**(marks or {}), "source": given, "seen": duals, "recording": recording}
+    return {level: t for level, t in marks["seen"].items() if level.alive}
 
 
 def set_duals(x: Any, duals: dict[Any, Any]) -> None:
@@ -107,9 +115,23 @@ def set_duals(x: Any, duals: dict[Any, Any]) -> None:
     x._flags = x._flags | DUAL if duals else x._flags & ~DUAL
 
 
+def mark_born(x: Any) -> Any:
+    """Note that the history of x starts here: levels that are open now do not want their tangents followed along it."""
+    extra = extra_of(x)
+    extra.marks = {**(extra.marks or {}), "born": _number()}
+    return x
+
+
+def born(x: Any) -> int:
+    """The number of the start of x's history, greater than that of every level open at that time; 0: unknown."""
+    info = view_info(x)
+    extra = x._extra if info is None else info.base._extra
+    return 0 if extra is None or extra.marks is None else extra.marks.get("born", 0)
+
+
 def copy_of(x: Any) -> Any:
     """Another tensor on the same memory with the same history and marks."""
-    out = _new(core.Tensor)
+    out = new_tensor(core.Tensor)
     out._array, out._node, out._flags, out._vc = x._array, x._node, x._flags & ~8, x._vc
     out._extra = None
     if x._extra is not None:
@@ -117,7 +139,7 @@ def copy_of(x: Any) -> Any:
         extra.view = x._extra.view
         marks = x._extra.marks
         if marks and "duals" in marks:
-            extra.marks = {"duals": dict(marks["duals"])}
+            extra.marks = {"duals": dict(marks["duals"]), "born": marks.get("born", 0)}
     return out
 
 
@@ -154,15 +176,19 @@ def keep_marks(node: Any, outs: Any) -> None:
     """Let the results that a node saved come back with the marks of `outs`."""
     if node is None or not node._saved:
         return
+    for value in node._saved:
+        if isinstance(value, Result) or value.__class__ is tuple:
+            node._saved = tuple([marked(value, outs) for value in node._saved])
+            return
 
-    def marked(value: Any) -> Any:
-        if value.__class__ is tuple:
-            return tuple([marked(part) for part in value])
-        if isinstance(value, Result) and outs[value.nr]._flags & MARKED:
-            return MarkedResult(value, outs[value.nr])
-        return value
 
-    node._saved = tuple([marked(value) for value in node._saved])
+def marked(value: Any, outs: Any) -> Any:
+    """A saved value; results with the marks of `outs`."""
+    if value.__class__ is tuple:
+        return tuple([marked(part, outs) for part in value])
+    if isinstance(value, Result) and outs[value.nr]._flags & MARKED:
+        return MarkedResult(value, outs[value.nr])
+    return value
 
 
 def tensors_among(values: Any) -> list[Any]:

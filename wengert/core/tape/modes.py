@@ -19,11 +19,12 @@ class Mode:
     hooks: stack of (pack, unpack) pairs for saved values.
     hooks_refused: message why saved-value hooks may not be used, or None.
     anomaly: keep forward tracebacks and check gradients; `check_nan` looks for NaN.
+    trace: notes which results depend on the inputs of a custom Function whose forward is running.
     stealth: in-place writes do not count as changes (allow_mutation_on_saved_tensors and
       writes that keep a value).
     """
 
-    __slots__ = ("grad", "inference", "hooks", "hooks_refused", "anomaly", "check_nan", "overrides")
+    __slots__ = ("grad", "inference", "hooks", "hooks_refused", "anomaly", "check_nan", "overrides", "trace")
 
     def __init__(
         self,
@@ -34,16 +35,16 @@ class Mode:
         anomaly: bool = False,
         check_nan: bool = True,
         overrides: tuple[Any, ...] = (),
+        trace: Any = None,
     ) -> None:
         self.grad, self.inference, self.hooks, self.hooks_refused = grad, inference, hooks, hooks_refused
-        self.anomaly, self.check_nan, self.overrides = anomaly, check_nan, overrides
+        self.anomaly, self.check_nan, self.overrides, self.trace = anomaly, check_nan, overrides, trace
 
     def but(self, **changes: Any) -> Mode:
         """The same state with some fields changed; equal plain states are the same object."""
         fields = {name: changes.get(name, getattr(self, name)) for name in Mode.__slots__}
-        if (
-            not (fields["hooks"] or fields["hooks_refused"] or fields["anomaly"] or fields["inference"])
-            and not fields["overrides"]
+        if not (fields["hooks"] or fields["hooks_refused"] or fields["anomaly"] or fields["inference"]) and not (
+            fields["overrides"] or fields["trace"]
         ):
             return PLAIN if fields["grad"] else OFF
         return Mode(**fields)

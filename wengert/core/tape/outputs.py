@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """What becomes of a custom Function's outputs: hung on the call's node, handed back as views, marked, saved."""
 
 from __future__ import annotations
@@ -8,13 +9,15 @@ from typing import Any
 from wengert.core.base.errors import ArgumentError, GraphError, InferenceError, InplaceError
 from wengert.core.tape import core
 from wengert.core.tape.core import NR_SHIFT, RECORDED, Result, TensorBase, attach, wrap
-from wengert.core.tape.dispatch import INFERENCE_SAVED, dressed
+from wengert.core.tape.dispatch import INFERENCE_SAVED, KEEPER, dressed
 from wengert.core.tape.modes import MODE, OFF, PLAIN
-from wengert.core.tape.views import CUSTOM, INFERENCE, MULTIPLE, rebase, view_info
+from wengert.core.tape.views import CUSTOM, INFERENCE, MULTIPLE, NO_GRAD, rebase, view_info
 
 
 def recorded_call(node: Any, args: tuple[Any, ...], tensors: list[Any], out: Any, mode: Any) -> Any:
     """Hang the outputs of a call on its node."""
+    if mode.overrides and KEEPER:
+        KEEPER["call"](node, args)
     edges: list[Any] = []
     fits: list[Any] = []
     plain = True
@@ -29,7 +32,6 @@ def recorded_call(node: Any, args: tuple[Any, ...], tensors: list[Any], out: Any
     node._places = (
         None if len(tensors) == len(args) else tuple([i for i, x in enumerate(args) if isinstance(x, TensorBase)])
     )
-    node._outputs = 1
     if (
         isinstance(out, TensorBase)
         and out._extra is None
@@ -44,13 +46,13 @@ def recorded_call(node: Any, args: tuple[Any, ...], tensors: list[Any], out: Any
         return out
     if out.__class__ is not tuple:
         return record_outputs(node, tensors, (out,), mode)[0]
-    node._outputs = len(out)
     return record_outputs(node, tensors, out, mode)
 
 
 def record_outputs(node: Any, tensors: list[Any], outs: tuple[Any, ...], mode: Any) -> tuple[Any, ...]:
     """The general case: several outputs, inputs handed back, views, marks."""
     attach(node, wrap(None), 4)
+    node._outputs = len(outs)
     dirty, constant = node.dirty_tensors or (), node.non_differentiable or ()
     check_dirty(node, dirty, tensors, outs)
     metas: list[Any] = []
@@ -84,14 +86,21 @@ def check_dirty(node: Any, dirty: tuple[Any, ...], tensors: list[Any], outs: tup
                 "Some elements marked as dirty during the forward method were not returned as output. The inputs that "
                 "are modified inplace must all be outputs of the Function." + node.lines()
             )
-        if x._flags & 1 and x._node.__class__ is core.AccumulateGrad:
+        info = view_info(x)
+        if info is not None and info.base._flags & 1 and info.creation != NO_GRAD:
+            if info.base._node.__class__ is core.AccumulateGrad:
+                raise InplaceError(
+                    "a view of a leaf Variable that requires grad is being used in an in-place operation."
+                    + node.lines()
+                )
+        elif x._flags & 1 and x._node.__class__ is core.AccumulateGrad or info is not None and info.base._flags & 1:
             raise InplaceError(
                 "a leaf Variable that requires grad has been used in an in-place operation." + node.lines()
             )
         if not any(x is t for t in tensors):
             warnings.warn(
-                "Only input Tensors should be given to ctx.mark_dirty(). If a Tensor is not an input, there is no need "
-                "to pass it to mark_dirty().",
+                "ctx.mark_dirty() received a tensor that was not an input. Only input Tensors that have been mutated "
+                "should be passed to ctx.mark_dirty().",
                 stacklevel=5,
             )
 
@@ -139,6 +148,13 @@ def plain_call(node: Any, tensors: list[Any], out: Any) -> Any:
     """The outputs of a call that is not recorded: no history, inputs handed back as aliases."""
     outs = out if out.__class__ is tuple else (out,)
     dirty = node.dirty_tensors or ()
+    for x in dirty:
+        info = view_info(x)
+        if info is not None and info.base._flags & 1 and MODE.get().grad:
+            raise InplaceError(
+                "a leaf Variable that requires grad has been used in an in-place operation: it is a view made in "
+                f"no_grad mode of a tensor that requires grad, given to {node._forward_cls.__name__}."
+            )
     results = []
     for x in outs:
         if isinstance(x, TensorBase) and not any(x is d for d in dirty):

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 from wengert.core.base.errors import GraphError
-from wengert.core.tape.core import NR_SHIFT, MarkedResult, Node, Packed, Result, recorded_value, wrap
+from wengert.core.tape.core import MARKS, NR_SHIFT, MarkedResult, Node, Packed, Result, recorded_value, wrap
 from wengert.core.tape.modes import current, enter, leave
+
+MARKED: dict[str, Any] = {}
+"""What keeps the histories further out of dual and batched values: "remembering" (set by transforms.py)."""
 
 Hooks = tuple[Callable[[Any], Any], Callable[[Any], Any]]
 
@@ -46,6 +49,8 @@ def packed(value: Any, hooks: Hooks) -> Packed:
             "A saved tensor pack hook is modifying its input in place. Tensors provided as input to pack hook can not "
             "be modified by in-place operations: give back a changed copy instead."
         )
+    if tensor._flags & MARKS:
+        unpack = MARKED["remembering"](unpack, tensor)
     if own:
         return Packed(made, unpack, True, value.nr)
     return Packed(made, unpack, False, value._flags >> NR_SHIFT, value._node if value._flags & 1 else None)

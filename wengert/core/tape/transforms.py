@@ -7,14 +7,15 @@ from typing import Any
 from wengert.core.base.errors import GraphError
 from wengert.core.operators import derived
 from wengert.core.operators.record import Op
-from wengert.core.tape import batching, duals, inplace
+from wengert.core.tape import batching, duals, inplace, lightcalls
 from wengert.core.tape.batchedfunction import batched_call
 from wengert.core.tape.core import TensorBase
 from wengert.core.tape.dispatch import TRANSFORMS, apply, first_tensor, refresh_all
 from wengert.core.tape.function import INTERCEPT, with_tangents
-from wengert.core.tape.levels import DUAL, copy_of, duals_of, keep_marks, outside
+from wengert.core.tape.levels import BATCHED, DUAL, copy_of, duals_of, keep_marks, outside
 from wengert.core.tape.modes import current, enter, leave
-from wengert.core.tape.packing import pack_saved
+from wengert.core.tape.packedmarks import remembering
+from wengert.core.tape.packing import MARKED, pack_saved
 from wengert.core.tape.views import STALE, view_info
 
 
@@ -30,10 +31,21 @@ def moving(values: list[Any], level: Any) -> list[dict[Any, Any]]:
 
 def answer(op: Op, args: tuple[Any, ...]) -> Any:
     """An operator of which some arguments are dual or batched."""
-    values = list(op.values(args))
-    if any(isinstance(x, TensorBase) and x._flags & STALE for x in values):
+    values = args[op.many] if op.many >= 0 else [args[i] for i in op.arrays]
+    flags, level = 0, None
+    for x in values:
+        if isinstance(x, TensorBase):
+            flags |= x._flags
+            if x._flags & BATCHED and (level is None or level < x._array.level):
+                level = x._array.level
+    if flags & STALE:
         refresh_all(op, args)
-    level = batching.level_of(values)
+    if not flags & DUAL:
+        return apply(op, args, 0) if level is None else batching.apply(op, args, level)
+    if level is None and duals.ENABLED.get():
+        found = lightcalls.dual_call(op, args)
+        if found is not NotImplemented:
+            return found
     tangents = moving(values, level)
     if not any(tangents):
         return apply(op, args, 0) if level is None else batching.apply(op, args, level)
@@ -121,11 +133,16 @@ def dual_call(cls: Any, args: tuple[Any, ...], tangents: list[Any], level: Any) 
     given = moved if isinstance(moved, tuple) else (moved,)
     if len(given) != len(outs):
         raise GraphError(
-            f"The function {cls.__name__}.jvp returned an incorrect number of tangents: {len(given)} for {len(outs)} "
-            "outputs"
+            f"Function's jvp returned an invalid number of forward gradients (expected {len(outs)} but got "
+            f"{len(given)}): {cls.__name__}.jvp gives one per output"
         )
     for x, t in zip(outs, given, strict=True):
         if isinstance(x, TensorBase) and t is not None:
+            if not isinstance(t, TensorBase):
+                raise GraphError(
+                    f"expected Variable or None (got {type(t).__name__}) for grad output: {cls.__name__}.jvp gives "
+                    "tensors"
+                )
             duals.check_shape(x, t)
             duals.set_duals(x, {**duals_of(x), level: duals.fitted(t, x)})
     keep_marks(next((x._node for x in outs if isinstance(x, TensorBase) and x._node is not None), None), outs)
@@ -154,5 +171,6 @@ def connect() -> None:
             "detach": batching.detached,
         }
     )  # fmt: skip
+    MARKED["remembering"] = remembering
     if called not in INTERCEPT:
         INTERCEPT.append(called)

@@ -25,6 +25,8 @@ def basis(tensors: Any) -> tuple[Any, ...]:
 
 def split(x: Any, like: Any, dim: int) -> list[Any]:
     """A tensor whose dim counts all elements of `like`, cut into one part for each of them."""
+    if len(like) == 1:
+        return [x]
     parts, start = [], 0
     for other in like:
         size = prod(other._array.shape)

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """Views: who shares memory with whom, and how an in-place write rewrites history.
 
 A differentiable view keeps its base and the chain of view operators that leads there.
@@ -11,6 +12,7 @@ from __future__ import annotations
 import weakref
 from typing import Any
 
+from wengert.core.base import uncompiled as cython
 from wengert.core.base.errors import GraphError, InplaceError
 from wengert.core.operators.raw import namespace_of
 from wengert.core.tape.core import (
@@ -21,11 +23,12 @@ from wengert.core.tape.core import (
     TensorBase,
     VersionCounter,
     _ndarray,
-    _new,
     attach,
     count_write,
     fit_raw,
     fit_recorded,
+    new_node,
+    new_tensor,
     operation_name,
     to_array,
 )
@@ -35,18 +38,20 @@ STALE, INFERENCE = 2, 4
 DEFAULT, MULTIPLE, NO_GRAD, CUSTOM, INFERENCE_MADE = range(5)
 
 
+@cython.cclass
 class Extra:
     """What few tensors have: a view's descent, a retained gradient, marks."""
 
     __slots__ = ("view", "grad", "retains", "marks")
 
     def __init__(self) -> None:
-        self.view: ViewInfo | None = None
+        self.view: Any = None
         self.grad: Any = None
         self.retains = False
-        self.marks: dict[str, Any] | None = None
+        self.marks: Any = None
 
 
+@cython.cclass
 class Link:
     """One view operator: its record, its attributes, which of its results, the shape it was given."""
 
@@ -71,6 +76,7 @@ class Link:
         return self.op.rules[0]([m, g, None, self.shape, *self.args])
 
 
+@cython.cclass
 class ViewInfo:
     """Where a view comes from: its base, the links from there, how it was made."""
 
@@ -107,7 +113,7 @@ def register_view(out: Any, source: Any, op: Any, args: Any, mode: Any, nr: int,
     if not shares_memory(out, source):
         return
     position = op.arrays[0]
-    plain = tuple(None if i == position else a for i, a in enumerate(args))
+    plain = tuple([None if i == position else a for i, a in enumerate(args)])
     outputs = out._node.outputs if many and out._node is not None else (-1 if many else 0)
     link_view(out, source, Link(op, plain, nr, source._array.shape, outputs), mode, MULTIPLE if many else DEFAULT)
 
@@ -117,8 +123,8 @@ def shares_memory(out: Any, source: Any) -> bool:
     a, b = out._array, source._array
     if a is b:
         return True
-    if a.__class__ is not _ndarray:
-        return a.__class__ is b.__class__ and a.data.mem is b.data.mem
+    if type(a) is not _ndarray:
+        return type(a) is type(b) and a.data.mem is b.data.mem
     base = a.base
     while base is not None and base is not b:
         if base is b.base:
@@ -131,7 +137,7 @@ def link_view(out: Any, source: Any, link: Any, mode: Any, creation: int) -> Non
     """Hang a view on its base and on the base's list of views."""
     above = view_info(source)
     if creation == DEFAULT and not mode.grad:
-        creation = NO_GRAD
+        creation = INFERENCE_MADE if mode.inference else NO_GRAD
     if above is not None and creation == DEFAULT:
         creation = above.creation
     base = source if above is None else above.base
@@ -160,12 +166,12 @@ def refresh(x: Any) -> None:
         )
     x._flags &= ~STALE
     retained = released(x)
-    node = _new(AsStridedBackward0)
+    node = new_node(AsStridedBackward0)
     base = info.base
-    node.inputs = (base._node,)
+    node._inputs = (base._node,)
     nr = base._flags >> NR_SHIFT
-    node.fit = ((nr, None, None),) if nr else None
-    node.saved, node.versions = (), None
+    node._fit = ((nr, None, None),) if nr else None
+    node._saved, node._versions = (), None
     node.chain = info.chain
     node.base_shape = base._array.shape
     keep = x._flags & 0xFE
@@ -247,7 +253,7 @@ def check_inplace(x: Any, mode: Any, wanted: Any = False) -> None:
     info = view_info(x)
     node = x._node
     if info is None:
-        if x._flags & 1 and node.__class__ is AccumulateGrad:
+        if x._flags & 1 and type(node) is AccumulateGrad:
             raise InplaceError("a leaf Variable that requires grad is being used in an in-place operation.")
         return
     if info.creation != DEFAULT:
@@ -303,16 +309,16 @@ def rebase(x: Any, node: Any) -> None:
         mark_views_stale(vc)
         return
     base = info.base
-    outer = _new(CopySlices)
-    outer.inputs = (base._node if base._flags & 1 else None, *node._inputs[1:])
+    outer = new_node(CopySlices)
+    outer._inputs = (base._node if base._flags & 1 else None, *node._inputs[1:])
     nr = base._flags >> NR_SHIFT
     tail = node._fit[1:] if node._fit is not None else tuple((0, None, None) for _ in node._inputs[1:])
-    outer.fit = ((nr, None, None), *tail)
-    outer.saved, outer.versions = (), None
+    outer._fit = ((nr, None, None), *tail)
+    outer._saved, outer._versions = (), None
     outer.chain, outer.inner = info.chain, node
-    holder = _new(TensorBase)
+    holder = new_tensor(TensorBase)
     attach(outer, holder, 3)
-    outer.code, outer.lasti = node._code, node._lasti
+    outer._code, outer._lasti = node._code, node._lasti
     retained = released(base)
     base._node = outer
     base._flags = base._flags & 0xFE | 1

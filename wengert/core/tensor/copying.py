@@ -10,6 +10,7 @@ import numpy as np
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.backend import backend_of
 from wengert.core.base.errors import GraphError
+from wengert.core.tape.core import new_tensor
 from wengert.core.tape.views import counter_of
 from wengert.core.tensor.overrides import mark
 from wengert.core.tensor.storage import bounds, root_array
@@ -17,7 +18,7 @@ from wengert.core.tensor.storage import bounds, root_array
 
 def bare(cls: type, array: Any) -> Any:
     """A leaf of a class over an array."""
-    out: Any = object.__new__(cls)
+    out: Any = new_tensor(cls)
     out._array, out._flags, out._node, out._vc, out._extra = array, 0, None, None, None
     return out
 

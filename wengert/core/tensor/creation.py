@@ -12,9 +12,10 @@ from wengert.core.arrays import device as devices
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.backend import backend_for, backend_of
 from wengert.core.arrays.strided import window
-from wengert.core.base.errors import ArgumentError, ShapeError
+from wengert.core.base.errors import ArgumentError, ShapeError, ValueRangeError
 from wengert.core.operators.raw import namespace_of
 from wengert.core.tape.core import TensorBase
+from wengert.core.tape.inplace import check_writable
 from wengert.core.tensor.data import array_from, finish, on_device, target_device, warn_copy
 
 # ---------------------------------------------------------------- filled
@@ -42,12 +43,26 @@ def filled(shape: tuple[int, ...], value: Any, dtype: Any, device: Any, requires
     """A new tensor with `value` everywhere."""
     where = target_device(device)
     dt = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
-    return finish(backend_for(where).full(shape, value, dt.numpy, where.index), requires_grad)
+    return finish(backend_for(where).full(shape, storable(value, dt.numpy), dt.numpy, where.index), requires_grad)
+
+
+def storable(value: Any, dt: Any) -> Any:
+    """A number as an unsigned dtype stores it: negative ones count back from the top; others stay.
+
+    Raises: ShapeError, a RuntimeError as in torch, beyond the dtype's range on either side.
+    """
+    if dt.kind != "u" or isinstance(value, complex):
+        return value
+    top = 1 << 8 * dt.itemsize
+    if not -top < value < top:
+        raise ShapeError(f"value cannot be converted to type {dt.name}_t without overflow: {value}")
+    return int(value) % top if value < 0 else value
 
 
 def store_out(out: Any, value: Any) -> Any:
     """Put a new tensor's elements into `out=`, resized to fit."""
     backend, a = backend_of(out._array), value._array
+    check_writable(out._array)
     if a.__class__ is not out._array.__class__:
         a = backend.from_numpy(backend_of(a).to_numpy(a), out.device.index)
     if out._array.shape != a.shape:
@@ -146,6 +161,10 @@ def arange(*args: Any, out: Any = None, dtype: Any = None, layout: Any = None, d
     if dt is None:
         ints = all(isinstance(x, int) for x in (start, end, step))
         dt = dtypes.int64 if ints else dtypes.get_default_dtype()
+    if dt is dtypes.int64:  # forgets the fractions first, narrower integers only once the values are counted
+        start, end, step = int(start), int(end), int(step)
+        if step == 0:
+            raise ValueRangeError("step must be nonzero, also as an integer")
     whole = all(isinstance(x, int) for x in (start, end, step))
     count = -((start - end) // step) if whole else math.ceil((end - start) / step)
     if dt.numpy.kind in "iu" and not whole:
@@ -171,10 +190,20 @@ def range_arguments(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, 
 def spaced(start: Any, end: Any, steps: int, dt: Any, name: str) -> Any:
     """`steps` equally spaced values from both ends, as torch: the second half counts back from `end`."""
     if isinstance(steps, bool) or not isinstance(steps, (int, np.integer)):
-        raise ArgumentError(f"{name}(): argument 'steps' must be int, not {type(steps).__name__}")
+        raise ArgumentError(
+            f"{name}() received an invalid combination of arguments: 'steps' must be int, not {type(steps).__name__}"
+        )
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
+    dims = [getattr(x, "ndim", 0) for x in (start, end)]
+    if any(dims):
+        raise ShapeError(
+            f"{name} only supports 0-dimensional start and end tensors, but got start with {dims[0]} dimension(s) and "
+            f"end with {dims[1]} dimension(s)."
+        )
     start, end = (number_of(x) for x in (start, end))
+    if dt.kind in "iu":  # integral ranges forget the fractions first
+        start, end = int(start), int(end)
     if steps == 1:
         return np.array([start]).astype(dt)
     work = dt if dt.kind in "fc" and dt.itemsize >= 4 else np.dtype(np.float64 if dt.kind in "iu" else np.float32)
@@ -213,6 +242,8 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, out: Any =
     """base ** linspace(start, end, steps)."""
     dt = range_dtype(dtype, out, start, end)
     work = dt.numpy if dt.numpy.kind in "fc" else np.dtype(np.float64)
+    if dt.numpy.kind in "iu":  # integral ranges forget the fractions first
+        start, end = (x if getattr(x, "ndim", 0) else int(number_of(x)) for x in (start, end))
     a = np.power(work.type(base), spaced(start, end, steps, work, "logspace")).astype(dt.numpy)
     made = on_device(a, device if out is None else out.device, requires_grad and out is None)
     return made if out is None else store_out(out, made)
@@ -262,7 +293,7 @@ def like_array(input: Any, value: Any, dtype: Any, device: Any, memory_format: A
         preserve = memory_format is None or str(memory_format) == "torch.preserve_format"
         out = np.empty_like(a, dtype=dt, order="K" if preserve else "C", subok=False)
         if value is not None:
-            out.fill(value)
+            out.fill(storable(value, dt))
         return out
     where = input.device if device is None else devices.as_device(device)
     backend = backend_for(where)

@@ -347,6 +347,8 @@ def frombuffer(buffer: Any, *, dtype: Any, count: int = -1, offset: int = 0, req
 def from_dlpack(ext_tensor: Any, *, device: Any = None, copy: bool | None = None) -> Any:
     """A tensor over memory that another library offers by DLPack: an object with `__dlpack__`, or a capsule."""
     if isinstance(ext_tensor, TensorBase):
+        if ext_tensor._flags & 1:
+            raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
         return ext_tensor.detach() if not copy else ext_tensor.detach().clone()  # type: ignore[attr-defined]
     a = array_from_dlpack(ext_tensor)
     out = finish(a.copy() if copy else a)

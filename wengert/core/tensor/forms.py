@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 
 from wengert.core.arrays import dtype as dtypes
-from wengert.core.arrays import return_types
+from wengert.core.arrays import histogram, return_types
 from wengert.core.base.errors import ArgumentError, DtypeError, ShapeError
 from wengert.core.tape.core import RECORDED, wrap
 from wengert.core.tensor.creation import arange, empty_strided
 from wengert.core.tensor.data import finish
-from wengert.core.tensor.interchange import host, plain
+from wengert.core.tensor.interchange import host
 
 
 def where(self: Any, condition: Any, other: Any) -> Any:
@@ -61,11 +61,19 @@ def empty_permuted(size: Any, physical_layout: Any, *, dtype: Any = None, layout
 
     Raises: ShapeError unless that is an order of all dims.
     """
-    if sorted(physical_layout) != list(range_of(len(size))):
+    count = len(size)
+    if len(physical_layout) != count:
         raise ShapeError(
             f"Number of dimensions in size does not match the length of the physical_layout: {list(size)} and "
             f"{list(physical_layout)}"
         )
+    for i, dim in enumerate(physical_layout):
+        if not 0 <= dim < count:
+            raise ShapeError(
+                f"Dimension out of range (expected to be between 0 and {count - 1}, but got {dim} at index {i})"
+            )
+        if dim in physical_layout[:i]:
+            raise ShapeError(f"Duplicate dim not allowed: {dim} stands twice in {list(physical_layout)}")
     strides, step = [0] * len(size), 1
     for dim in reversed(physical_layout):
         strides[dim] = step
@@ -81,17 +89,19 @@ def histogramdd(input: Any, bins: Any, *, range: Any = None, weight: Any = None,
 
     `bins` is a number for all dims, one number a dim, or one tensor of edges a dim.
     """
-    a = plain(host(input))
-    if a.ndim < 2:
-        raise ShapeError("torch.histogramdd: input tensor should have at least 2 dimensions")
-    a = a.reshape(-1, a.shape[-1])
-    edges = [host(b) if hasattr(b, "_array") else b for b in bins] if isinstance(bins, (list, tuple)) else bins
-    limits = None if range is None else [tuple(range[2 * i : 2 * i + 2]) for i in range_of(a.shape[1])]
-    weights = None if weight is None else host(weight).reshape(-1)
-    counts, found = np.histogramdd(a, edges, limits, density, weights)
-    return return_types.CLASSES["histogramdd"](
-        (wrap(counts.astype(a.dtype)), tuple(wrap(e.astype(a.dtype)) for e in found))
-    )
+    given = host(input)
+    weights = None if weight is None else host(weight)
+    histogram.check_points(given, weights)
+    points = given.reshape(-1, given.shape[-1])
+    listed = [bins] * points.shape[1] if isinstance(bins, int) else list(bins)
+    even = not any(hasattr(b, "_array") for b in listed)
+    if even:
+        edges = histogram.even_edges(points, listed, range)
+    else:
+        edges = [host(b) for b in listed]
+        histogram.check_edges(points, edges)
+    counts = histogram.histogram(points, edges, even, None if weights is None else weights.reshape(-1), density)
+    return return_types.CLASSES["histogramdd"]((wrap(counts), tuple(wrap(line.copy()) for line in edges)))
 
 
 def diagonal_copy(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1, *, out: Any = None) -> Any:

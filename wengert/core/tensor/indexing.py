@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """x[key] and x[key] = value.
 
 A key is read from the left: ints select, slices narrow, None and truth values insert a dim,
@@ -34,7 +35,7 @@ from wengert.core.tape.views import DEFAULT, Link, link_view, view_info, written
 SELECT, SLICE, UNSQUEEZE = REGISTRY["select"], REGISTRY["slice"], REGISTRY["unsqueeze"]
 INDEX, WRITE = records.index, records.index_write
 
-_new = object.__new__
+_new = core.new_tensor
 _ALL = slice(None)
 _NUMBERS = (bool, int, float, complex, np.generic)
 _PADDING = (None,) * records.SLOTS
@@ -370,6 +371,8 @@ def general(x: Any, items: tuple[Any, ...]) -> Any:
         return RECORDED.alias(x) if found is x else found
     if not plain(x):
         found, where, tensors = read(x, items, TensorSteps)
+        if not where:
+            return RECORDED.alias(x) if found is x else found
         check_count(tensors)
         return RECORDED.index(found, where, *tensors)
     array, where, tensors = read(x._array, items, ArraySteps)

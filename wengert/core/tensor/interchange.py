@@ -13,9 +13,10 @@ import numpy as np
 
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.backend import backend_of
-from wengert.core.base.errors import ArgumentError, GraphError
+from wengert.core.base.errors import AliasError, ArgumentError, GraphError, ValueRangeError
 from wengert.core.tape.core import TensorBase, wrap
 from wengert.core.tape.modes import current
+from wengert.core.tensor import numpy_protocols
 
 _FOREIGN = "V"
 _NATIVE = {
@@ -57,7 +58,7 @@ def numpy(self: Any, *, force: bool = False) -> Any:
     """
     a = self._array
     if not force:
-        if a.__class__ is not np.ndarray:
+        if a.__class__ is not np.ndarray and self.device.type != "cpu":
             raise ArgumentError(
                 f"can't convert {self.device} device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host "
                 "memory first."
@@ -83,8 +84,9 @@ def array(self: Any, dtype: Any = None, copy: bool | None = None) -> Any:
 
 
 def array_wrap(self: Any, result: Any, context: Any = None, return_scalar: bool = False) -> Any:
-    """What NumPy functions return on tensors: a tensor."""
-    return wrap(np.asarray(result))
+    """What NumPy functions return on tensors: a tensor; truth values as uint8."""
+    made = np.asarray(result)
+    return wrap(made.astype(np.uint8) if made.dtype == bool else made)
 
 
 # ---------------------------------------------------------------- DLPack, see Note [Formats that NumPy cannot exchange]
@@ -106,23 +108,36 @@ def type_byte(capsule: Any) -> Any:
     for name, offset in _NAMES.items():
         if valid(capsule, name.encode()):
             return ctypes.c_uint8.from_address(pointer(capsule, name.encode()) + offset)
-    raise ArgumentError("from_dlpack received an invalid capsule: one can be used only once")
+    raise AliasError("from_dlpack received an invalid capsule: one can be used only once")
 
 
 def dlpack(self: Any, *, stream: Any = None, max_version: Any = None, dl_device: Any = None, copy: Any = None) -> Any:
     """Offer the memory to another library by DLPack.
 
-    Raises: BufferError for tensors that require grad.
+    `copy=True` offers memory of its own; `copy=False` refuses where one is needed.
+    Raises: BufferError for tensors that require grad and for another device; TypeError for a stream that is no
+    number; AssertionError for a stream on the CPU.
     """
     if self._flags & 1:
         raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+    if stream is not None and not isinstance(stream, int):
+        raise ArgumentError(f"stream must be ``int`` or ``none``, not {type(stream).__name__}")
     a = self._array
+    if stream not in (None, -1) and a.__class__ is np.ndarray:
+        raise AssertionError(f"stream should be None on cpu, not {stream}")
+    return _offered(a, stream, max_version, dl_device, copy)
+
+
+def _offered(a: Any, stream: Any, max_version: Any, dl_device: Any, copy: Any) -> Any:
+    """The capsule over an array."""
     options = {
         k: v for k, v in (("max_version", max_version), ("dl_device", dl_device), ("copy", copy)) if v is not None
     }
     if a.__class__ is not np.ndarray:
         return a.__dlpack__(stream=stream, **options)
     if any(s < 0 for s in a.strides):
+        if copy is False:
+            raise BufferError("Can't export memory in reverse order without a copy")
         a = a.copy()
     code = _CODES.get(dtypes.of(a.dtype).name)
     if code is None:
@@ -133,7 +148,12 @@ def dlpack(self: Any, *, stream: Any = None, max_version: Any = None, dl_device:
 
 
 def dlpack_device(self: Any) -> Any:
-    """Device code of DLPack."""
+    """Device code of DLPack.
+
+    Raises: ValueRangeError for a device that has none.
+    """
+    if self.device.type == "meta":
+        raise ValueRangeError("Unknown device type meta for Dlpack")
     return self._array.__dlpack_device__()
 
 
@@ -187,11 +207,11 @@ def to_dlpack(tensor: Any) -> Any:
     """A DLPack capsule over the tensor's memory, to be used once."""
     if not isinstance(tensor, TensorBase):
         raise ArgumentError(f"to_dlpack(): argument must be Tensor, not {type(tensor).__name__}")
-    return dlpack(tensor)
+    return _offered(tensor._array, None, None, None, None)
 
 
 METHODS: dict[str, Any] = {
     "numpy": numpy, "__array__": array, "__array_wrap__": array_wrap, "__dlpack__": dlpack,
-    "__dlpack_device__": dlpack_device,
+    "__dlpack_device__": dlpack_device, **numpy_protocols.METHODS,
 }  # fmt: skip
 FUNCTIONS: dict[str, Any] = {"to_dlpack": to_dlpack}

@@ -10,7 +10,7 @@ from wengert.core.arrays import device as devices
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.shape import Size
 from wengert.core.base.errors import ArgumentError, DeviceError
-from wengert.core.tape.core import TensorBase, wrap
+from wengert.core.tape.core import TensorBase, new_tensor, wrap
 from wengert.core.tensor.creation import size_of
 from wengert.core.tensor.data import array_from
 from wengert.core.tensor.overrides import mark
@@ -20,7 +20,7 @@ from wengert.core.tensor.tensor import Tensor
 
 def construct(cls: type, *args: Any, device: Any = None, **kwargs: Any) -> Any:
     """`Tensor(...)`: uninitialised memory of a shape, a copy of a sequence, or an alias of a tensor."""
-    out: Any = object.__new__(cls)
+    out: Any = new_tensor(cls)
     out._array = legacy_array(args, kwargs, device, None)
     out._flags, out._node, out._vc, out._extra = 0, None, None, None
     if cls is not Tensor and cls is not TensorBase:

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from wengert.core.operators.kinds import Composite
 from wengert.core.operators.record import REGISTRY, Op
 from wengert.core.tape import calls, core, hot, inplace
@@ -28,6 +26,7 @@ from wengert.core.tensor import (
     protocols,
     queries,
     randomness,
+    sharing,
     storage,
     tapers,
 )
@@ -51,8 +50,8 @@ def inplace_call(op: Op) -> Callable[..., Any]:
             args = tuple(integers(x) if i in op.ints else x for i, x in enumerate(args))
         return inplace.apply_inplace(op, args)
 
-    if op.name in _UFUNCS:
-        call = hot_inplace(call, _UFUNCS[op.name])
+    if op.name in _WRITES:
+        call = hot_inplace(call, _WRITES[op.name])
     if isinstance(op.kind, Composite):
         call = inplace_composite(op)
     elif op.name == "zero":
@@ -63,7 +62,7 @@ def inplace_call(op: Op) -> Callable[..., Any]:
     return call
 
 
-_UFUNCS = {"add": np.add, "sub": np.subtract, "mul": np.multiply, "div": np.true_divide}
+_WRITES = {"add": hot.ADD, "sub": hot.SUBTRACT, "mul": hot.MULTIPLY, "div": hot.DIVIDE}
 
 
 def hot_zero(general: Any) -> Callable[..., Any]:
@@ -75,11 +74,11 @@ def hot_zero(general: Any) -> Callable[..., Any]:
     return call
 
 
-def hot_inplace(general: Any, ufunc: Any) -> Callable[..., Any]:
-    """An in-place form whose plain, unrecorded case is one ufunc."""
+def hot_inplace(general: Any, operation: int) -> Callable[..., Any]:
+    """An in-place form whose plain, unrecorded case is one function of NumPy."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        if not kwargs and len(args) == 2 and hot.write2(args[0], args[1], ufunc, 3):
+        if not kwargs and len(args) == 2 and hot.write2(args[0], args[1], operation, 3):
             return args[0]
         return general(*args, **kwargs)
 
@@ -127,7 +126,7 @@ def install_methods() -> None:
 
 def install_rest() -> None:
     """Everything that is no operator: conversions, creation, storage, indexing, Python's protocols."""
-    for module in (conversion, interchange, copying, metadata, storage, forms):
+    for module in (conversion, interchange, copying, metadata, storage, sharing, forms):
         for name, function in module.METHODS.items():
             setattr(Tensor, name, aware(function) if name in _AWARE else function)
     for name in creation.METHODS:

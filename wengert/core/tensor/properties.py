@@ -10,7 +10,7 @@ import numpy as np
 
 from wengert.core.arrays import device as devices
 from wengert.core.base.errors import ArgumentError, DeviceError, GraphError, ShapeError
-from wengert.core.tape.core import RECORDED, TensorBase, wrap
+from wengert.core.tape.core import RECORDED, TensorBase, new_tensor, wrap
 from wengert.core.tensor.overrides import mark
 
 _told: set[str] = set()
@@ -152,11 +152,6 @@ def dim_order(self: Any, *, ambiguity_check: Any = False) -> tuple[int, ...]:
     return tuple(sorted(range(len(strides)), key=lambda i: -strides[i]))
 
 
-def share_memory_(self: Any) -> Any:
-    """Accepted: memory is shared with child processes when it is sent to them."""
-    return self
-
-
 def false(self: Any, *args: Any) -> bool:
     """Always False here."""
     return False
@@ -283,7 +278,7 @@ def as_subclass(self: Any, cls: type) -> Any:
     if not issubclass(cls, TensorBase):
         raise ArgumentError(f"as_subclass() needs a subclass of Tensor, not {cls.__name__}")
     out = RECORDED.alias(self)
-    made = object.__new__(cls)
+    made = new_tensor(cls)
     for slot in ("_array", "_flags", "_node", "_vc", "_extra"):
         setattr(made, slot, getattr(out, slot))
     mark(made)
@@ -292,7 +287,7 @@ def as_subclass(self: Any, cls: type) -> Any:
 
 def make_subclass(cls: type, data: Any, require_grad: bool = False, **options: Any) -> Any:
     """A leaf of class `cls` over the memory of `data`."""
-    made: Any = object.__new__(cls)
+    made: Any = new_tensor(cls)
     made._array, made._flags, made._node, made._vc, made._extra = data._array, 0, None, None, None
     if require_grad:
         if made._array.dtype.kind not in "fcV":
@@ -315,7 +310,7 @@ def directory(self: Any) -> list[str]:
 METHODS: dict[str, Any] = {
     "numel": numel, "nelement": numel, "dim": dim, "ndimension": dim, "element_size": element_size,
     "get_device": get_device, "is_inference": is_inference, "is_same_size": same_size, "dim_order": dim_order,
-    "share_memory_": share_memory_, "is_shared": false, "is_pinned": false, "pin_memory": pin_memory,
+    "is_pinned": false, "pin_memory": pin_memory,
     "is_neg": false, "is_distributed": false, "_is_zerotensor": false, "to_dense": itself, "dequantize": itself,
     "sparse_dim": zero, "dense_dim": dim, "record_stream": record_stream, "reinforce": reinforce,
     "module_load": module_load, "apply_": applied, "map_": mapped, "map2_": mapped2, "__reversed__": reversed_,

@@ -38,8 +38,10 @@ def binary(name: str) -> Callable[[Any, Any], Any]:
 
 
 def product(self: Any, other: Any) -> Any:
-    """other @ self, for an array on the left."""
-    return RECORDED.matmul(wrap(other), self) if isinstance(other, np.ndarray) else NotImplemented
+    """other @ self, for an array or a tensor on the left."""
+    if isinstance(other, np.ndarray):
+        other = wrap(other)
+    return RECORDED.matmul(other, self) if isinstance(other, TensorBase) else NotImplemented
 
 
 def reversed_power(self: Any, other: Any) -> Any:
@@ -73,8 +75,8 @@ def reflected(name: str) -> Callable[[Any, Any], Any]:
 
 def inplace_operator(name: str) -> Callable[[Any, Any], Any]:
     """`tensor op= other`."""
-    if name in _UFUNCS:
-        return hot_inplace(name, _UFUNCS[name])
+    if name in _WRITES:
+        return hot_inplace(name, _WRITES[name])
 
     def method(self: Any, other: Any) -> Any:
         if isinstance(other, _TAKES):
@@ -84,15 +86,15 @@ def inplace_operator(name: str) -> Callable[[Any, Any], Any]:
     return titled(method, name)
 
 
-_UFUNCS = {"add_": np.add, "sub_": np.subtract, "mul_": np.multiply, "div_": np.true_divide}
+_WRITES = {"add_": hot.ADD, "sub_": hot.SUBTRACT, "mul_": hot.MULTIPLY, "div_": hot.DIVIDE}
 
 
-def hot_inplace(name: str, ufunc: Any) -> Callable[[Any, Any], Any]:
-    """`tensor op= other` whose plain, unrecorded case is one ufunc."""
+def hot_inplace(name: str, operation: int) -> Callable[[Any, Any], Any]:
+    """`tensor op= other` whose plain, unrecorded case is one function of NumPy."""
     write2 = hot.write2
 
     def method(self: Any, other: Any) -> Any:
-        if write2(self, other, ufunc, 3):
+        if write2(self, other, operation, 3):
             return self
         if isinstance(other, _TAKES):
             return getattr(self, name)(operand(other))
@@ -160,7 +162,8 @@ def install_operators(cls: type) -> None:
     for method, name in REFLECTED.items():
         setattr(cls, method, reflected(name))
     for method, name in INPLACE.items():
-        setattr(cls, method, inplace_operator(name))
+        if not hot.SLOTS or method not in hot.SLOTTED:
+            setattr(cls, method, inplace_operator(name))
     special = {
         "__mul__": hot.mul, "__add__": hot.add, "__sub__": hot.sub, "__truediv__": hot.div,
         "__matmul__": hot.matmul, "__neg__": hot.neg, "__rmul__": multiplied, "__radd__": added,
@@ -169,8 +172,23 @@ def install_operators(cls: type) -> None:
         "__div__": hot.div, "__rdiv__": divided, "__rmatmul__": product, "__rpow__": reversed_power,
         "__invert__": inverted, "__abs__": RECORDED.abs,
     }  # fmt: skip
+    for method, name in INPLACE.items():
+        hot.REFLECTED[method] = inplace_operator(name)
     for method, function in special.items():
-        setattr(cls, method, function)
+        hot.REFLECTED.setdefault(method, function)
+        if not hot.SLOTS or method not in hot.SLOTTED:
+            setattr(cls, method, function)
+
+
+def members(cls: type) -> dict[str, Any]:
+    """The attributes of the tensor class, with the operators that it has as slots of its compiled base."""
+    return {**{name: getattr(cls, name) for name in hot.SLOTTED}, **vars(cls)} if hot.SLOTS else dict(vars(cls))
+
+
+def take_slots(cls: type) -> None:
+    """Let the operators of the tensor class be the slots of its compiled base again, after others stood there."""
+    if hot.SLOTS:
+        hot.install_tensor(cls)
 
 
 def identity_hash(self: Any) -> int:

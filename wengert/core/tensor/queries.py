@@ -8,6 +8,7 @@ from typing import Any
 
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.base.errors import ArgumentError
+from wengert.core.kernels import blas, threads, workshop
 from wengert.core.tape.core import TensorBase
 from wengert.core.tape.modes import current, enter
 
@@ -96,22 +97,23 @@ def set_default_tensor_type(t: Any, /) -> None:
     dtypes.set_default_dtype(legacy)
 
 
-_threads = {"count": os.cpu_count() or 1, "interop": os.cpu_count() or 1}
+_threads = {"interop": os.cpu_count() or 1}
 _switches: dict[str, Any] = {"deterministic": False, "warn_only": False, "precision": "highest", "warn_always": False}
 
 
 def get_num_threads() -> int:
     """Threads that one operator may use."""
-    return _threads["count"]
+    return threads.count()
 
 
 def set_num_threads(int: int, /) -> None:
-    """Set how many threads one operator may use."""
+    """Set how many threads one operator may use, in kernels and in products of matrices."""
     if int <= 0:
         raise RuntimeError(
             "Expected num_threads > 0 to be true, but got false. set_num_threads expects a positive integer"
         )
-    _threads["count"] = int
+    threads.set_count(int)
+    blas.limit_threads(int)
 
 
 def get_num_interop_threads() -> int:
@@ -125,8 +127,9 @@ def set_num_interop_threads(int: int, /) -> None:
 
 
 def use_deterministic_algorithms(mode: bool, *, warn_only: bool = False) -> None:
-    """Accepted: results on the CPU are deterministic in any case."""
+    """Wait for kernels instead of starting with NumPy: then every run of a program rounds in the same places."""
     _switches["deterministic"], _switches["warn_only"] = bool(mode), bool(warn_only)
+    workshop.wait_for_kernels(bool(mode))
 
 
 def are_deterministic_algorithms_enabled() -> bool:

@@ -11,9 +11,9 @@ from wengert.core.arrays import device as devices
 from wengert.core.arrays import distributions, sampling
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.backend import backend_for, backend_of
-from wengert.core.base.errors import ArgumentError, GraphError
+from wengert.core.base.errors import ArgumentError, DtypeError, GraphError, ShapeError
 from wengert.core.tape.batching import at, stands_for, whole
-from wengert.core.tape.core import GENERAL, RECORDED, TensorBase, _new, attach, wrap
+from wengert.core.tape.core import GENERAL, RECORDED, TensorBase, attach, new_node, wrap
 from wengert.core.tape.dispatch import fill, node_class_of
 from wengert.core.tape.inplace import check_writable
 from wengert.core.tape.levels import BATCHES, innermost_batch
@@ -133,6 +133,14 @@ def complex_pair(sample: Any, shape: Any, kind: Any, source: Any, scale: float =
     return (sample((*shape, 2), real, generator=source) * real.type(scale)).view(kind)[..., 0]
 
 
+def in_pairs(sample: Any, shape: Any, kind: Any, first: float, second: float, source: Any) -> Any:
+    """Samples with two parameters; of a complex dtype real and imaginary parts alike, drawn in turn."""
+    if kind.kind != "c":
+        return sample(shape, kind, first, second, source)
+    real = np.dtype(np.float32 if kind.itemsize == 8 else np.float64)
+    return sample((*shape, 2), real, first, second, source).view(kind)[..., 0]
+
+
 def randn(*size: Any, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
           device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
          names: Any = None) -> Any:  # fmt: skip
@@ -150,8 +158,8 @@ def randint(*args: Any, generator: Any = None, out: Any = None, dtype: Any = Non
             **named: Any) -> Any:  # fmt: skip
     """Integers in [low, high): randint(high, size) or randint(low, high, size)."""
     values = dict(named)
-    names = ("high", "size") if len(args) + len(named) < 3 or "low" in named else ("low", "high", "size")
-    values.update(zip(names, args, strict=False))
+    names = ("low", "high", "size")[len(args) + len(named) < 3 :]
+    values.update(zip([name for name in names if name not in named], args, strict=False))
     if "high" not in values or "size" not in values:
         raise ArgumentError("randint() received an invalid combination of arguments: it takes (low=0, high, size)")
     kind = np.dtype(np.int64) if dtype is None else dtypes.as_dtype(dtype).numpy
@@ -212,6 +220,7 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any 
     if innermost_batch() is not None:
         first = tensors[0]
         z = randn(np.broadcast_shapes(*[x._array.shape for x in tensors]), dtype=first.dtype, generator=generator)
+        mean, std = (x.detach() if isinstance(x, TensorBase) else x for x in (mean, std))  # no derivative, as outside
         return z * std + mean
     shape, kind = np.broadcast_shapes(*[x._array.shape for x in tensors]), tensors[0]._array.dtype
 
@@ -220,9 +229,12 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any 
         m, s = (host(x) if isinstance(x, TensorBase) else x for x in (mean, std))
         if np.any(np.asarray(s) < 0):
             raise RuntimeError("normal expects all elements of std >= 0.0")
-        return (z * s + m).astype(kind)
+        return np.asarray(z * s + m).astype(kind)
 
-    return placed(draw, shape, kind, tensors[0].device, out, False)  # type: ignore[attr-defined]
+    made = placed(draw, shape, kind, tensors[0].device, out, False)  # type: ignore[attr-defined]
+    if current().grad and out is None and any(x._flags & 1 for x in tensors):
+        return RECORDED.normal_sampled(mean, std, made._array)
+    return made
 
 
 def bernoulli(input: Any, p: Any = None, *, generator: Any = None, out: Any = None) -> Any:
@@ -284,10 +296,14 @@ def multinomial(input: Any, num_samples: int, replacement: bool = False, *, gene
                 out: Any = None) -> Any:  # fmt: skip
     """Indices drawn with probability proportional to the rows of `input` (..., n)."""
     shape = (*input._array.shape[:-1], num_samples)
+    if shape[:-1] != input._array.shape and input._array.shape[-1] > 1 << 24:
+        raise ShapeError(f"number of categories cannot exceed 2^24, but there are {input._array.shape[-1]}")
 
     def draw() -> Any:
         return distributions.multinomial(host(input), num_samples, replacement, generator=generator)
 
+    if out is not None and out._array.dtype != np.int64:
+        raise DtypeError(f"multinomial expects Long tensor out, got: {out.dtype.scalar}")
     return placed(draw, shape, np.dtype(np.int64), input.device, out, False)
 
 
@@ -345,9 +361,9 @@ def overwrite_batch(x: Any, sample: Callable[[Any, Any], Any], level: Any) -> An
 def zero_node(x: Any) -> Any:
     """A node through which no gradient passes."""
     op = GENERAL.zero.op
-    node = _new(node_class_of(op, False))
+    node = new_node(node_class_of(op, False))
     fill(node, op, (x,), x)
-    node.saved, node.versions = (), None
+    node._saved, node._versions = (), None
     attach(node, wrap(x._array), 4)
     return node
 
@@ -358,7 +374,7 @@ def uniform_(self: Any, from_: float = 0.0, to: float = 1.0, *, generator: Any =
     if low > high:
         raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}")
     return overwrite(
-        self, lambda shape, kind: sampling.uniform(shape, kind, low, high, generator=generator), "uniform_"
+        self, lambda shape, kind: in_pairs(sampling.uniform, shape, kind, low, high, generator), "uniform_"
     )
 
 
@@ -371,7 +387,10 @@ def normal_(self: Any, mean: float = 0.0, std: float = 1.0, *, generator: Any = 
     def sample(shape: Any, kind: Any) -> Any:
         return sampling.normal(shape, kind, mean, std, generator=generator, contiguous=contiguous)
 
-    return overwrite(self, sample, "normal_")
+    def pairs(shape: Any, kind: Any) -> Any:
+        return in_pairs(sampling.normal, shape, kind, mean, std * 0.5**0.5, generator)
+
+    return overwrite(self, pairs if self.dtype.is_complex else sample, "normal_")
 
 
 def random_(self: Any, *bounds: Any, generator: Any = None, **named: Any) -> Any:

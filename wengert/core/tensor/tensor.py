@@ -17,7 +17,7 @@ from wengert.core.arrays.shape import Size
 from wengert.core.base.errors import ArgumentError, GraphError, InferenceError
 from wengert.core.tape import core, hot
 from wengert.core.tape.backward import backward as run_backward
-from wengert.core.tape.core import NR_SHIFT, AccumulateGrad, TensorBase, VersionCounter, wrap
+from wengert.core.tape.core import NR_SHIFT, AccumulateGrad, TensorBase, VersionCounter, new_tensor, wrap
 from wengert.core.tape.dispatch import TRANSFORMS
 from wengert.core.tape.handles import HookTable, RemovableHandle
 from wengert.core.tape.levels import BATCHED
@@ -39,7 +39,7 @@ OVERRIDE = 8
 """Flag of tensors whose class takes part in `__torch_function__` (see dispatch)."""
 
 
-class Tensor(TensorBase, metaclass=TensorMeta):
+class Tensor(hot.Operators, metaclass=TensorMeta):
     """A multi-dimensional array of one dtype on one device that can record its history.
 
     Made by `tensor(data)`, by operators, or in the legacy form `Tensor(2, 3)` (uninitialised
@@ -81,6 +81,11 @@ class Tensor(TensorBase, metaclass=TensorMeta):
     def requires_grad(self, value: bool) -> None:
         if self.grad_fn is not None:
             raise GraphError(LEAVES_ONLY)
+        if value and self._array.dtype.kind not in "fcV":
+            raise GraphError(
+                "only Tensors of floating point and complex dtype can require gradients; "
+                f"this tensor has dtype {self.dtype}"
+            )
         self.requires_grad_(value)
 
     def requires_grad_(self, requires_grad: bool = True) -> Any:
@@ -98,8 +103,7 @@ class Tensor(TensorBase, metaclass=TensorMeta):
                 )
             if self._array.dtype.kind not in "fcV":
                 raise GraphError(
-                    "only Tensors of floating point and complex dtype can require gradients; "
-                    f"this tensor has dtype {self.dtype}"
+                    f"only Tensors of floating point dtype can require gradients; this tensor has dtype {self.dtype}"
                 )
             extra = self._extra
             marks = None if extra is None else extra.marks
@@ -192,7 +196,7 @@ class Tensor(TensorBase, metaclass=TensorMeta):
         self, gradient: Any = None, retain_graph: bool | None = None, create_graph: bool = False, inputs: Any = None
     ) -> None:
         """Add d(self . gradient)/d(leaf) to `.grad` of every leaf that self depends on."""
-        run_backward(self, gradient, retain_graph, create_graph, inputs)
+        run_backward(self, gradient, retain_graph, create_graph, inputs=inputs)
 
     def retain_grad(self) -> None:
         """Keep this non-leaf's gradient in `.grad` at the next backward."""
@@ -295,8 +299,8 @@ def check_assigned(x: Any, value: Any) -> None:
 
 def as_class(x: Any, cls: type) -> Any:
     """A fresh tensor's storage as an instance of a subclass that takes part in `__torch_function__`."""
-    out: Any = object.__new__(cls)
-    for name in TensorBase.__slots__[:-1]:
+    out: Any = new_tensor(cls)
+    for name in ("_array", "_flags", "_node", "_vc", "_extra"):
         setattr(out, name, getattr(x, name))
     out._flags |= OVERRIDE
     return out

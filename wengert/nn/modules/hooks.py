@@ -12,11 +12,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from wengert.core.base.errors import GraphError
+from wengert.core.base.errors import GraphError, WengertError
 from wengert.core.tape.core import TensorBase
 from wengert.core.tape.function import Function
 from wengert.core.tape.handles import HookTable, RemovableHandle
 from wengert.core.tape.modes import current
+from wengert.nn.modules.naming import name_layer
 
 __all__ = [
     "register_module_backward_hook",
@@ -156,7 +157,11 @@ def _run(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], called: set
     if full or before:
         around = BackwardHook(module, full, before)
         args = around.setup_input_hook(args)
-    result[0] = module.forward(*args, **kwargs)
+    try:
+        result[0] = module.forward(*args, **kwargs)
+    except (WengertError, AttributeError) as error:
+        name_layer(error, module, args)
+        raise
     if _global_forward_hooks or module._forward_hooks:
         _after_forward(module, args, kwargs, called, result)
     if around is not None:

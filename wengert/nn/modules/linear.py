@@ -56,10 +56,11 @@ class Linear(Module):
     def reset_parameters(self) -> None:
         """Draw new values."""
         init.kaiming_uniform_(self.weight, a=math.sqrt(5))
-        if self.bias is not None:
-            fan_in, _ = init._calculate_fan_in_and_fan_out(self.weight)
+        bias = self.bias
+        if bias is not None:
+            fan_in = self.weight.shape[1]
             bound = 1 / math.sqrt(fan_in) if fan_in > 0 else 0
-            init.uniform_(self.bias, -bound, bound)
+            init.uniform_(bias, -bound, bound)
 
     def forward(self, input: Any) -> Any:
         """input @ weight.T + bias."""

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from typing import Any
 
-from wengert.core.base.errors import ArgumentError, GraphError, MissingError
+from wengert.core.base.errors import ArgumentError, GraphError, MissingError, WengertError
 from wengert.core.tape.core import TensorBase
 from wengert.core.tape.handles import RemovableHandle
 from wengert.core.tensor.queries import typename
@@ -35,6 +35,7 @@ from wengert.nn.modules.hooks import (  # noqa: F401
     register_module_module_registration_hook,
     register_module_parameter_registration_hook,
 )
+from wengert.nn.modules.naming import name_layer
 from wengert.nn.modules.state import (  # noqa: F401
     _EXTRA_STATE_KEY_SUFFIX,
     Stateful,
@@ -127,7 +128,11 @@ class Module(Traversable, Convertible, Stateful):
             if self._compiled_call_impl is not None:
                 return self._compiled_call_impl(*args, **kwargs)
             return call_with_hooks(self, args, kwargs)
-        return self.forward(*args, **kwargs)
+        try:
+            return self.forward(*args, **kwargs)
+        except (WengertError, AttributeError) as error:
+            name_layer(error, self, args)
+            raise
 
     def _call_impl(self, *args: Any, **kwargs: Any) -> Any:
         return call_with_hooks(self, args, kwargs)

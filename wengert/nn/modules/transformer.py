@@ -123,9 +123,10 @@ class TransformerEncoderLayer(FeedForward):
         self.dropout2 = Dropout(dropout)
         if isinstance(activation, str):
             activation = _get_activation_fn(activation)
+        # Equal, not identical: while public functions ask modes, another object stands for the same function.
         self.activation_relu_or_gelu = (
-            1 if activation is F.relu or isinstance(activation, ReLU)
-            else 2 if activation is F.gelu or isinstance(activation, GELU)
+            1 if activation == F.relu or isinstance(activation, ReLU)
+            else 2 if activation == F.gelu or isinstance(activation, GELU)
             else 0
         )  # fmt: skip
         self.activation = activation

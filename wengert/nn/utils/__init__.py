@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wengert.nn.utils import parametrizations, parametrize, rnn, stateless
+from wengert.nn.utils import fusion, parametrizations, parametrize, rnn, stateless
 from wengert.nn.utils.clip_grad import (
     clip_grad_norm,
     clip_grad_norm_,
@@ -11,6 +11,12 @@ from wengert.nn.utils.clip_grad import (
     get_total_norm,
 )
 from wengert.nn.utils.convert_parameters import parameters_to_vector, vector_to_parameters
+from wengert.nn.utils.fusion import (
+    fuse_conv_bn_eval,
+    fuse_conv_bn_weights,
+    fuse_linear_bn_eval,
+    fuse_linear_bn_weights,
+)
 from wengert.nn.utils.init import skip_init
 from wengert.nn.utils.memory_format import convert_conv2d_weight_memory_format, convert_conv3d_weight_memory_format
 from wengert.nn.utils.spectral_norm import remove_spectral_norm, spectral_norm
@@ -23,6 +29,11 @@ __all__ = [
     "clip_grads_with_norm_",
     "convert_conv2d_weight_memory_format",
     "convert_conv3d_weight_memory_format",
+    "fuse_conv_bn_eval",
+    "fuse_conv_bn_weights",
+    "fuse_linear_bn_eval",
+    "fuse_linear_bn_weights",
+    "fusion",
     "get_total_norm",
     "parameters_to_vector",
     "parametrizations",

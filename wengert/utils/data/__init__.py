@@ -1,5 +1,8 @@
 """Data for training: datasets, samplers, and the loader that makes batches of them (`torch.utils.data`)."""
 
+from importlib import import_module as _import_module
+from typing import Any as _Any
+
 from wengert.utils.data import _utils, dataloader, dataset, distributed, sampler
 from wengert.utils.data._utils.collate import default_collate, default_convert
 from wengert.utils.data._utils.worker import WorkerInfo, get_worker_info
@@ -25,7 +28,20 @@ from wengert.utils.data.sampler import (
 )
 
 __all__ = [
-    "BatchSampler", "ChainDataset", "ConcatDataset", "DataLoader", "Dataset", "DistributedSampler", "IterableDataset",
-    "RandomSampler", "Sampler", "SequentialSampler", "StackDataset", "Subset", "SubsetRandomSampler", "TensorDataset",
-    "WeightedRandomSampler", "default_collate", "default_convert", "get_worker_info", "random_split",
+    "BatchSampler", "ChainDataset", "ConcatDataset", "DFIterDataPipe", "DataLoader", "Dataset",
+    "DistributedSampler", "IterDataPipe", "IterableDataset", "MapDataPipe", "RandomSampler", "Sampler",
+    "SequentialSampler", "StackDataset", "Subset", "SubsetRandomSampler", "TensorDataset", "WeightedRandomSampler",
+    "default_collate", "default_convert", "functional_datapipe", "get_worker_info", "random_split",
 ]  # fmt: skip
+
+_PIPES = ("DFIterDataPipe", "IterDataPipe", "MapDataPipe", "functional_datapipe")
+
+
+def __getattr__(name: str) -> _Any:
+    """Pipes, on first use."""
+    if name == "datapipes":
+        return _import_module(f"{__name__}.datapipes")
+    if name in _PIPES:
+        # All of them, since the methods of pipes are entered by the modules that define them.
+        return getattr(_import_module(f"{__name__}.datapipes").datapipe, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

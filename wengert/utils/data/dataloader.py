@@ -24,6 +24,9 @@ from wengert.utils.data.sampler import BatchSampler, RandomSampler, Sampler, Seq
 T_co = TypeVar("T_co", covariant=True)
 
 
+_collate_fn_t = Callable[[list[Any]], Any]
+
+
 class _DatasetKind:
     """Datasets by index, and streams."""
 

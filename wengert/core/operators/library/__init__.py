@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wengert.core.operators import kernels, row_kernels
 from wengert.core.operators.library import (
     activation,
     affine,
@@ -18,6 +19,7 @@ from wengert.core.operators.library import (
     cumulative,
     decomposition,
     distances,
+    eigenpairs,
     einsum,
     elimination,
     embedding,
@@ -36,6 +38,7 @@ from wengert.core.operators.library import (
     nn_averaging,
     nn_bags,
     nn_convolution,
+    nn_cross_entropy,
     nn_ctc,
     nn_folding,
     nn_margins,
@@ -60,8 +63,10 @@ from wengert.core.operators.library import (
     solving,
     sorting,
     special,
+    spectra,
     splitting,
     statistics,
+    symmetric,
     tensorproducts,
     transfer,
     trigonometric,
@@ -85,6 +90,7 @@ __all__ = [
     "cumulative",
     "decomposition",
     "distances",
+    "eigenpairs",
     "einsum",
     "elimination",
     "embedding",
@@ -103,6 +109,7 @@ __all__ = [
     "nn_averaging",
     "nn_bags",
     "nn_convolution",
+    "nn_cross_entropy",
     "nn_ctc",
     "nn_folding",
     "nn_margins",
@@ -127,11 +134,16 @@ __all__ = [
     "solving",
     "sorting",
     "special",
+    "spectra",
     "splitting",
     "statistics",
+    "symmetric",
     "tensorproducts",
     "transfer",
     "trigonometric",
     "views",
     "windows",
 ]
+
+kernels.install()
+row_kernels.install()

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
+from wengert.core.arrays import activation as arrays
 from wengert.core.arrays import dtype as dtypes
-from wengert.core.arrays.erf import erf as _erf
 from wengert.core.base.errors import DtypeError, MissingError, ShapeError, ValueRangeError
-from wengert.core.operators.kinds import composite, elementwise
+from wengert.core.operators.kinds import composite, elementwise, plain
 from wengert.core.operators.library.overloads import refuse
 from wengert.core.operators.record import Array
 from wengert.core.operators.samples import call
 
-_SQRT_HALF = 0.7071067811865476
-_PEAK = 0.3989422804014327  # density of the normal distribution at 0: 1 / sqrt(2 pi)
-_TANH_SCALE = 0.7978845608028654  # sqrt(2 / pi)
-_TANH_CUBE = 0.044715  # Hendrycks and Gimpel (2016), equation 2
 # Klambauer et al., Self-normalizing neural networks (2017), equation 14.
 _SELU_ALPHA = 1.6732632423543772848170429916717
 _SELU_SCALE = 1.0507009873554804934193349852946
@@ -301,12 +297,20 @@ def selu(np, input: Array):
     return _elu(np, input, _SELU_ALPHA, _SELU_SCALE)
 
 
+@plain(space=None, method=False, samples=lambda s: [call(s.array(3, 4), s.array(3, 4), False)])
+def gelu_back(np, grad: Array, input: Array, bent):
+    """grad times the derivative of gelu, of its tanh approximation if `bent`: first order only, block by block."""
+    return arrays.gelu_gradient(np, grad, input, bent)
+
+
 def _gelu_gradient(m, g, input, approximate):
+    if not m.recorded:
+        return m.gelu_back(g, input, approximate == "tanh")
     square = input * input
     if approximate == "none":
-        return g * (0.5 * (1 + m.erf(input * _SQRT_HALF)) + input * (m.exp(square * -0.5) * _PEAK))
-    t = m.tanh(input * (_TANH_SCALE * (1 + _TANH_CUBE * square)))
-    slope = _TANH_SCALE * (1 + 3 * _TANH_CUBE * square)
+        return g * (0.5 * (1 + m.erf(input * arrays.SQRT_HALF)) + input * (m.exp(square * -0.5) * arrays.PEAK))
+    t = m.tanh(input * (arrays.TANH_SCALE * (1 + arrays.TANH_CUBE * square)))
+    slope = arrays.TANH_SCALE * (1 + 3 * arrays.TANH_CUBE * square)
     return g * (0.5 * (1 + t) + 0.5 * input * (1 - t * t) * slope)
 
 
@@ -320,13 +324,7 @@ def gelu(np, input: Array, *, approximate="none"):
     if approximate not in ("none", "tanh"):
         raise ShapeError(f"approximate argument must be either none or tanh. It is {approximate!r}")
     refuse("GeluKernelImpl", "biuc", input)
-    if approximate == "none":
-        result = _erf(np, input * _SQRT_HALF)
-    else:
-        result = np.tanh(input * (_TANH_SCALE * (1 + _TANH_CUBE * (input * input))))
-    result += 1
-    result *= 0.5 * input
-    return result
+    return arrays.gelu(np, input, approximate == "tanh")
 
 
 # ---------------------------------------------------------------- piecewise linear forms

@@ -33,7 +33,14 @@ def scaled(x: Any, alpha: Any, result: Any) -> Any:
         raise DtypeError("For non-complex input tensors, argument alpha must not be a complex number.")
     if kind == "b":
         return x & bool(alpha)
+    if kind == "u" and alpha < 0:
+        alpha = unsigned(alpha, result.dtype)
     return x * alpha
+
+
+def unsigned(alpha: int, dtype: Any) -> int:
+    """A negative number as an unsigned dtype stores it, counted back from its top."""
+    return alpha % (1 << 8 * dtype.itemsize)
 
 
 def refuse_boolean_difference(input: Any, other: Any) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from wengert.core.base.errors import DimError, ShapeError
 from wengert.core.operators.kinds import plain
 from wengert.core.operators.library.overloads import refuse
-from wengert.core.operators.record import Array
+from wengert.core.operators.library.reduction import axes_of, listed_axes
+from wengert.core.operators.record import Array, Ints
 from wengert.core.operators.samples import call
 
 
@@ -98,3 +100,27 @@ def logical_xor(np, input: Array, other: Array):
 def logical_not(np, input: Array):
     """Where input is 0; boolean result."""
     return np.logical_not(input)
+
+
+@plain(
+    samples=lambda s: [call(s.array(3, 4)), call(s.integers(3, 4), 1), call(s.array(2, 3), (0, -1), keepdim=True)],
+)
+def hash_tensor(np, input: Array, dim: Ints = (), *, keepdim=False, mode=0):
+    """The exclusive or of the 64 bits of all elements over the dims, as uint64; floating ones count as float64.
+
+    mode: 0, the only one.  Raises: ShapeError for other modes and for no elements; MissingError for complex input.
+    """
+    if mode:
+        raise ShapeError(f"Unknown hash_tensor mode: {mode}; the only mode is 0")
+    refuse("xor_sum_cpu", "c", input)
+    axes = axes_of(dim, input.ndim)
+    if not input.size and axes is None:
+        raise ShapeError(
+            "hash_tensor: Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim "
+            "with the 'dim' argument."
+        )
+    for axis in listed_axes(dim, input.ndim):
+        if input.ndim and not input.shape[axis]:
+            raise DimError(f"hash_tensor: Expected reduction dim {axis} to have non-zero size.")
+    wide = input.astype("float64" if input.dtype.kind == "f" else "int64").view("uint64")
+    return np.bitwise_xor.reduce(wide, axis=axes, keepdims=keepdim)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 
 from wengert.core.base.errors import DimError, DtypeError, IndexRangeError, ShapeError, ValueRangeError
+from wengert.core.kernels.workshop import LARGE
 from wengert.core.operators.kinds import composite, linear
 from wengert.core.operators.library.overloads import refuse, scalar_name
 from wengert.core.operators.record import Array
 from wengert.core.operators.samples import call
 
 
-def _check(input, target, weight):
+def check_classes(input, target, weight):
     """Refuse shapes and dtypes that are not scores (N, C, ...) with classes (N, ...)."""
     if input.ndim == 0:
         raise ValueRangeError("Expected 1 or more dimensions (got 0)")
@@ -36,7 +37,7 @@ def _check(input, target, weight):
         raise DtypeError(f"expected scalar type {scalar_name(input)} but found {scalar_name(weight)}")
 
 
-def _chosen(np, target, weight, classes, ignore_index, dtype):
+def chosen_classes(np, target, weight, classes, ignore_index, dtype):
     """Class indices with 0 where ignored, and the weight of each element, 0 where ignored."""
     ignored = target == ignore_index
     index = np.where(ignored, 0, target).astype(np.int64)
@@ -45,6 +46,16 @@ def _chosen(np, target, weight, classes, ignore_index, dtype):
         raise IndexRangeError(f"Target {int(index[outside].ravel()[0])} is out of bounds. There are {classes} classes")
     weights = np.ones(classes, dtype=dtype) if weight is None else weight
     return index, np.where(ignored, dtype.type(0), weights[index])
+
+
+def _places(np, target, weight, shape, ignore_index):
+    """Where the target classes lie in scores (N, C) as one vector; None unless all count, with weight 1."""
+    if weight is not None or len(shape) != 2 or not target.size:
+        return None
+    low, high = int(target.min()), int(target.max())
+    if low < 0 or high >= shape[1] or low <= ignore_index <= high:
+        return None
+    return target + np.arange(0, shape[0] * shape[1], shape[1])
 
 
 def _nll_name(args):
@@ -81,11 +92,18 @@ def nll_loss(np, input: Array, target: Array, weight: Array | None = None, *, ig
     """
     if reduction not in ("none", "mean", "sum"):
         raise ValueRangeError(f'{reduction} is not a valid value for reduction: it is "none", "mean" or "sum"')
-    _check(input, target, weight)
+    check_classes(input, target, weight)
+    places = _places(np, target, weight, input.shape, ignore_index)
+    if places is not None:
+        picked = input.reshape(-1).take(places)
+        if reduction == "none":
+            return np.negative(picked)
+        total = -picked.sum()
+        return total if reduction == "sum" else np.divide(total, len(places), dtype=input.dtype)
     dim = 1 if input.ndim > 1 else 0
     if input.ndim == 1:
         target = target.reshape(())
-    index, weights = _chosen(np, target, weight, input.shape[dim], ignore_index, input.dtype)
+    index, weights = chosen_classes(np, target, weight, input.shape[dim], ignore_index, input.dtype)
     picked = np.take_along_axis(input, np.expand_dims(index, dim), dim).reshape(index.shape)
     values = np.where(weights == 0, weights, -(picked * weights))
     if reduction == "none":
@@ -108,10 +126,14 @@ def nll_loss(np, input: Array, target: Array, weight: Array | None = None, *, ig
 def nll_scatter(np, input: Array, target: Array, weight: Array | None, size, ignore_index, reduction):
     """The transpose of nll_loss: zeros of a size with -weight * input at the target classes."""
     result = np.zeros(size, dtype=input.dtype)
+    places = _places(np, target, weight, size, ignore_index)
+    if places is not None:
+        result.reshape(-1)[places] = input / -len(places) if reduction == "mean" else -input
+        return result
     dim = 1 if len(size) > 1 else 0
     if len(size) == 1:
         target = target.reshape(())
-    index, weights = _chosen(np, target, weight, size[dim], ignore_index, input.dtype)
+    index, weights = chosen_classes(np, target, weight, size[dim], ignore_index, input.dtype)
     values = -weights * input
     if reduction == "mean":
         values = np.divide(values, weights.sum())
@@ -158,6 +180,18 @@ def _smoothed(m, scores, target, weight, ignore_index, reduction, label_smoothin
     return picked * (1 - label_smoothing) + spread * (label_smoothing / scores.shape[dim])
 
 
+def fusible(input, target, weight, reduction, label_smoothing):
+    """Whether the loss of these arguments is computed by `cross_entropy_rows`."""
+    return (
+        weight is None
+        and not label_smoothing
+        and reduction != "none"
+        and input.ndim == 2
+        and target.ndim == 1
+        and math.prod(input.shape) >= LARGE
+    )
+
+
 @composite(
     space="nn",
     method=False,
@@ -188,6 +222,8 @@ def cross_entropy(
     if reduction not in ("none", "mean", "sum"):
         raise ValueRangeError(f'{reduction} is not a valid value for reduction: it is "none", "mean" or "sum"')
     dim = 1 if input.ndim > 1 else 0
+    if fusible(input, target, weight, reduction, label_smoothing):
+        return m.cross_entropy_rows(input, target, ignore_index, reduction)[0]
     scores = m.log_softmax(input, dim)
     if input.shape == target.shape:
         if ignore_index >= 0:

@@ -9,6 +9,8 @@ from typing import Any
 
 from wengert.core.base.errors import DtypeError, ShapeError
 from wengert.core.operators.kinds import composite, elementwise, view
+from wengert.core.operators.library.destinations import of_dtype
+from wengert.core.operators.library.matrices import scalar_of
 from wengert.core.operators.library.overloads import is_complex, scalar_name
 from wengert.core.operators.record import Array
 from wengert.core.operators.samples import call
@@ -145,11 +147,18 @@ def check_parts(first: Any, second: Any) -> None:
         )
 
 
+def _complex_dtype(result, given):
+    return (
+        f"Expected object of scalar type {scalar_of(result)} but got scalar type {scalar_of(given)} for argument 'out'"
+    )
+
+
 @elementwise(
     d=(lambda m, g: m.real(g), lambda m, g: m.imag(g)),
     promote="none",
     method=False,
     inplace=False,
+    errors=of_dtype(_complex_dtype),
 )
 def complex(np, real: Array, imag: Array):
     """real + i * imag.  Raises DtypeError unless both are float32 or both are float64."""

@@ -176,8 +176,9 @@ def logcumsumexp(np, input: Array, dim: int):
         out = np.array(input)
         values = np.moveaxis(out, dim, 0)
         for i in range(1, values.shape[0]):
-            high = np.maximum(values[i].real, values[i - 1].real)
-            values[i] = high + np.log(np.exp(values[i] - high) + np.exp(values[i - 1] - high))
+            above = values[i].real >= values[i - 1].real
+            high, low = np.where(above, values[i], values[i - 1]), np.where(above, values[i - 1], values[i])
+            values[i] = high + np.log1p(np.exp(low - high))
         return out
     return np.logaddexp.accumulate(input, axis=dim, dtype=_WIDE.get(input.dtype.name)).astype(input.dtype, copy=False)
 

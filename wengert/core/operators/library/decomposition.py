@@ -230,7 +230,7 @@ def qr(m, input: Array, some=True):
 def check_phase(x, message):
     """Raise if a loss depends on the phase of complex vectors: `x` is the diagonal of V^H gV."""
     a = array_of(x)
-    if a.dtype.kind == "c" and a.size and not abs(a.imag).max() <= 1e-2:
+    if a.dtype.kind == "c" and a.size and not abs(a.reshape(-1).imag).max() <= 1e-2:
         raise DtypeError(message)
 
 
@@ -333,6 +333,16 @@ def _values_rule(m, g, vectors):
 # --- General eigenvalues -------------------------------------------------------------------------------------------
 
 
+def _eig_tangent(m, t, out):
+    """L' is the diagonal of P = V^-1 A' V; V' = V (P / (l_j - l_i)), less what changes the norm of a vector."""
+    values, vectors = out
+    p = m.linear_solve(vectors, m.to_dtype(t, array_of(vectors).dtype) @ vectors)
+    slopes = m.diagonal_vector(p)
+    turned = vectors @ ((p - p * m.identity_like(p)) / _spread_of(m, values))
+    along = m.diagonal_vector(m.conj_transpose(vectors) @ turned)
+    return slopes, turned - vectors * m.unsqueeze((along + m.conj(along)) / 2, -2)
+
+
 def _eig_rule(m, g, out):
     """C. Boeddeker et al., "On the computation of complex-valued gradients" (2017), for vectors of norm 1."""
     (values, vectors), (g_values, g_vectors) = out, g
@@ -366,6 +376,7 @@ def _eig(np, a, vectors, name):
 
 @full_precision(
     vjp=_eig_rule,
+    jvp=_eig_tangent,
     outputs=2,
     space=None,
     method=False,

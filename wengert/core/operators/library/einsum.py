@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from wengert.core.base.errors import ShapeError, ValueRangeError
 from wengert.core.operators.kinds import composite
 from wengert.core.operators.samples import call
@@ -37,6 +39,12 @@ def einsum(m, *args):
 
     Raises: ShapeError for a malformed equation or sizes that do not fit, ValueRangeError for a missing operand.
     """
+    if len(args) == 3 and args[0].__class__ is str:
+        equation, left, right = args
+        key = (equation, tuple(left.shape), tuple(right.shape))
+        plan = PLANS[key] if key in PLANS else _remembered(key)
+        if plan is not None:
+            return _by_plan(m, left, right, plan)
     terms, output, operands = _parsed(args)
     labelled = [_labelled(terms[i], operands[i].ndim, i) for i in range(len(operands))]
     broadcast = max([sum(1 for c in labels if c.__class__ is int) for labels in labelled], default=0)
@@ -173,6 +181,70 @@ def _note_sizes(sizes, labels, shape, i):
                 f"einsum(): subscript {name} has size {n} for operand {i} which does not broadcast with previously "
                 f"seen size {have}"
             )
+
+
+# --- Plans ---------------------------------------------------------------------------------------------------------
+
+PLANS: dict = {}
+"""(equation, shape, shape) -> how two operands are brought together by one product of batches, None if they are not."""
+
+MANY = 512
+"""So many plans are remembered."""
+
+
+def _remembered(key):
+    """The plan for a new equation or new shapes."""
+    if len(PLANS) >= MANY:
+        PLANS.clear()
+    found = PLANS[key] = _plan(*key)
+    return found
+
+
+def _plan(equation, *shapes):
+    """Permutations and shapes of both operands and of their product; None unless one batched product does it."""
+    left, arrow, right = equation.replace(" ", "").partition("->")
+    terms = left.split(",")
+    if not arrow or len(terms) != 2 or "." in equation or not set(left + right) <= {*_LETTERS, ","}:
+        return None
+    sizes: dict = {}
+    for term, shape in zip(terms, shapes, strict=True):
+        if len(term) != len(shape) or len(set(term)) != len(term):
+            return None
+        for c, n in zip(term, shape, strict=True):
+            if sizes.setdefault(c, n) != n:
+                return None
+    a, b = terms
+    if len(set(right)) != len(right) or not set(right) <= set(a + b):
+        return None
+    if any((c in a) != (c in b) and c not in right for c in a + b):
+        return None
+    groups = [[c for c in a if c in b and c in right], [c for c in a if c not in b]]
+    summed, other = [c for c in a if c in b and c not in right], [c for c in b if c not in a]
+    if not summed:
+        return None
+    first = _layout(a, (*groups, summed), sizes)
+    second = _layout(b, (groups[0], summed, other), sizes)
+    order = [*groups[0], *groups[1], *other]
+    shape, wanted = tuple([sizes[c] for c in order]), list(right)
+    return first, second, shape, None if order == wanted else tuple([order.index(c) for c in wanted])
+
+
+def _layout(term, groups, sizes):
+    """(permutation or None, shape or None) that make each group of labels one dim."""
+    order = [c for group in groups for c in group]
+    shape = tuple([prod([sizes[c] for c in group]) for group in groups])
+    turn = None if order == list(term) else tuple([term.index(c) for c in order])
+    return turn, None if shape == tuple([sizes[c] for c in order]) else shape
+
+
+def _by_plan(m, left, right, plan):
+    first, second, shape, turn = plan
+    pair = []
+    for x, (order, size) in ((left, first), (right, second)):
+        x = x if order is None else m.permute(x, order)
+        pair.append(x if size is None else m.reshape(x, size))
+    out = m.reshape(m.bmm(*pair), shape)
+    return out if turn is None else m.permute(out, turn)
 
 
 # --- The sums ------------------------------------------------------------------------------------------------------

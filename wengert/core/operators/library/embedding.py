@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import weakref
+
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.base.errors import DtypeError, IndexRangeError, ShapeError
 from wengert.core.operators.derived import VALUES
@@ -9,6 +11,21 @@ from wengert.core.operators.kinds import composite, linear, opaque, plain
 from wengert.core.operators.library.indexing import add_rows, scalar_name
 from wengert.core.operators.record import Array
 from wengert.core.operators.samples import call
+
+_tables: dict[int, weakref.ref] = {}
+
+
+def note_sparse(table):
+    """Remember a table that was used with `sparse=True`: its gradient is dense here, and zero but for the rows used."""
+    key = id(table)
+    if key not in _tables:
+        _tables[key] = weakref.ref(table, lambda ref: _tables.pop(key, None))
+
+
+def is_noted(table) -> bool:
+    """Whether a tensor was used as a table with `sparse=True`."""
+    found = _tables.get(id(table))
+    return found is not None and found() is table
 
 
 @opaque(
@@ -109,7 +126,8 @@ def embedding(
     Shapes: input (*) of int64 or int32, weight (rows, width) -> (*, width).
     padding_idx: this row gets no gradient (negative counts from the end).  max_norm: rows used are first scaled, in
     place, to a norm of at most this.  scale_grad_by_freq: each row's gradient is divided by how often it was used.
-    sparse: accepted; gradients are dense.  Raises: IndexRangeError for an index outside the table.
+    sparse: accepted; the gradient is dense, and `optim.SparseAdam` takes it.
+    Raises: IndexRangeError for an index outside the table.
     """
     if padding_idx is None:
         padding_idx = -1
@@ -122,6 +140,8 @@ def embedding(
         table = weight.detach()
         rows, shrunk = m.shrunk_rows(table, input, float(max_norm), float(norm_type))
         table[rows] = shrunk
+    if sparse:
+        note_sparse(weight)
     return m.embedding_rows(weight, input, padding_idx, scale_grad_by_freq)
 
 

@@ -145,6 +145,7 @@ def unravel_index(m, indices: Array, shape: Ints):
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
     if indices.dtype.is_floating_point or indices.dtype.is_complex:
         raise ArgumentError(f"expected 'indices' to be integer dtype, but got {indices.dtype}")
+    indices = m.to_dtype(indices, dtypes.int64.numpy)
     found = []
     for n in reversed(shape):
         found.append(m.remainder(indices, n))

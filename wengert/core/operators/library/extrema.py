@@ -8,6 +8,7 @@ from wengert.core.arrays import return_types
 from wengert.core.arrays.shape import wrap_dim
 from wengert.core.base.errors import ArgumentError, DimError, DtypeError, ShapeError
 from wengert.core.operators.kinds import composite, linear, opaque, plain
+from wengert.core.operators.library.destinations import expected_dtype, matching_dtype, of_dtype
 from wengert.core.operators.library.overloads import is_number, refuse
 from wengert.core.operators.library.reduction import axes_of, listed_axes
 from wengert.core.operators.record import Array, Ints
@@ -55,6 +56,10 @@ def picked(np, input: Array, indices: Array, dim: int, keepdim, label):
     if not input.ndim:
         return input[...].reshape(indices.shape)
     dim = wrap_dim(dim, input.ndim)
+    width = input.shape[-1]
+    if dim == input.ndim - 1 and width and indices.size * width == input.size and input.flags.c_contiguous:
+        rows = np.arange(0, input.size, width)
+        return input.reshape(-1).take(rows + indices.reshape(-1)).reshape(indices.shape)
     values = np.take_along_axis(input, aligned(np, indices, dim, keepdim), axis=dim)
     return values if keepdim else values.reshape(indices.shape)
 
@@ -78,7 +83,10 @@ def given_back(np, input: Array, indices: Array, size, dim: int, keepdim):
     values = input if keepdim else np.expand_dims(input, dim)
     out = np.zeros(size, input.dtype)
     if indices.shape[dim] == 1:
-        np.put_along_axis(out, indices, values, axis=dim)
+        if dim == len(size) - 1 and indices.shape[:-1] == tuple(size[:-1]) and out.size:
+            out.reshape(-1)[np.arange(0, out.size, size[dim]) + indices.reshape(-1)] = values.reshape(-1)
+        else:
+            np.put_along_axis(out, indices, values, axis=dim)
         return out
     grid = list(np.ogrid[tuple([slice(n) for n in indices.shape])])
     grid[dim] = indices
@@ -127,7 +135,7 @@ def _samples(s: Any) -> list[Any]:
     ]
 
 
-@opaque(vjp=shared, samples=_samples)
+@opaque(vjp=shared, samples=_samples, errors=of_dtype(matching_dtype))
 def amax(np, input: Array, dim: Ints = (), keepdim=False):
     """Largest element over `dim`, all for (); nan if there is one.  Ties share the gradient evenly.
 
@@ -138,7 +146,7 @@ def amax(np, input: Array, dim: Ints = (), keepdim=False):
     return np.max(input, axis=axes_of(dim, input.ndim), keepdims=keepdim)
 
 
-@opaque(vjp=shared, samples=_samples)
+@opaque(vjp=shared, samples=_samples, errors=of_dtype(matching_dtype))
 def amin(np, input: Array, dim: Ints = (), keepdim=False):
     """Smallest element over `dim`, all for (); nan if there is one.  Ties share the gradient evenly.
 
@@ -177,7 +185,10 @@ def extremes(np, input: Array, dim, keepdim):
     return np.min(input, axis=axes, keepdims=keepdim), np.max(input, axis=axes, keepdims=keepdim)
 
 
-@composite(samples=lambda s: [call(s.distinct(3, 4)), call(s.distinct(3, 4), dim=1, keepdim=True)])
+@composite(
+    samples=lambda s: [call(s.distinct(3, 4)), call(s.distinct(3, 4), dim=1, keepdim=True)],
+    errors=of_dtype(expected_dtype),
+)
 def aminmax(m, input: Array, *, dim: int | None = None, keepdim=False):
     """Smallest and largest element over `dim` or of all, as (min, max).  Ties share the gradient evenly.
 

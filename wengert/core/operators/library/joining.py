@@ -6,6 +6,7 @@ from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.shape import broadcast_shapes, wrap_dim
 from wengert.core.base.errors import ShapeError, ValueRangeError
 from wengert.core.operators.kinds import composite, opaque
+from wengert.core.operators.library.destinations import apart
 from wengert.core.operators.record import Array
 from wengert.core.operators.samples import call
 
@@ -37,6 +38,7 @@ def _cat_gradients(m, g, shape, dim):
     vjp=_cat_gradients,
     aliases=("concat", "concatenate"),
     method=False,
+    errors=apart,
     samples=lambda s: [
         call([s.array(2, 3), s.array(1, 3)]), call([s.array(2, 3), s.array(2, 1)], dim=-1), call([s.array(3)]),
         call([s.array(0), s.array(2, 3)]), call([s.array(2, 0), s.array(2, 3)], dim=1),

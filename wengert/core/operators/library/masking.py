@@ -7,14 +7,23 @@ from wengert.core.base.errors import DtypeError, ShapeError
 from wengert.core.operators.derived import VALUES
 from wengert.core.operators.kinds import composite, opaque, plain
 from wengert.core.operators.library.copying import moving
+from wengert.core.operators.library.destinations import apart, both, of_dtype
 from wengert.core.operators.library.indexing import scalar_name
+from wengert.core.operators.library.matrices import scalar_of
 from wengert.core.operators.record import Array
 from wengert.core.operators.samples import call
+
+
+def _same_dtype(result, given):
+    return (
+        f"masked_select(): self and result must have the same scalar type, not {scalar_of(result)}, {scalar_of(given)}"
+    )
 
 
 @moving(
     transpose=lambda m, g, shape, mask: m.masked_select_backward(g, shape, mask),
     shape=VALUES,
+    errors=both(of_dtype(_same_dtype), apart),
     samples=lambda s: [
         call(s.array(3, 4), s.booleans(3, 4)),
         call(s.array(3, 4), s.booleans(4)),

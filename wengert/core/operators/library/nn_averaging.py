@@ -221,7 +221,10 @@ def adaptive_avg_pooled(m, rank, input, output_size):
     wanted = adaptive_size(output_size, input.shape, rank, label)
     if min(wanted) < 0:
         told = "{" + ", ".join(map(str, wanted)) + "}"
-        raise ShapeError(f"{label}: elements of output_size must be greater than or equal to 0 but received {told}")
+        raise ShapeError(
+            f"adaptive_avg_pool{max(rank, 2)}d: elements of output_size must be greater than or equal to 0 but "
+            f"received {told}"
+        )
     if rank > 1:
         return m.adaptive_avg_pool(input, wanted)
     return m.squeeze(m.adaptive_avg_pool(m.unsqueeze(input, -2), (1, *wanted)), -2)

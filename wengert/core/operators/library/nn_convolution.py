@@ -37,7 +37,9 @@ def check_positive(stride, padding, dilation, output_padding, groups):
         raise ShapeError(f"non-positive stride is not supported, got {list(stride)}")
     if min(padding) < 0:
         raise ShapeError(f"negative padding is not supported, got {list(padding)}")
-    if min(dilation) <= 0:
+    if min(dilation) < 0:
+        raise ShapeError(f"dilation should be greater than zero, got {list(dilation)}")
+    if min(dilation) == 0:
         raise ShapeError(f"non-positive dilation is not supported, got {list(dilation)}")
     if min(output_padding) < 0:
         raise ShapeError(f"negative output_padding is not supported, got {list(output_padding)}")
@@ -109,8 +111,14 @@ def check_dtypes(input, weight, bias):
         raise DtypeError(f"Input type ({_short(a)}) and bias type ({_short(b)}) should be the same")
 
 
+_SPELLINGS = {
+    "float32": "float", "float64": "double", "int64": "long int", "int32": "int", "int16": "short int",
+    "int8": "signed char", "uint8": "unsigned char",
+}  # fmt: skip
+
+
 def _short(dtype):
-    return {"float32": "float", "float64": "double", "int64": "long"}.get(dtype.name, dtype.name)
+    return _SPELLINGS.get(dtype.name, dtype.name)
 
 
 def _label(rank, transposed, dilation):
@@ -264,19 +272,29 @@ def _batched(name, rank, input, m, make):
     return make(input)
 
 
-def _check_weight(name, weight, rank):
+def _check_weight(name, weight, rank, input, padding):
     if not hasattr(weight, "ndim"):
         raise ArgumentError(f"{name}(): argument 'weight' (position 2) must be Tensor, not {type(weight).__name__}")
-    if weight.ndim != rank + 2:
+    wide = weight.ndim
+    if wide < 3:
+        raise ShapeError(f"weight should have at least three dimensions, {name} got one of size {list(weight.shape)}")
+    if wide != rank + 2 and rank > 1 and not isinstance(padding, str):
         raise ShapeError(
-            f"expected weight of {name} to be {rank + 2}-dimensional, but got weight of size {list(weight.shape)}"
+            f"expected stride to be a single integer value or a list of {wide - 2} values to match the convolution "
+            f"dimensions: the weight of {name} has {wide} dimensions, not {rank + 2}"
+        )
+    if wide != rank + 2:
+        space = "" if isinstance(padding, str) else " "
+        raise ShapeError(
+            f"Expected {wide}-dimensional input for {wide}-dimensional weight{space}{list(weight.shape)}, but got "
+            f"{input.ndim}-dimensional input of size {list(input.shape)} instead"
         )
 
 
 def convolved(m, rank, input, weight, bias, stride, padding, dilation, groups):
     """conv1d, conv2d and conv3d."""
     name = f"conv{rank}d"
-    _check_weight(name, weight, rank)
+    _check_weight(name, weight, rank, input, padding)
     stride, dilation = _integers(name, stride, rank, "stride"), _integers(name, dilation, rank, "dilation")
     if isinstance(padding, str):
         padding, extra = _named_padding(padding, weight, stride, dilation)
@@ -329,7 +347,7 @@ def _named_padding(padding, weight, stride, dilation):
 def deconvolved(m, rank, input, weight, bias, stride, padding, output_padding, groups, dilation):
     """conv_transpose1d, conv_transpose2d and conv_transpose3d."""
     name = f"conv_transpose{rank}d"
-    _check_weight(name, weight, rank)
+    _check_weight(name, weight, rank, input, padding)
     stride, padding = _integers(name, stride, rank, "stride"), _integers(name, padding, rank, "padding")
     dilation = _integers(name, dilation, rank, "dilation")
     output_padding = _integers(name, output_padding, rank, "output_padding")

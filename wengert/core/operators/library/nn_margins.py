@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from wengert.core.base.errors import ShapeError, ValueRangeError
+from wengert.core.arrays.shape import broadcast_shapes
+from wengert.core.base.errors import DtypeError, ShapeError, ValueRangeError
 from wengert.core.operators.kinds import opaque, plain
 from wengert.core.operators.library.loss import reduced
+from wengert.core.operators.library.matrices import scalar_of
 from wengert.core.operators.library.overloads import refuse
 from wengert.core.operators.record import Array
 from wengert.core.operators.samples import call
@@ -40,6 +42,7 @@ def _soft_margin_input(m, g, input, target, reduction, shape):
 def soft_margin_loss(np, input: Array, target: Array, *, reduction="mean"):
     """log(1 + exp(-target input)) for targets 1 and -1, reduced."""
     refuse("exp_cpu", "biu", input)
+    broadcast_shapes(input.shape, target.shape)
     product = -target * input
     return reduced(np.maximum(product, 0) + np.log1p(np.exp(-np.abs(product))), reduction)
 
@@ -48,7 +51,7 @@ def soft_margin_loss(np, input: Array, target: Array, *, reduction="mean"):
 
 
 def _check_classes(name, input, target, weight):
-    if not (input.ndim == 2 or input.ndim in (0, 1)) or 0 in input.shape[1:]:
+    if input.ndim > 2 or (input.ndim and not input.shape[-1]):
         raise ShapeError(
             f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(input.shape)}"
         )
@@ -61,6 +64,8 @@ def _check_classes(name, input, target, weight):
         )
     if weight is not None and weight.shape != (classes,):
         raise ShapeError(f"inconsistent weight size, expected {classes} but got {list(weight.shape)}")
+    if target.dtype.name != "int64":
+        raise DtypeError(f"expected scalar type Long but found {scalar_of(target)}")
     if target.size and (target.min() < 0 or target.max() >= classes):
         raise ShapeError(f"target out of range: classes are 0 to {classes - 1}")
 
@@ -157,6 +162,10 @@ def multilabel_margin_loss(np, input: Array, target: Array, *, reduction="mean")
     target, shaped as input (N, C) or (C,), names the classes of each row and ends with -1.
     Raises: ShapeError for sizes and classes that do not fit.
     """
+    if input.ndim > 2 or (input.ndim and not input.shape[-1]):
+        raise ShapeError(
+            f"Expected non-empty vector or matrix with optional 0-dim batch size, but got: {list(input.shape)}"
+        )
     if input.shape != target.shape:
         raise ShapeError(f"inconsistent target size: {list(target.shape)} for input of size: {list(input.shape)}")
     classes = input.shape[-1] if input.ndim else 1

@@ -96,38 +96,44 @@ def _normal(m, x, axes, eps):
     return centred * inverse, inverse
 
 
+def _shaped_as(m, x, shape):
+    """x in another shape; no view where it has it."""
+    shape = tuple(shape)
+    return x if x.shape == shape else m.reshape(x, shape)
+
+
 def _input_gradient(m, g, out, input, weight, layout, eps):
     wide, axes, narrow = layout
     kept = _kept(wide, axes)
-    x, given = m.reshape(input, wide), m.reshape(g[0], wide)
-    g_mean, g_inverse = m.reshape(g[1], kept), m.reshape(g[2], kept)
-    w = None if weight is None else m.reshape(weight, narrow)
+    x, given = _shaped_as(m, input, wide), _shaped_as(m, g[0], wide)
+    g_mean, g_inverse = _shaped_as(m, g[1], kept), _shaped_as(m, g[2], kept)
+    w = None if weight is None else _shaped_as(m, weight, narrow)
     if not m.recorded:
-        mean, inverse = m.reshape(out[1], kept), m.reshape(out[2], kept)
-        return m.reshape(m.normalised_back(given, g_mean, g_inverse, x, mean, inverse, w, axes), tuple(input.shape))
+        mean, inverse = _shaped_as(m, out[1], kept), _shaped_as(m, out[2], kept)
+        return _shaped_as(m, m.normalised_back(given, g_mean, g_inverse, x, mean, inverse, w, axes), tuple(input.shape))
     count = prod([wide[i] for i in axes])
     normal, inverse = _normal(m, x, axes, eps)
     given = given if w is None else given * w
     found = inverse * (given - m.mean(given, axes, True) - normal * m.mean(given * normal, axes, True))
     found = found + (g_mean - g_inverse * inverse * inverse * normal) / count
-    return m.reshape(found, tuple(input.shape))
+    return _shaped_as(m, found, tuple(input.shape))
 
 
 def _weight_gradient(m, g, out, input, weight, layout, eps):
     wide, axes, narrow = layout
-    x, given = m.reshape(input, wide), m.reshape(g[0], wide)
+    x, given = _shaped_as(m, input, wide), _shaped_as(m, g[0], wide)
     over = _constant(wide, narrow)
     if m.recorded:
         found = _summed(m, given * _normal(m, x, axes, eps)[0], over)
     else:
         kept = _kept(wide, axes)
-        found = m.normalised_weight_back(given, x, m.reshape(out[1], kept), m.reshape(out[2], kept), over)
-    return m.reshape(found, tuple(weight.shape))
+        found = m.normalised_weight_back(given, x, _shaped_as(m, out[1], kept), _shaped_as(m, out[2], kept), over)
+    return _shaped_as(m, found, tuple(weight.shape))
 
 
 def _bias_gradient(m, g, bias, layout):
     wide, _, narrow = layout
-    return m.reshape(_summed(m, m.reshape(g[0], wide), _constant(wide, narrow)), tuple(bias.shape))
+    return _shaped_as(m, _summed(m, _shaped_as(m, g[0], wide), _constant(wide, narrow)), tuple(bias.shape))
 
 
 def _summed(m, x, over):
@@ -195,6 +201,7 @@ def _batch_samples(s):
     space=None,
     method=False,
     outputs=3,
+    reads=(1, 2),
     backward_name="NativeBatchNormBackward0",
     samples=_batch_samples,
 )
@@ -282,6 +289,7 @@ def _layer_samples(s):
     space=None,
     method=False,
     outputs=3,
+    reads=(1, 2),
     backward_name="NativeLayerNormBackward0",
     samples=_layer_samples,
 )
@@ -340,6 +348,7 @@ def _group_samples(s):
     space=None,
     method=False,
     outputs=3,
+    reads=(1, 2),
     backward_name="NativeGroupNormBackward0",
     samples=_group_samples,
 )
@@ -422,6 +431,7 @@ def _least(input, eps):
     space=None,
     method=False,
     outputs=2,
+    reads=(1,),
     backward_name="MulBackward0",
     samples=lambda s: [
         call(s.array(3, 4), (4,), s.array(4), 1e-5),
@@ -457,4 +467,10 @@ def rms_norm(m, input: Array, normalized_shape, weight: Array | None = None, eps
     shape = tuple(normalized_shape)
     if tuple(input.shape[max(input.ndim - len(shape), 0) :]) != shape:
         raise _unfitting(input, shape, "")
+    if input.dtype.is_complex:
+        # torch's square of a complex number is x * x, not |x|^2.
+        axes = tuple(range(input.ndim - len(shape), input.ndim))
+        least = 1.1920928955078125e-07 if eps is None and input.dtype.itemsize == 8 else _least(input, eps)
+        out = input * m.rsqrt(m.mean(input * input, axes, True) + least)
+        return out if weight is None else out * weight
     return m.rms_norm_kernel(input, shape, weight, eps)[0]

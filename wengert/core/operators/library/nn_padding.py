@@ -7,6 +7,7 @@ from wengert.core.operators.kinds import linear
 from wengert.core.operators.record import Array, Ints
 from wengert.core.operators.samples import call
 
+_KERNELS = {"reflect": "reflection_pad", "replicate": "replication_pad"}
 _NAMES = {"reflect": "ReflectionPad{}DBackward0", "replicate": "ReplicationPad{}DBackward0", "circular": "CopySlices"}
 
 
@@ -74,9 +75,12 @@ def padded(np, input: Array, pad: Ints, mode):
     """The input surrounded by its own elements: pad = (before, after) of the last dim, then of the one before, ...
 
     mode: "reflect" (without the edge), "replicate" (the edge), "circular" (the other end).  Negative padding cuts off.
-    Raises: MissingError for numbers of dims and pads that do not go together; ShapeError for pads that are too wide.
+    Raises: MissingError for numbers of dims and pads that do not go together, and for booleans unless the mode is
+    "circular"; ShapeError for pads that are too wide.
     """
     _check(input.shape, pad, mode)
+    if input.dtype.kind == "b" and mode in _KERNELS:
+        raise MissingError(f"\"{_KERNELS[mode]}{len(pad) // 2}d\" not implemented for 'Bool'; pad numbers of another dtype")
     out = input
     for k in range(len(pad) // 2):
         d = input.ndim - 1 - k

@@ -6,7 +6,7 @@ from math import prod
 
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays import pooling as arrays
-from wengert.core.base.errors import ArgumentError, DtypeError, MissingError, ShapeError
+from wengert.core.base.errors import ArgumentError, DtypeError, MissingError, ShapeError, ValueRangeError
 from wengert.core.operators.kinds import composite, linear, opaque
 from wengert.core.operators.library.overloads import refuse, scalar_name
 from wengert.core.operators.record import Array
@@ -71,6 +71,13 @@ def check_windows(shape, rank, kernel, stride, padding, dilation, ceil_mode):
     """Attributes and sizes of the input; how many windows lie along each dim."""
     check_signs(kernel, stride, padding, dilation)
     if 0 in shape[1 if len(shape) == rank + 2 else 0 :]:
+        if rank == 3:
+            inner = shape[-rank - 1 :]
+            raise ShapeError(
+                "max_pool3d_with_indices_out_cpu_template(): Expected input's non-batch dimensions to have positive "
+                f"length, but input has a shape of {list(shape)} and non-batch dimension {inner.index(0)} has length "
+                "zero!"
+            )
         raise ShapeError(
             f"Expected {rank + 1}D or {rank + 2}D (batch mode) tensor with optional 0 dim batch size for "
             "input, but got:"
@@ -180,6 +187,7 @@ def _windows_of(input, kernel, stride, padding, dilation, ceil_mode):
     space=None,
     method=False,
     outputs=2,
+    reads=(1,),
     backward_name=lambda args: f"MaxPool{len(args[1])}DWithIndicesBackward0",
     samples=_max_samples,
 )
@@ -227,6 +235,8 @@ def max_pooled(m, rank, input, kernel_size, stride, padding, dilation, ceil_mode
         if not indexed and kind_of(input) not in "fV":
             name = dtypes.of(getattr(input.dtype, "numpy", input.dtype)).scalar
             raise MissingError(f"\"max_pool1d_impl\" not implemented for '{name}'")
+        if indexed:
+            check_signs(kernel, stride, padding, dilation)
         _check_line(input, kernel, stride, padding, dilation, ceil_mode)
         input, wide = m.unsqueeze(input, -2), 2
         kernel, stride, padding, dilation = (1, *kernel), (1, *stride), (0, *padding), (1, *dilation)
@@ -240,7 +250,7 @@ def max_pooled(m, rank, input, kernel_size, stride, padding, dilation, ceil_mode
 
 
 def _check_line(input, kernel, stride, padding, dilation, ceil_mode):
-    if input.ndim not in (2, 3):
+    if input.ndim not in (2, 3) or 0 in input.shape[-2:]:
         raise ShapeError(
             "max_pool1d: Expected 2D or 3D (batch mode) tensor with optional 0 dim batch size for input, but got:"
             f"{list(input.shape)}"
@@ -308,6 +318,7 @@ def max_pool1d_with_indices(m, input: Array, kernel_size, stride=None, padding=0
     space=None,
     method=False,
     outputs=2,
+    reads=(1,),
     backward_name=lambda args: f"AdaptiveMaxPool{len(args[1])}DBackward0",
     samples=lambda s: [
         call(s.distinct(2, 2, 5, 6), (2, 4)),
@@ -342,6 +353,10 @@ def adaptive_size(output_size, shape, rank, label):
     if len(wanted) == 1 and rank > 1:
         wanted = wanted * rank
     if len(wanted) != rank:
+        if rank == 1:
+            raise ShapeError(f"{label}() argument 'output_size' should contain one int (got {len(wanted)})")
+        if "max" in label:
+            raise ShapeError(f"{label}(): internal error: output_size.size() must be {rank}, got {wanted}")
         raise ShapeError(f"{label}: output_size must be {rank}, got {wanted}")
     return tuple([n if o is None else o for o, n in zip(wanted, shape[len(shape) - rank :], strict=True)])
 
@@ -360,6 +375,8 @@ def check_adaptive(input, rank, label, colon=""):
 def adaptive_max_pooled(m, rank, input, output_size):
     """Values and indices of adaptive_max_pool1d, 2d and 3d."""
     label = f"adaptive_max_pool{rank}d"
+    if rank > 1 and not isinstance(output_size, int) and input.ndim <= len(output_size):
+        raise ValueRangeError(f"Input dimension should be at least {len(output_size) + 1}, it is {input.ndim}")
     check_adaptive(input, rank, label, ":" if rank > 1 else "")
     wanted = adaptive_size(output_size, input.shape, rank, label)
     if min(wanted) < 0:
@@ -384,6 +401,7 @@ def adaptive_max_pool1d(m, input: Array, output_size):
     space=None,
     method=False,
     outputs=2,
+    reads=(1,),
     backward_name=lambda args: f"FractionalMaxPool{len(args[1])}DBackward0",
     samples=lambda s: [
         call(s.distinct(2, 2, 5, 6), (2, 2), (3, 4), s.array(2, 2, 2, low=0.1, high=0.9)),
@@ -444,6 +462,7 @@ def fractional_max_pooled(m, rank, input, kernel_size, output_size, samples):
 
 @opaque(
     vjp=lambda m, g, indices, output_size: m.spatial_gather(g, indices, len(output_size)),
+    jvp=lambda m, t, indices, output_size: m.max_unpool(t[0], indices, output_size),
     space=None,
     method=False,
     backward_name=lambda args: f"MaxUnpool{len(args[2])}DBackward0",

@@ -184,6 +184,10 @@ def _rnn_back(m, g, out, parts, reverse, given, relu):
     return d, d, h.first(), None, None
 
 
+def _summed(m, x):
+    return arrays.column_sums(m.np, x) if _direct(m) else m.sum(x, 0)
+
+
 def _turned(m, x):
     return m.transpose(x, 0, 1)
 
@@ -205,8 +209,8 @@ def _layer_gradients(m, g, out, tensors, cell, sizes, reverse, bias):
     before = _previous(m, h0, _flat(out[0]), parts, reverse)
     gradients += [_turned(m, d) @ _flat(x), _turned(m, hidden) @ before]
     if bias:
-        first = m.sum(d, 0)
-        gradients += [first, first if hidden is d else m.sum(hidden, 0)]
+        first = _summed(m, d)
+        gradients += [first, first if hidden is d else _summed(m, hidden)]
     return gradients if w_hr is None else [*gradients, projection]
 
 
@@ -295,8 +299,9 @@ def _cell(m, cell, gates, input, states, w_ih, w_hh, b_ih, b_hh):
     _check_cell(input, states, w_ih, w_hh, gates)
     if not input.is_floating_point():
         return _plain_cell(m, cell, input, states, w_ih, w_hh, b_ih, b_hh)
-    bias = b_ih is not None
-    tensors = [input, *states, w_ih, w_hh, *((b_ih, b_hh) if bias else ())]
+    bias = b_ih is not None or b_hh is not None
+    biases = [w_ih.new_zeros(w_ih.shape[0]) if b is None else b for b in (b_ih, b_hh)] if bias else ()
+    tensors = [input, *states, w_ih, w_hh, *biases]
     return m.recurrent_layer(tensors, cell, (input.shape[0],), False, bias)
 
 

@@ -38,7 +38,8 @@ def _rules():
 )
 def resample(np, input: Array, rules, label):
     """Each of the last dims resampled by its rule (see core/arrays/resampling.py); label: how the node is called."""
-    if input.dtype.kind not in "fV" and (input.dtype != np.uint8 or len(rules) == 1):
+    narrow = len(rules) == 1 and rules[0][0] != "nearest"
+    if input.dtype.kind not in "fV" and (input.dtype != np.uint8 or narrow):
         refuse(_routine(label), "biuc", input)
     if input.dtype.kind == "u" and rules[0][0] != "nearest":
         found = resampled(np, input.astype(np.float32), rules, False)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from wengert.core.arrays import softmax as arrays
 from wengert.core.arrays.shape import wrap_dim
 from wengert.core.base.errors import ShapeError
-from wengert.core.operators.kinds import composite, opaque
+from wengert.core.operators.kinds import composite, opaque, plain
 from wengert.core.operators.library.overloads import refuse
 from wengert.core.operators.record import Array
 from wengert.core.operators.samples import call
@@ -28,7 +29,33 @@ def _centred(input, dim):
     return input - input.max(axis=dim, keepdims=True)
 
 
+@plain(space=None, method=False, samples=lambda s: [call(s.array(3, 4), s.array(3, 4), 1)])
+def softmax_back(np, grad: Array, output: Array, dim: int):
+    """output * (grad - sum(grad * output, dim)): first order only."""
+    dim = wrap_dim(dim, output.ndim)
+    if arrays.by_rows(output, dim) and grad.dtype == output.dtype:
+        return arrays.softmax_gradient(np, grad, output)
+    product = grad * output
+    product -= output * product.sum(axis=dim if output.ndim else None, keepdims=True)
+    return product
+
+
+@plain(space=None, method=False, samples=lambda s: [call(s.array(3, 4), s.array(3, 4), 1)])
+def log_softmax_back(np, grad: Array, output: Array, dim: int):
+    """grad - exp(output) * sum(grad, dim): first order only."""
+    dim = wrap_dim(dim, output.ndim)
+    if arrays.by_rows(output, dim) and grad.dtype == output.dtype:
+        return arrays.log_softmax_gradient(np, grad, output)
+    return grad - np.exp(output) * grad.sum(axis=dim if output.ndim else None, keepdims=True)
+
+
+def _log_softmax_gradient(m, g, out, dim):
+    return m.log_softmax_back(g, out, dim) if not m.recorded else g - m.exp(out) * m.sum(g, dim, True)
+
+
 def _softmax_gradient(m, g, out, dim):
+    if not m.recorded:
+        return m.softmax_back(g, out, dim)
     product = g * out
     return product - out * m.sum(product, dim, True)
 
@@ -42,6 +69,8 @@ def softmax_kernel(np, input: Array, dim: int):
     refuse("softmax_lastdim_kernel_impl", "biuc", input)
     if input.size == 0:
         return input.copy()
+    if arrays.by_rows(input, dim):
+        return arrays.softmax(np, input)
     result = _centred(input, dim)
     np.exp(result, out=result)
     result /= result.sum(axis=dim, keepdims=True)
@@ -49,7 +78,7 @@ def softmax_kernel(np, input: Array, dim: int):
 
 
 @opaque(
-    vjp=lambda m, g, out, dim: g - m.exp(out) * m.sum(g, dim, True),
+    vjp=_log_softmax_gradient,
     name="_log_softmax",
     space=None,
     method=False,
@@ -62,6 +91,8 @@ def log_softmax_kernel(np, input: Array, dim: int):
     refuse("log_softmax_lastdim_kernel_impl", "biuc", input)
     if input.size == 0:
         return input.copy()
+    if arrays.by_rows(input, dim):
+        return arrays.log_softmax(np, input)
     result = _centred(input, dim)
     result -= np.log(np.exp(result).sum(axis=dim, keepdims=True))
     return result.reshape(input.shape)

@@ -6,8 +6,11 @@ from wengert.core.arrays.shape import wrap_dim
 from wengert.core.base.errors import DtypeError, IndexRangeError, ShapeError
 from wengert.core.operators.derived import VALUES
 from wengert.core.operators.kinds import composite, opaque, plain
+from wengert.core.operators.library.arithmetic import unsigned
 from wengert.core.operators.library.copying import moving
+from wengert.core.operators.library.destinations import apart, both, of_dtype
 from wengert.core.operators.library.indexing import add_at, add_rows, check_range, from_front, scalar_name
+from wengert.core.operators.library.matrices import scalar_of
 from wengert.core.operators.record import Array
 from wengert.core.operators.samples import call
 
@@ -92,6 +95,13 @@ def _times(g, alpha):
     return g if alpha == 1 else g * alpha
 
 
+def _scaled(source, alpha, dtype):
+    """source * alpha in the dtype of the tensor that it is added to."""
+    if dtype.kind in "iu":
+        alpha = unsigned(int(alpha), dtype) if dtype.kind == "u" else int(alpha)
+    return (source * alpha).astype(dtype)
+
+
 def _check_source(input, dim, index, source):
     """The rules of index_add for the shape of its source."""
     given = source.shape[dim] if source.ndim > dim else 1
@@ -145,10 +155,10 @@ def index_add(np, input: Array, dim: int, index: Array, source: Array, *, alpha=
     if not input.ndim:
         if index.size and (index.min() < 0 or index.max() > 0):
             raise IndexRangeError("index out of range in self: a tensor without dims has one element")
-        return input + (source if alpha == 1 else (source * alpha).astype(input.dtype)).reshape(())
+        return input + (source if alpha == 1 else _scaled(source, alpha, input.dtype)).reshape(())
     check_range(index, input.shape[dim], dim, ShapeError, negative=False)
     if alpha != 1:
-        source = (source * (int(alpha) if input.dtype.kind in "iu" else alpha)).astype(input.dtype)
+        source = _scaled(source, alpha, input.dtype)
     if input.dtype.kind == "b":
         return input | add_slices(np, source.astype(np.uint8), input.shape, dim, index).astype(bool)
     return input + add_slices(np, source, input.shape, dim, index)
@@ -289,8 +299,16 @@ def _check_flat(index, count):
         raise IndexRangeError(f"out of range: tried to access index {bad} on a tensor of {count} elements.")
 
 
+def _taken_dtype(result, given):
+    return (
+        f"take(): self and out expected to have the same dtype, but got self.dtype = {scalar_of(result)} and "
+        f"out.dtype = {scalar_of(given)}"
+    )
+
+
 @moving(
     transpose=lambda m, g, shape, index: m.take_backward(g, shape, index),
+    errors=both(of_dtype(_taken_dtype), apart),
     samples=lambda s: [call(s.array(2, 3), s.integers(4, low=-6, high=6)), call(s.array(4), s.integers(2, 2))],
 )
 def take(np, input: Array, index: Array):

@@ -118,7 +118,6 @@ def geqrf(m, input: Array):
 )
 def ormqr(m, input: Array, tau: Array, other: Array, left=True, transpose=False):
     """Q @ other (left) or other @ Q, Q the full product of the Householder reflections; transpose takes Q^H."""
-    check_inexact(input, "ormqr", "ormqr_cpu")
     if input.ndim < 2:
         raise ShapeError("torch.ormqr: input must have at least 2 dimensions.")
     rows = input.shape[-2]
@@ -129,6 +128,7 @@ def ormqr(m, input: Array, tau: Array, other: Array, left=True, transpose=False)
         raise ShapeError(
             f"torch.ormqr: tau.shape[-1] must be equal to min(other.shape[{side}], input.shape[-1]), got {count}"
         )
+    check_inexact(input, "ormqr", "ormqr_cpu")
     first = m.take_block(input, (0, rows), (0, count))
     q = m.householder_product(m.put_block(first, (rows, rows), (0, rows), (0, count)), tau)
     if transpose:

@@ -6,6 +6,7 @@ from wengert.core.arrays.shape import wrap_dim
 from wengert.core.base.errors import ArgumentError, DtypeError, IndexRangeError, MissingError, ShapeError
 from wengert.core.operators.kinds import composite, opaque, plain
 from wengert.core.operators.library.copying import moving
+from wengert.core.operators.library.destinations import apart, both, expected_dtype, of_dtype
 from wengert.core.operators.library.indexing import add_at, check_range, element_of, scalar_name
 from wengert.core.operators.record import Array
 from wengert.core.operators.samples import call
@@ -92,6 +93,7 @@ def _corner(src, shape):
 
 @moving(
     transpose=lambda m, g, shape, dim, index: m.gather_backward(g, shape, dim, index),
+    errors=both(of_dtype(expected_dtype), apart),
     samples=lambda s: [
         call(s.array(4, 3), 0, s.integers(5, 3)),
         call(s.array(3, 4), -1, s.integers(2, 6)),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from wengert.core.arrays import dtype as dtypes
+from wengert.core.arrays.activation import chosen as bitwise_chosen
 from wengert.core.base.errors import DtypeError, MissingError, ShapeError
 from wengert.core.operators.kinds import composite, elementwise
 from wengert.core.operators.library.overloads import (
@@ -68,9 +69,9 @@ def chosen(np, condition: Array, input: Array, other: Array):
             )
         condition = condition.astype(bool)
     a, b = getattr(input, "dtype", None), getattr(other, "dtype", None)
-    if a is None or a != b:
+    if a is None or b is None or a != b:
         input, other = met(np, input, other)
-    return np.where(condition, input, other)
+    return bitwise_chosen(np, condition, input, other)
 
 
 def fill_value(np: Any, input: Any, value: Any) -> Any:
@@ -106,7 +107,7 @@ def masked_fill(np, input: Array, mask: Array, value: Array):
     """
     if mask.dtype.kind != "b":
         raise DtypeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {cpp_name(mask)}")
-    return np.where(mask, fill_value(np, input, value), input)
+    return bitwise_chosen(np, mask, fill_value(np, input, value), input)
 
 
 # ---------------------------------------------------------------- by size

@@ -363,12 +363,15 @@ def narrow_copy(np, input: Array, dim: int, start: int, length: int):
     """`narrow` with memory of its own."""
     if not input.ndim:
         raise ShapeError("narrow() cannot be applied to a 0-dim tensor.")
+    if dim >= input.ndim:
+        raise ShapeError(
+            "Expected dim < static_cast<int64_t>(self_sizes.size()) to be true, but got false: "
+            f"dim is {dim} and the tensor has {input.ndim} dimensions"
+        )
     d = wrap_dim(dim, input.ndim)
     n = input.shape[d]
-    if length < 0:
-        raise ShapeError(f"narrow(): length must be non-negative. Given {length}")
     if not -n <= start <= n:
         raise IndexRangeError(f"start out of range (expected to be in range of [-{n}, {n}], but got {start})")
-    if not 0 <= start <= n - length:
+    if length < 0 or not 0 <= start <= n - length:
         raise ShapeError(f"start ({start}) + length ({length}) exceeds dimension size ({n}).")
     return input[((_ALL,) * d + (slice(start, start + length),))].copy()

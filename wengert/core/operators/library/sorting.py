@@ -9,6 +9,7 @@ from wengert.core.arrays import return_types
 from wengert.core.arrays.shape import wrap_dim
 from wengert.core.base.errors import DimError, DtypeError, ShapeError
 from wengert.core.operators.kinds import composite, opaque, plain
+from wengert.core.operators.library.destinations import apart, both, of_dtype
 from wengert.core.operators.library.extrema import check_not_empty
 from wengert.core.operators.library.overloads import is_number, missing_derivative, refuse
 from wengert.core.operators.record import Array
@@ -127,7 +128,14 @@ def ranked_index(np, input: Array, k: int, dim: int, keepdim):
     return np.expand_dims(found, dim) if keepdim else found
 
 
-@composite(samples=lambda s: [call(s.distinct(3, 4), 2), call(s.distinct(3, 4), 1, 0, True), call(s.distinct(), 1)])
+def _ranked_dtype(result, given):
+    return f"output values must be of same type as input, {result.dtype}, not {given.dtype}"
+
+
+@composite(
+    samples=lambda s: [call(s.distinct(3, 4), 2), call(s.distinct(3, 4), 1, 0, True), call(s.distinct(), 1)],
+    errors=both(of_dtype(_ranked_dtype, 0), apart),
+)
 def kthvalue(m, input: Array, k: int, dim=-1, keepdim=False):
     """The `k`-th smallest element along `dim` (from 1), as (values, indices).  nan is largest.
 

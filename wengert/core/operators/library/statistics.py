@@ -355,7 +355,8 @@ def _check_quantile(input: Any, q: Any, interpolation: str) -> None:
 
 def _quantile(m: Any, input: Any, q: Any, dim: Any, keepdim: bool, interpolation: str, skip: bool) -> Any:
     _check_quantile(input, q, interpolation)
-    if not is_number(q) and not bool(m.all((q >= 0) & (q <= 1))):
+    inside = True if is_number(q) else (q >= 0) & (q <= 1)
+    if inside is not True and not bool(getattr(inside, "_array", inside).all()):
         raise ShapeError("quantile() q values must be in the range [0, 1]")
     ndim = input.ndim
     dim = dim if dim is None else wrap_dim(dim, ndim)

@@ -53,7 +53,8 @@ def tensordot(m, a: Array, b: Array, dims=2):
             )
     for d, e in zip(first, second, strict=True):
         if sizes[d] != others[e]:
-            a, b = (m.sum(a, d, True), b) if others[e] == 1 else (a, m.sum(b, e, True))
+            wide = a.dtype
+            a, b = (m.sum(a, d, True, dtype=wide), b) if others[e] == 1 else (a, m.sum(b, e, True, dtype=wide))
     return _flat_product(m, a, b, first, second)
 
 

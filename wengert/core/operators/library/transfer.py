@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from wengert.core.arrays.backend import backend_for, backend_of
 from wengert.core.operators.kinds import elementwise, linear
+from wengert.core.operators.library.overloads import is_number
 from wengert.core.operators.record import Array
 from wengert.core.operators.samples import call
 
@@ -33,4 +34,18 @@ def to_device(np, input: Array, device, source):
 )
 def sampled(np, input: Array, values):
     """`values`, drawn from a distribution that `input` parametrises; its gradient is zero."""
+    return values
+
+
+@elementwise(
+    d=(lambda g: g * 0, lambda g: g * 0),
+    promote="none",
+    inplace=False,
+    space=None,
+    method=False,
+    backward_name=lambda args: f"NormalBackward{2 if is_number(args[0]) else 1 if is_number(args[1]) else 3}",
+    samples=lambda s: [],
+)
+def normal_sampled(np, mean: Array, std: Array, values):
+    """`values`, drawn from normal distributions; the gradients of their parameters are zero."""
     return values

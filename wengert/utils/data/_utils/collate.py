@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 
 from wengert.core.arrays import dtype as dtypes
-from wengert.core.tape.core import RECORDED
+from wengert.core.tape.core import RECORDED, wrap
 from wengert.core.tensor.data import as_tensor, tensor
 from wengert.core.tensor.tensor import Tensor
+from wengert.utils.data._utils.room import shared_empty
 
 _NO_NUMBERS = "SUOMm"  # kinds of NumPy's dtypes that no tensor holds: texts, objects, records (as V), dates
 default_collate_err_msg_format = (
@@ -67,8 +68,22 @@ def like(model: Any, parts: Any) -> Any:
 
 
 def collate_tensor_fn(batch: Any, *, collate_fn_map: Any = None) -> Any:
-    """Tensors stacked along a new first dim."""
+    """Tensors stacked along a new first dim; in a worker process in memory that the program sees too."""
+    first = batch[0]._array
+    if first.__class__ is np.ndarray and all(alike(sample, first) for sample in batch):
+        shape = (len(batch), *first.shape)
+        out = shared_empty(shape, first.dtype, len(batch) * first.nbytes)
+        if out is not None:
+            np.stack([sample._array for sample in batch], out=out)
+            return wrap(out)
     return RECORDED.stack(list(batch), 0)
+
+
+def alike(sample: Any, first: Any) -> bool:
+    """Whether a sample is a plain tensor without history, of the shape and dtype of the first."""
+    array = sample._array
+    plain = type(sample) is Tensor and not sample.requires_grad and array.__class__ is np.ndarray
+    return plain and array.shape == first.shape and array.dtype == first.dtype
 
 
 def collate_numpy_array_fn(batch: Any, *, collate_fn_map: Any = None) -> Any:

@@ -9,6 +9,7 @@ import threading
 from multiprocessing import connection, parent_process
 from typing import Any
 
+from wengert.utils.data._utils import room
 from wengert.utils.data._utils.failure import ExceptionWrapper
 from wengert.utils.data._utils.transport import Sender, removed
 from wengert.utils.data._utils.worker import Worker
@@ -27,6 +28,7 @@ def run(payload: Any, worker_id: int, inbox: Any, outbox: Any, folder: str) -> N
         worker = started(payload, worker_id)
         while (given := tasks.get()) is not None:
             place, slot, index = given
+            room.current.slot = sender.slot(slot)
             respond(sender, place, slot, worker.answer(index))
     except (KeyboardInterrupt, BrokenPipeError, ConnectionResetError):
         return

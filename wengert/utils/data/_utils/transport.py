@@ -1,7 +1,8 @@
 """Batches between processes: elements through files that live in memory, the rest pickled through a pipe.
 
-Each worker has a few slots, files that both sides map.  The loader names a free slot with each task, and copies the
-batch out of it when the answer arrives, so that a batch never changes after it was handed out.
+Each worker has a few slots, files that both sides map.  The loader names a free slot with each task; the batch that
+arrives in it looks at that memory, and the slot is free again when nothing looks at it any more, so that a batch never
+changes after it was handed out.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import pickle
 import shutil
 import tempfile
+import weakref
 from typing import Any
 
 import numpy as np
@@ -22,9 +24,10 @@ from wengert.core.base.errors import GraphError
 from wengert.core.tape.core import wrap
 from wengert.core.tensor.properties import make_subclass
 from wengert.core.tensor.tensor import Tensor
+from wengert.utils.data._utils.room import LEAST
 
-SMALL = 1 << 16
-"""Batches of fewer bytes go through the pipe whole."""
+MOST = 32
+"""Slots of one worker that may be kept by batches in use, each an open file; what comes in others is copied."""
 
 
 class BatchPickler(pickle.Pickler):
@@ -49,7 +52,7 @@ class BatchPickler(pickle.Pickler):
 
 def rebuilt(cls: type, raw: Any, dtype: Any, shape: Any, requires_grad: bool, state: dict[str, Any]) -> Any:
     """A tensor over bytes that nobody else uses."""
-    array = np.frombuffer(raw, np.uint8).view(dtype.numpy).reshape(shape)
+    array = raw.view(dtype.numpy).reshape(shape)
     if cls is Tensor and not requires_grad and not state:
         return wrap(array)
     made = make_subclass(cls, wrap(array), requires_grad)
@@ -65,45 +68,74 @@ def packed(obj: Any) -> tuple[bytes, list[memoryview]]:
     return file.getvalue(), [buffer.raw() for buffer in buffers]
 
 
-def unpacked(data: bytes, sizes: list[int], source: Any) -> Any:
-    """Inverse of `packed`; the elements are copied out of `source`."""
-    buffers: list[Any] = []
-    start = 0
-    for size in sizes:
-        own: Any = np.empty(size, np.uint8)
-        own[:] = np.frombuffer(source, np.uint8, size, start)
-        buffers.append(memoryview(own))
-        start += aligned(size)
-    return pickle.loads(data, buffers=buffers)
-
-
 def aligned(size: int) -> int:
     """Bytes that a buffer takes in a slot."""
     return -(-size // 64) * 64
 
 
+def address(array: Any) -> int:
+    """Where an array starts in memory."""
+    return array.__array_interface__["data"][0]
+
+
 class Slot:
-    """One file in memory, written by a worker."""
+    """One file in memory, written by a worker.
 
-    def __init__(self, path: str) -> None:
-        self.path, self.room = path, 0
+    `taken` tells what of it the batch at hand uses: address, size, offset, and the array, weakly.
+    """
+
+    def __init__(self, stem: str) -> None:
+        self.stem, self.generation = stem, 0
         self.memory: Any = None
+        self.room = self.used = 0
+        self.taken: list[tuple[int, int, int, Any]] = []
 
-    def reserve(self, size: int) -> Any:
-        """Memory of at least `size` bytes.
+    @property
+    def path(self) -> str:
+        """The file."""
+        return f"{self.stem}-{self.generation}"
+
+    def begin(self) -> None:
+        """Take the memory for a new batch; a new file where something in the worker still looks at the old one."""
+        if any(ref() is not None for *_, ref in self.taken):
+            os.unlink(self.path)
+            self.generation, self.memory, self.room = self.generation + 1, None, 0
+        self.taken, self.used = [], 0
+
+    def take(self, size: int) -> Any:
+        """The next `size` bytes as an array, None where there is no room for them."""
+        try:
+            self.reserve(self.used + size)
+        except OSError:
+            return None
+        out: Any = np.frombuffer(self.memory, np.uint8, size, self.used)
+        self.taken.append((address(out), size, self.used, weakref.ref(out)))
+        self.used += aligned(size)
+        return out
+
+    def reserve(self, size: int) -> None:
+        """Have memory of at least `size` bytes.
 
         Raises: OSError where there is no room for it.
         """
-        if size > self.room:
-            room = size + size // 4
-            with open(self.path, "a+b") as file:
-                if hasattr(os, "posix_fallocate"):
-                    # Without this, a full file system ends the process at the first write.
-                    os.posix_fallocate(file.fileno(), 0, room)
-                else:
-                    file.truncate(room)
-                self.memory, self.room = mmap.mmap(file.fileno(), room), room
-        return self.memory
+        if size <= self.room:
+            return
+        room = size + size // 4
+        with open(self.path, "a+b") as file:
+            if hasattr(os, "posix_fallocate"):
+                # Without this, a full file system ends the process at the first write.
+                os.posix_fallocate(file.fileno(), 0, room)
+            else:
+                file.truncate(room)
+            self.memory, self.room = mmap.mmap(file.fileno(), room), room
+
+    def place(self, buffer: Any) -> int:
+        """Where in the file the bytes of a buffer are; -1 if they are elsewhere."""
+        at = address(np.frombuffer(buffer, np.uint8)) if len(buffer) else 0
+        for start, size, offset, _ in self.taken:
+            if start <= at and at + len(buffer) <= start + size:
+                return offset + at - start
+        return -1
 
 
 class Sender:
@@ -113,31 +145,33 @@ class Sender:
         self.connection, self.folder, self.name = connection, folder, name
         self.slots: dict[int, Slot] = {}
 
-    def send(self, place: Any, slot: int, answer: Any) -> None:
+    def slot(self, number: int) -> Slot:
+        """A slot, ready for a batch."""
+        if number not in self.slots:
+            self.slots[number] = Slot(os.path.join(self.folder, f"{self.name}-{number}"))
+        found = self.slots[number]
+        found.begin()
+        return found
+
+    def send(self, place: Any, number: int, answer: Any) -> None:
         """Send an answer."""
         data, buffers = packed(answer)
+        slot = self.slots[number]
+        places = [slot.place(buffer) for buffer in buffers]
+        elsewhere = sum(len(buffer) for buffer, at in zip(buffers, places, strict=True) if at < 0)
+        inline = []
+        for i, buffer in enumerate(buffers):
+            if places[i] >= 0:
+                continue
+            memory = slot.take(len(buffer)) if elsewhere > LEAST and len(buffer) else None
+            if memory is None:
+                inline.append(bytes(buffer))
+            else:
+                memory[:] = buffer
+                places[i] = slot.taken[-1][2]
         sizes = [len(buffer) for buffer in buffers]
-        total = sum(aligned(size) for size in sizes)
-        inline, room = b"", 0
-        memory = self.memory(slot, total) if total > SMALL else None
-        if memory is None:
-            parts = [bytes(buffer) + bytes(aligned(len(buffer)) - len(buffer)) for buffer in buffers]
-            inline = b"".join(parts)
-        else:
-            start, room = 0, self.slots[slot].room
-            for buffer in buffers:
-                memory[start : start + len(buffer)] = buffer
-                start += aligned(len(buffer))
-        self.connection.send_bytes(pickle.dumps((place, slot, data, sizes, room, inline), 5))
-
-    def memory(self, slot: int, size: int) -> Any:
-        """The slot's memory, None where there is no room."""
-        if slot not in self.slots:
-            self.slots[slot] = Slot(os.path.join(self.folder, f"{self.name}-{slot}"))
-        try:
-            return self.slots[slot].reserve(size)
-        except OSError:
-            return None
+        parts = (data, sizes, places, slot.generation, slot.room, inline)
+        self.connection.send_bytes(pickle.dumps((place, number, parts), 5))
 
 
 class Receiver:
@@ -145,31 +179,44 @@ class Receiver:
 
     def __init__(self, connection: Any, folder: str, name: str) -> None:
         self.connection, self.folder, self.name = connection, folder, name
-        self.mapped: dict[int, Any] = {}
-        self.free: list[int] = []
+        self.mapped: dict[int, tuple[int, Any]] = {}
+        self.looking: dict[int, list[Any]] = {}
         self.count = 0
 
     def slot(self) -> int:
-        """A slot that no unread answer uses."""
-        if self.free:
-            return self.free.pop()
+        """A slot that no task and no batch uses."""
+        for number, arrays in self.looking.items():
+            if all(ref() is None for ref in arrays):
+                del self.looking[number]
+                return number
         self.count += 1
         return self.count - 1
 
     def receive(self) -> tuple[Any, Any]:
         """The next answer, with the place it belongs to."""
-        place, slot, data, sizes, room, inline = pickle.loads(self.connection.recv_bytes())
-        try:
-            return place, unpacked(data, sizes, self.memory(slot, room) if room else inline)
-        finally:
-            self.free.append(slot)
+        place, number, parts = pickle.loads(self.connection.recv_bytes())
+        looking = self.looking[number] = []
+        data, sizes, places, generation, room, inline = parts
+        buffers = []
+        for size, at in zip(sizes, places, strict=True):
+            if at < 0:
+                own: Any = np.frombuffer(bytearray(inline.pop(0)), np.uint8)
+            else:
+                own = np.frombuffer(self.memory(number, generation, room), np.uint8, size, at)
+                if number < MOST:
+                    looking.append(weakref.ref(own))
+                else:
+                    own = own.copy()
+            buffers.append(own)
+        return place, pickle.loads(data, buffers=buffers)
 
-    def memory(self, slot: int, room: int) -> Any:
-        """A slot's memory, mapped anew after it has grown."""
-        found = self.mapped.get(slot)
-        if found is None or len(found) < room:
-            with open(os.path.join(self.folder, f"{self.name}-{slot}"), "rb") as file:
-                found = self.mapped[slot] = mmap.mmap(file.fileno(), room, access=mmap.ACCESS_READ)
+    def memory(self, number: int, generation: int, room: int) -> Any:
+        """A slot's memory, mapped anew after it has grown or been replaced."""
+        known, found = self.mapped.get(number, (-1, b""))
+        if known != generation or len(found) < room:
+            with open(os.path.join(self.folder, f"{self.name}-{number}-{generation}"), "r+b") as file:
+                found = mmap.mmap(file.fileno(), room)
+            self.mapped[number] = generation, found
         return found
 
 

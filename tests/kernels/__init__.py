@@ -1,0 +1,1 @@
+"""Kernels: machine code for large arrays."""

@@ -1,0 +1,42 @@
+"""Memory of large arrays that come and go."""
+
+import os
+import subprocess
+import sys
+
+import pytest
+
+SCRIPT = """
+import resource, numpy as np, wengert as torch
+from wengert.core.kernels import workshop
+x = torch.from_numpy(np.ones(1 << 20, np.float32)).requires_grad_()
+
+def step():
+    x.grad = None
+    y = torch.sigmoid(x)
+    for _ in range(4):
+        y = torch.nn.functional.silu(y)
+    y.backward(torch.ones(1 << 20))
+
+for _ in range(3):
+    step()
+    workshop.finish()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(10):
+    step()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+"""
+
+
+def faults(**environment):
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT], env={**os.environ, **environment}, capture_output=True, text=True, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    return int(done.stdout)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts page faults of Linux")
+def test_no_page_is_paid_for_twice():
+    assert faults() < 500
+    assert faults(GLIBC_TUNABLES="glibc.malloc.check=0") > 1000

@@ -1,0 +1,1 @@
+"""Quantized layers (`torch.ao.nn`): none."""

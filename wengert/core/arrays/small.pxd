@@ -1,0 +1,62 @@
+# How small.py compiles: its functions as C functions that other modules call directly.
+cimport cython
+cimport numpy as cnp
+
+ctypedef fused real:
+    float
+    double
+
+cdef enum:
+    ADD = 0
+    SUBTRACT = 1
+    MULTIPLY = 2
+    DIVIDE = 3
+    LOOP = 4097
+
+cpdef object add(object a, object b)
+cpdef object subtract(object a, object b)
+cpdef object multiply(object a, object b)
+cpdef object divide(object a, object b)
+cpdef object square(object a)
+cpdef object negative(object a)
+cpdef object relu(object a)
+cpdef object tanh_slope(object g, object out)
+cpdef object relu_slope(object g, object out)
+cpdef object total(object a)
+cpdef object rows_sum(object a)
+cpdef object dot(object a, object b)
+cpdef object dot_right(object g, object b)
+cpdef object dot_left(object a, object g)
+cpdef object dot_bias(object a, object w, object b)
+cpdef object filled(object shape, object value)
+cpdef object write(int op, object a, object b)
+
+cdef inline int same_floats(object a, object b):
+    """The type number of two plain arrays of one native dtype out of float32, float64; else 0."""
+    cdef int kind
+    if not (cnp.PyArray_CheckExact(a) and cnp.PyArray_CheckExact(b)):
+        return 0
+    kind = cnp.PyArray_TYPE(a)
+    if (kind == cnp.NPY_FLOAT or kind == cnp.NPY_DOUBLE) and cnp.PyArray_TYPE(b) == kind:
+        return kind if cnp.PyArray_ISNOTSWAPPED(a) and cnp.PyArray_ISNOTSWAPPED(b) else 0
+    return 0
+
+cdef inline int floating(object a):
+    """The type number of a plain array of native float32 or float64; else 0."""
+    cdef int kind
+    if not cnp.PyArray_CheckExact(a):
+        return 0
+    kind = cnp.PyArray_TYPE(a)
+    return kind if (kind == cnp.NPY_FLOAT or kind == cnp.NPY_DOUBLE) and cnp.PyArray_ISNOTSWAPPED(a) else 0
+
+cdef inline bint same_shape(object a, object b):
+    """Whether two arrays have one shape."""
+    return cnp.PyArray_SAMESHAPE(a, b)
+
+cdef inline int dims_of(object a):
+    """How many dims an array has."""
+    return cnp.PyArray_NDIM(a)
+
+cdef inline Py_ssize_t length_of(object a, int dim):
+    """The length of a dim."""
+    return cnp.PyArray_DIM(a, dim)

@@ -1,0 +1,550 @@
+"""Arithmetic on raw arrays as the hot core wants it: NumPy's functions, and loops of our own for small arrays.
+
+Uncompiled, these are names of NumPy's functions.  Compiled, a call with contiguous `float32` or
+`float64` arrays of at most 4096 elements runs a typed loop, which saves the price of a ufunc call
+(about 0.25 microseconds); everything else still goes to NumPy.  Sums add in NumPy's order and the
+four operations round once, so that both forms give the same bits; products of tiny matrices may
+differ from BLAS in the last place.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from wengert.core.arrays.activation import FEW, chosen
+from wengert.core.arrays.large import LARGE, SIZE
+from wengert.core.base import uncompiled as cython
+
+if cython.compiled:
+    from cython.cimports import numpy as cnp
+    from cython.cimports.wengert.core.arrays.small import ADD, DIVIDE, MULTIPLY, SUBTRACT, real
+
+    cnp.import_array()
+
+_ndarray = np.ndarray
+_asarray = np.asarray
+_ufuncs = (np.add, np.subtract, np.multiply, np.true_divide)
+_negative, _dot, _sum, _maximum = np.negative, np.dot, np.add.reduce, np.maximum
+_broadcast_to, _empty = np.broadcast_to, np.empty
+
+WRITTEN = 4096
+"""Up to this size a constant gradient is written out, above it is broadcast without memory."""
+
+
+def _where(condition: Any, a: Any, b: Any) -> Any:
+    """np.where; for large arrays bit by bit."""
+    return np.where(condition, a, b) if condition.size < FEW else chosen(np, condition, a, b)
+
+
+def as_array(value: Any) -> Any:
+    """NumPy's scalars, which its functions return for arrays without dims, as arrays."""
+    return value if value.__class__ is _ndarray else _asarray(value)
+
+
+def broadcast_shape(shape: Any, value: Any) -> Any:
+    """`value` (without dims) at every place of `shape`."""
+    size = 1
+    for n in shape:
+        size *= n
+    if size > WRITTEN:
+        return _broadcast_to(value, shape)
+    out = _empty(shape, value.dtype)
+    out.fill(value)
+    return out
+
+
+if not cython.compiled:
+    add, subtract, multiply, divide, negative = np.add, np.subtract, np.multiply, np.true_divide, np.negative
+    dot, filled = np.dot, broadcast_shape
+
+    def relu(a: Any) -> Any:
+        """max(a, 0)."""
+        return LARGE.relu(a) if a.size >= SIZE else _maximum(a, a.dtype.type(0))
+
+    def square(a: Any) -> Any:
+        """a * a."""
+        return multiply(a, a)
+
+    def dot_right(g: Any, b: Any) -> Any:
+        """g @ b.T."""
+        return _dot(g, b.T)
+
+    def dot_left(a: Any, g: Any) -> Any:
+        """a.T @ g."""
+        return _dot(a.T, g)
+
+    def dot_bias(a: Any, w: Any, b: Any) -> Any:
+        """a @ w.T + b."""
+        r = _dot(a, w.T)
+        r += b
+        return r
+
+    def total(a: Any) -> Any:
+        """Sum of all elements."""
+        return LARGE.total(a) if a.size >= SIZE else _sum(a, None)
+
+    def rows_sum(a: Any) -> Any:
+        """Sum over the first dim."""
+        return _sum(a, 0)
+
+    def tanh_slope(g: Any, out: Any) -> Any:
+        """g * (1 - out²)."""
+        return LARGE.tanh_slope(g, out) if out.size >= SIZE else g * (1.0 - out * out)
+
+    def relu_slope(g: Any, out: Any) -> Any:
+        """g where the result was positive; a masked inf or nan leaves 0."""
+        return LARGE.relu_slope(g, out) if out.size >= SIZE else _where(out <= 0, g.dtype.type(0), g)
+
+    def write(op: Any, a: Any, b: Any) -> None:
+        """a = a (op) b in a's memory; op is 0 to 3: add, subtract, multiply, divide."""
+        _ufuncs[op](a, b, out=a)
+
+else:
+
+    @cython.cfunc
+    @cython.inline
+    def small_pair(a: object, b: object) -> cython.int:
+        """The type number of two contiguous small arrays of one floating dtype and shape, else 0."""
+        kind: cython.int
+        if not (cnp.PyArray_CheckExact(a) and cnp.PyArray_CheckExact(b)):
+            return 0
+        kind = cnp.PyArray_TYPE(a)
+        if (
+            (kind != cnp.NPY_FLOAT and kind != cnp.NPY_DOUBLE)
+            or cnp.PyArray_TYPE(b) != kind
+            or cnp.PyArray_SIZE(a) >= LOOP
+            or not cnp.PyArray_ISCARRAY_RO(a)
+            or not cnp.PyArray_ISCARRAY_RO(b)
+        ):
+            return 0
+        return kind
+
+    @cython.cfunc
+    @cython.inline
+    def small_one(a: object) -> cython.int:
+        """The type number of a contiguous small floating array, else 0."""
+        kind: cython.int
+        if not cnp.PyArray_CheckExact(a):
+            return 0
+        kind = cnp.PyArray_TYPE(a)
+        if (
+            (kind != cnp.NPY_FLOAT and kind != cnp.NPY_DOUBLE)
+            or cnp.PyArray_SIZE(a) >= LOOP
+            or not cnp.PyArray_ISCARRAY_RO(a)
+        ):
+            return 0
+        return kind
+
+    @cython.cfunc
+    @cython.inline
+    def like(a: object) -> object:
+        """Fresh memory of a's shape and dtype."""
+        return cnp.PyArray_EMPTY(cnp.PyArray_NDIM(a), cnp.PyArray_DIMS(a), cnp.PyArray_TYPE(a), 0)
+
+    @cython.cfunc
+    @cython.inline
+    @cython.exceptval(check=False)
+    def loop_two(op: cython.int, a: cython.pointer(real), b: cython.pointer(real), r: cython.pointer(real),
+                 n: cython.Py_ssize_t, step: cython.Py_ssize_t) -> cython.void:  # fmt: skip
+        """r = a (op) b; `step` is how many elements of b repeat along a."""
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        for i in range(0, n, step):
+            if op == MULTIPLY:
+                for j in range(step):
+                    r[i + j] = a[i + j] * b[j]
+            elif op == ADD:
+                for j in range(step):
+                    r[i + j] = a[i + j] + b[j]
+            elif op == SUBTRACT:
+                for j in range(step):
+                    r[i + j] = a[i + j] - b[j]
+            else:
+                for j in range(step):
+                    r[i + j] = a[i + j] / b[j]
+
+    @cython.cfunc
+    @cython.inline
+    @cython.exceptval(check=False)
+    def loop_number(op: cython.int, a: cython.pointer(real), c: real, r: cython.pointer(real),
+                    n: cython.Py_ssize_t) -> cython.void:  # fmt: skip
+        """r = a (op) c."""
+        i: cython.Py_ssize_t
+        if op == MULTIPLY:
+            for i in range(n):
+                r[i] = a[i] * c
+        elif op == ADD:
+            for i in range(n):
+                r[i] = a[i] + c
+        elif op == SUBTRACT:
+            for i in range(n):
+                r[i] = a[i] - c
+        else:
+            for i in range(n):
+                r[i] = a[i] / c
+
+    @cython.cfunc
+    @cython.inline
+    def plainly_large(a: object) -> cython.bint:
+        """Whether `LARGE` takes an array."""
+        kind: cython.int
+        if not cnp.PyArray_CheckExact(a) or cnp.PyArray_SIZE(a) < LOOP:
+            return False
+        kind = cnp.PyArray_TYPE(a)
+        return (kind == cnp.NPY_FLOAT or kind == cnp.NPY_DOUBLE) and cnp.PyArray_ISNOTSWAPPED(a)
+
+    @cython.cfunc
+    def repeats(a: object, b: object) -> cython.Py_ssize_t:
+        """How many elements of b repeat along a: all where the shapes agree, b's where it has a's last dims; else 0."""
+        i: cython.int
+        na: cython.int = cnp.PyArray_NDIM(a)
+        nb: cython.int = cnp.PyArray_NDIM(b)
+        if nb > na:
+            return 0
+        for i in range(1, nb + 1):
+            if cnp.PyArray_DIM(a, na - i) != cnp.PyArray_DIM(b, nb - i):
+                return 0
+        return cnp.PyArray_SIZE(b)
+
+    @cython.cfunc
+    def arithmetic(op: cython.int, a: object, b: object) -> object:
+        """a (op) b of two arrays, or of an array and a number."""
+        kind: cython.int
+        step: cython.Py_ssize_t
+        c: cython.double
+        out: object
+        if isinstance(b, float):
+            kind = small_one(a)
+            if kind:
+                c = b
+                out = like(a)
+                if kind == cnp.NPY_FLOAT:
+                    if -3.0e38 < c < 3.0e38 or c != c:
+                        loop_number[cython.float](
+                            op,
+                            cython.cast(cython.p_float, cnp.PyArray_DATA(a)),
+                            cython.cast(cython.float, c),
+                            cython.cast(cython.p_float, cnp.PyArray_DATA(out)),
+                            cnp.PyArray_SIZE(a),
+                        )
+                        return out
+                else:
+                    loop_number[cython.double](
+                        op,
+                        cython.cast(cython.p_double, cnp.PyArray_DATA(a)),
+                        c,
+                        cython.cast(cython.p_double, cnp.PyArray_DATA(out)),
+                        cnp.PyArray_SIZE(a),
+                    )
+                    return out
+        else:
+            kind = small_pair(a, b)
+            if kind:
+                step = repeats(a, b)
+                if step == 0 and (op == MULTIPLY or op == ADD):
+                    step = repeats(b, a)
+                    if step and cnp.PyArray_SIZE(b) < LOOP:
+                        a, b = b, a
+                    else:
+                        step = 0
+                if step:
+                    out = like(a)
+                    if kind == cnp.NPY_FLOAT:
+                        loop_two[cython.float](
+                            op,
+                            cython.cast(cython.p_float, cnp.PyArray_DATA(a)),
+                            cython.cast(cython.p_float, cnp.PyArray_DATA(b)),
+                            cython.cast(cython.p_float, cnp.PyArray_DATA(out)),
+                            cnp.PyArray_SIZE(a),
+                            step,
+                        )
+                    else:
+                        loop_two[cython.double](
+                            op,
+                            cython.cast(cython.p_double, cnp.PyArray_DATA(a)),
+                            cython.cast(cython.p_double, cnp.PyArray_DATA(b)),
+                            cython.cast(cython.p_double, cnp.PyArray_DATA(out)),
+                            cnp.PyArray_SIZE(a),
+                            step,
+                        )
+                    return out
+        if plainly_large(a) and (not cnp.PyArray_Check(b) or plainly_large(b)):
+            return as_array((LARGE.add, LARGE.subtract, LARGE.multiply, LARGE.divide)[op](a, b))
+        return as_array(_ufuncs[op](a, b))
+
+    def add(a: object, b: object) -> object:
+        """a + b."""
+        return arithmetic(ADD, a, b)
+
+    def subtract(a: object, b: object) -> object:
+        """a - b."""
+        return arithmetic(SUBTRACT, a, b)
+
+    def multiply(a: object, b: object) -> object:
+        """a * b."""
+        return arithmetic(MULTIPLY, a, b)
+
+    def divide(a: object, b: object) -> object:
+        """a / b."""
+        return arithmetic(DIVIDE, a, b)
+
+    def square(a: object) -> object:
+        """a * a."""
+        return arithmetic(MULTIPLY, a, a)
+
+    @cython.cfunc
+    @cython.inline
+    @cython.exceptval(check=False)
+    def loop_slope(op: cython.int, g: cython.pointer(real), y: cython.pointer(real), r: cython.pointer(real),
+                   n: cython.Py_ssize_t) -> cython.void:  # fmt: skip
+        """r = g (1 - y²) for op 0, g where y > 0 for op 1."""
+        i: cython.Py_ssize_t
+        one: real = 1
+        if op == 0:
+            for i in range(n):
+                r[i] = g[i] * (one - y[i] * y[i])
+        else:
+            for i in range(n):
+                r[i] = 0 if y[i] <= 0 else g[i]
+
+    @cython.cfunc
+    def slope(op: cython.int, g: object, y: object) -> object:
+        """The gradient of an operator from its result, by a loop; None: not for small arrays."""
+        kind: cython.int = small_pair(g, y)
+        out: object
+        if not kind or not cnp.PyArray_SAMESHAPE(g, y):
+            return None
+        out = like(g)
+        if kind == cnp.NPY_FLOAT:
+            loop_slope[cython.float](
+                op,
+                cython.cast(cython.p_float, cnp.PyArray_DATA(g)),
+                cython.cast(cython.p_float, cnp.PyArray_DATA(y)),
+                cython.cast(cython.p_float, cnp.PyArray_DATA(out)),
+                cnp.PyArray_SIZE(g),
+            )
+        else:
+            loop_slope[cython.double](
+                op,
+                cython.cast(cython.p_double, cnp.PyArray_DATA(g)),
+                cython.cast(cython.p_double, cnp.PyArray_DATA(y)),
+                cython.cast(cython.p_double, cnp.PyArray_DATA(out)),
+                cnp.PyArray_SIZE(g),
+            )
+        return out
+
+    def tanh_slope(g: object, out: object) -> object:
+        """g * (1 - out²)."""
+        r: object = slope(0, g, out)
+        if r is None:
+            r = LARGE.tanh_slope(g, out) if plainly_large(out) and plainly_large(g) else g * (1.0 - out * out)
+        return as_array(r)
+
+    def relu_slope(g: object, out: object) -> object:
+        """g where the result was positive; a masked inf or nan leaves 0."""
+        r: object = slope(1, g, out)
+        if r is None:
+            large: cython.bint = plainly_large(out) and plainly_large(g)
+            r = LARGE.relu_slope(g, out) if large else _where(out <= 0, g.dtype.type(0), g)
+        return as_array(r)
+
+    def relu(a: object) -> object:
+        """max(a, 0), NaN stays."""
+        kind: cython.int = small_one(a)
+        out: object
+        i: cython.Py_ssize_t
+        f: cython.p_float
+        d: cython.p_double
+        if not kind:
+            return as_array(LARGE.relu(a) if plainly_large(a) else _maximum(a, a.dtype.type(0)))
+        out = cnp.PyArray_NewCopy(a, cnp.NPY_CORDER)
+        if kind == cnp.NPY_FLOAT:
+            f = cython.cast(cython.p_float, cnp.PyArray_DATA(out))
+            for i in range(cnp.PyArray_SIZE(a)):
+                f[i] = 0 if f[i] <= 0 else f[i]
+        else:
+            d = cython.cast(cython.p_double, cnp.PyArray_DATA(out))
+            for i in range(cnp.PyArray_SIZE(a)):
+                d[i] = 0 if d[i] <= 0 else d[i]
+        return out
+
+    def negative(a: object) -> object:
+        """-a."""
+        kind: cython.int = small_one(a)
+        out: object
+        i: cython.Py_ssize_t
+        f: cython.p_float
+        d: cython.p_double
+        if not kind:
+            return as_array(LARGE.negative(a) if plainly_large(a) else _negative(a))
+        out = cnp.PyArray_NewCopy(a, cnp.NPY_CORDER)
+        if kind == cnp.NPY_FLOAT:
+            f = cython.cast(cython.p_float, cnp.PyArray_DATA(out))
+            for i in range(cnp.PyArray_SIZE(a)):
+                f[i] = -f[i]
+        else:
+            d = cython.cast(cython.p_double, cnp.PyArray_DATA(out))
+            for i in range(cnp.PyArray_SIZE(a)):
+                d[i] = -d[i]
+        return out
+
+    @cython.cfunc
+    @cython.inline
+    @cython.exceptval(check=False)
+    def loop_sum(a: cython.pointer(real), n: cython.Py_ssize_t) -> real:
+        """The sum in the order in which NumPy adds up to 128 elements."""
+        i: cython.Py_ssize_t
+        r: real[8]
+        s: real
+        if n < 8:
+            s = -0.0
+            for i in range(n):
+                s += a[i]
+            return s
+        for i in range(8):
+            r[i] = a[i]
+        for i in range(8, n - n % 8, 8):
+            r[0] += a[i]
+            r[1] += a[i + 1]
+            r[2] += a[i + 2]
+            r[3] += a[i + 3]
+            r[4] += a[i + 4]
+            r[5] += a[i + 5]
+            r[6] += a[i + 6]
+            r[7] += a[i + 7]
+        s = ((r[0] + r[1]) + (r[2] + r[3])) + ((r[4] + r[5]) + (r[6] + r[7]))
+        for i in range(n - n % 8, n):
+            s += a[i]
+        return s
+
+    def total(a: object) -> object:
+        """Sum of all elements."""
+        kind: cython.int = small_one(a)
+        out: object
+        n: cython.Py_ssize_t
+        if not kind or cnp.PyArray_SIZE(a) > 128 or cnp.PyArray_SIZE(a) == 0:
+            return as_array(LARGE.total(a) if plainly_large(a) else _sum(a, None))
+        n = cnp.PyArray_SIZE(a)
+        out = cnp.PyArray_EMPTY(0, cython.NULL, kind, 0)
+        if kind == cnp.NPY_FLOAT:
+            cython.cast(cython.p_float, cnp.PyArray_DATA(out))[0] = loop_sum[cython.float](
+                cython.cast(cython.p_float, cnp.PyArray_DATA(a)), n
+            )
+        else:
+            cython.cast(cython.p_double, cnp.PyArray_DATA(out))[0] = loop_sum[cython.double](
+                cython.cast(cython.p_double, cnp.PyArray_DATA(a)), n
+            )
+        return out
+
+    @cython.cfunc
+    @cython.inline
+    @cython.exceptval(check=False)
+    def loop_rows(a: cython.pointer(real), r: cython.pointer(real), m: cython.Py_ssize_t,
+                  n: cython.Py_ssize_t) -> cython.void:  # fmt: skip
+        """r = the sum of m rows of length n."""
+        i: cython.Py_ssize_t
+        j: cython.Py_ssize_t
+        for j in range(n):
+            r[j] = a[j]
+        for i in range(1, m):
+            for j in range(n):
+                r[j] += a[i * n + j]
+
+    def rows_sum(a: object) -> object:
+        """Sum over the first dim."""
+        kind: cython.int = small_one(a)
+        out: object
+        if not kind or cnp.PyArray_NDIM(a) != 2 or cnp.PyArray_DIM(a, 0) == 0:
+            return as_array(LARGE.rows_sum(a) if plainly_large(a) and cnp.PyArray_NDIM(a) == 2 else _sum(a, 0))
+        out = cnp.PyArray_EMPTY(1, cython.address(cnp.PyArray_DIMS(a)[1]), kind, 0)
+        if kind == cnp.NPY_FLOAT:
+            loop_rows[cython.float](
+                cython.cast(cython.p_float, cnp.PyArray_DATA(a)),
+                cython.cast(cython.p_float, cnp.PyArray_DATA(out)),
+                cnp.PyArray_DIM(a, 0),
+                cnp.PyArray_DIM(a, 1),
+            )
+        else:
+            loop_rows[cython.double](
+                cython.cast(cython.p_double, cnp.PyArray_DATA(a)),
+                cython.cast(cython.p_double, cnp.PyArray_DATA(out)),
+                cnp.PyArray_DIM(a, 0),
+                cnp.PyArray_DIM(a, 1),
+            )
+        return out
+
+    def dot(a: object, b: object) -> object:
+        """a @ b."""
+        return cnp.PyArray_MatrixProduct(a, b)
+
+    def dot_right(g: object, b: object) -> object:
+        """g @ b.T."""
+        return cnp.PyArray_MatrixProduct(g, cnp.PyArray_Transpose(b, cython.NULL))
+
+    def dot_left(a: object, g: object) -> object:
+        """a.T @ g."""
+        return cnp.PyArray_MatrixProduct(cnp.PyArray_Transpose(a, cython.NULL), g)
+
+    def dot_bias(a: object, w: object, b: object) -> object:
+        """a @ w.T + b."""
+        r: object = cnp.PyArray_MatrixProduct(a, cnp.PyArray_Transpose(w, cython.NULL))
+        write(ADD, r, b)
+        return r
+
+    def write(op: cython.int, a: object, b: object) -> None:
+        """a = a (op) b in a's memory; op is 0 to 3: add, subtract, multiply, divide."""
+        kind: cython.int = small_pair(a, b)
+        step: cython.Py_ssize_t
+        if kind and cnp.PyArray_ISWRITEABLE(a):
+            step = repeats(a, b)
+            if step and (step == cnp.PyArray_SIZE(a) or cnp.PyArray_DATA(a) != cnp.PyArray_DATA(b)):
+                if kind == cnp.NPY_FLOAT:
+                    loop_two[cython.float](
+                        op,
+                        cython.cast(cython.p_float, cnp.PyArray_DATA(a)),
+                        cython.cast(cython.p_float, cnp.PyArray_DATA(b)),
+                        cython.cast(cython.p_float, cnp.PyArray_DATA(a)),
+                        cnp.PyArray_SIZE(a),
+                        step,
+                    )
+                else:
+                    loop_two[cython.double](
+                        op,
+                        cython.cast(cython.p_double, cnp.PyArray_DATA(a)),
+                        cython.cast(cython.p_double, cnp.PyArray_DATA(b)),
+                        cython.cast(cython.p_double, cnp.PyArray_DATA(a)),
+                        cnp.PyArray_SIZE(a),
+                        step,
+                    )
+                return
+        _ufuncs[op](a, b, out=a)
+
+    def filled(shape: object, value: object) -> object:
+        """`value` (without dims) at every place of `shape`."""
+        size: cython.Py_ssize_t = 1
+        i: cython.Py_ssize_t
+        dims: cnp.npy_intp[32]
+        out: object
+        count: cython.Py_ssize_t = len(shape)
+        kind: cython.int = small_one(value)
+        if not kind or count > 32:
+            return broadcast_shape(shape, value)
+        for i in range(count):
+            dims[i] = shape[i]
+            size *= dims[i]
+        if size > WRITTEN:
+            return broadcast_shape(shape, value)
+        out = cnp.PyArray_EMPTY(cython.cast(cython.int, count), dims, kind, 0)
+        if kind == cnp.NPY_FLOAT:
+            for i in range(size):
+                cython.cast(cython.p_float, cnp.PyArray_DATA(out))[i] = cython.cast(
+                    cython.p_float, cnp.PyArray_DATA(value)
+                )[0]
+        else:
+            for i in range(size):
+                cython.cast(cython.p_double, cnp.PyArray_DATA(out))[i] = cython.cast(
+                    cython.p_double, cnp.PyArray_DATA(value)
+                )[0]
+        return out

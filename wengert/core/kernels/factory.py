@@ -1,0 +1,110 @@
+"""The factory: makes kernels on one machine, each accepted before it is handed out."""
+
+from __future__ import annotations
+
+import ctypes
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy
+
+from wengert.core.kernels import acceptance, blas, cache, native, rowcalls, threads
+from wengert.core.kernels.elementwise import Loop, flat_text, loop_text
+from wengert.core.kernels.expressions import ARRAYS, Expression, OperatorNames, Untraceable, argument, made, scalar
+from wengert.core.kernels.machine import Machine
+from wengert.core.kernels.rows import ROWS, row_text
+from wengert.core.kernels.text import module
+
+__all__ = ["DTYPES", "Factory"]
+
+DTYPES = {"float": numpy.dtype(numpy.float32), "double": numpy.dtype(numpy.float64)}
+"""LLVM's name of a dtype that kernels compute in -> NumPy's."""
+
+Trace = Callable[[list[Expression]], Any]
+"""What a kernel computes: expressions of its operands -> the result, or a tuple of results."""
+
+
+class Factory:
+    """A compiler with the pool of threads linked in.
+
+    arrays, operators: the namespaces in which bodies and rules are traced; made, argument,
+    scalar: expressions; accept: the test of a kernel.
+    """
+
+    arrays = ARRAYS
+    operators = OperatorNames
+    made, argument, scalar = staticmethod(made), staticmethod(argument), staticmethod(scalar)
+
+    def __init__(self) -> None:
+        self.machine = Machine()
+        self.target = self.machine.target
+        names = ["wengert_parallel", "wengert_threads", "wengert_forked"]
+        parallel, helpers, forked = self.machine.build(threads.pool_text(self.target), names)
+        self.machine.symbols["wengert_parallel"] = parallel
+        threads.attach(ctypes.CFUNCTYPE(None, ctypes.c_int)(helpers), ctypes.CFUNCTYPE(None)(forked))
+
+    def accept(self, name: str, kernel: Any, reference: Any, count: int, dtypes: Sequence[str], domain: Any) -> None:
+        """Compare an elementwise kernel with NumPy. Raises: Rejected."""
+        acceptance.accept(name, kernel, reference, count, [DTYPES[dtype] for dtype in dtypes], domain)
+
+    def same(self, name: str, found: Any, wanted: Any) -> None:
+        """Compare two arrays. Raises: Rejected."""
+        if not acceptance.agree(found, wanted):
+            raise acceptance.Rejected(acceptance.difference(name, found, wanted, ()))
+
+    def elementwise(self, name: str, trace: Trace, count: int, dtypes: Sequence[str] = ("float", "double")) -> Any:
+        """A ufunc of `count` operands that computes `trace`, for every dtype in which it can be traced.
+
+        Raises: the error of the tracing if there is no such dtype.
+        """
+        loops, failure = [], None
+        for dtype in dtypes:
+            try:
+                found = trace([argument(i, DTYPES[dtype]) for i in range(count)])
+                results = tuple(map(expected, found if isinstance(found, tuple) else (found,)))
+            except Exception as error:
+                failure = error
+                continue
+            loops.append(Loop(f"kernel_{dtype}", dtype, results, (False,) * count))
+        if not loops:
+            assert failure is not None
+            raise failure
+        symbols = [f"{loop.name}_loop" for loop in loops]
+        addresses = self.machine.build(loop_text(self.target, loops), symbols)
+        places = {loop.dtype: address for loop, address in zip(loops, addresses, strict=True)}
+        return native.ufunc(name, places, count, len(loops[0].results))
+
+    def flat(self, name: str, results: Sequence[Expression], scalars: Sequence[bool], dtype: str) -> Any:
+        """A builtin function `(results..., arrays..., n, scalars...)` on contiguous memory; results may be operands."""
+        loop = Loop("flat", dtype, tuple(map(expected, results)), tuple(scalars))
+        pointers = len(results) + sum(not single for single in scalars)
+        kinds = ["array"] * pointers + ["whole"] + ["number"] * sum(scalars)
+        text = flat_text(self.target, loop) + module([native.builtin_text("flat_flat", kinds)], attributes="")
+        return native.builtin(name, self.machine.build(text, ["flat_flat_entry"])[0])
+
+    def rows(self, name: str, dtype: str) -> Any:
+        """The builtin function of a kernel of rows; it takes its operands, three sizes, and its numbers."""
+        kernel = ROWS[name]
+        text, symbol = row_text(self.target, dtype, name)
+        kinds = ["array"] * len(kernel.operands) + ["whole"] * 3 + ["number"] * kernel.numbers
+        whole = text + module([native.builtin_text(symbol, kinds)], attributes="")
+        return native.builtin(symbol, self.machine.build(whole, [f"{symbol}_entry"])[0])
+
+    def examined(self) -> Any:
+        """A function that tells what kernels are made for; one has been made and tested."""
+        self.call("total", DTYPES["float"])
+        kept = f"kept in {cache.folder()}" if cache.usable() else f"not kept: {cache.folder()} cannot be written"
+        product = "OpenBLAS with SkylakeX kernels" if blas.wins() else "NumPy's"
+        told = f"for {self.target.name}, {threads.count()} threads, {kept}; products of matrices: {product}"
+        return lambda: told
+
+    def call(self, name: str, dtype: Any) -> Any:
+        """A kernel of rows as a function of arrays, tested. Raises: Rejected."""
+        return rowcalls.make(self, name, dtype)
+
+
+def expected(result: Any) -> Expression:
+    """A result that depends on its operands."""
+    if not isinstance(result, Expression) or result.dtype == bool:
+        raise Untraceable(f"a result {result!r}")
+    return result

@@ -1,0 +1,295 @@
+"""Elementary functions on vectors, float32 and float64, written in a block's arithmetic.
+
+Largest error met over the whole range, in units in the last place (tests/kernels/test_mathematics.py measures it):
+
+=========  =======  =======   ====================================================
+function   float32  float64   method
+=========  =======  =======   ====================================================
+exp        1.5      1.5       x = n log 2 + r, polynomial in r, scaled by 2^n
+expm1      2        2         the same with exp(r) - 1
+log        1.5      1.5       x = 2^n m, series in m - 1, or in (m - 1) / (m + 1)
+log1p      2        2         log(1 + x) and what 1 + x lost
+tanh       3        3         expm1(2x) / (expm1(2x) + 2)
+erf        8        8         quotients of polynomials (arrays/erf.py)
+=========  =======  =======   ====================================================
+
+Every function keeps nan, takes denormal numbers as they are, and has the limits and the sign of zero that C's has.
+Sources: W. J. Cody and W. Waite, Software manual for the elementary functions (1980), for the reductions;
+S. Moshier, Cephes, for exp and log in float32; fdlibm (Sun Microsystems, 1993) for log and for the corrections of
+log1p and expm1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from math import factorial
+from typing import Any
+
+from wengert.core.arrays import erf as tables
+from wengert.core.kernels.text import Block
+
+__all__ = ["FUNCTIONS"]
+
+LOG2E = 1.4426950408889634
+LN2 = 0.6931471805599453
+# log 2 in two parts; the first has few enough bits that its product with an exponent is exact.
+LN2_HIGH = {"float": 0.693359375, "double": 6.93147180369123816490e-01}
+LN2_LOW = {"float": -2.12194440054690581e-4, "double": 1.90821492927058770002e-10}
+
+# (exp(r) - 1 - r) / r^2 for |r| <= log(2) / 2, highest power first.
+_EXP = {
+    "float": (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1),
+    "double": tuple(1.0 / factorial(k) for k in range(13, 1, -1)),
+}
+# float32: log(1 + f) = f - f^2 / 2 + f^3 P(f), sqrt(1/2) <= 1 + f < sqrt(2), highest power first.
+_LOG = (
+    7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
+    2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
+)  # fmt: skip
+# float64: log((1 + s) / (1 - s)) = 2 s + s^3 P(s^2), |s| <= 3 - 2 sqrt(2), highest power first.
+_LOG_DOUBLE = (
+    1.479819860511658591e-01, 1.531383769920937332e-01, 1.818357216161805012e-01, 2.222219843214978396e-01,
+    2.857142874366239149e-01, 3.999999999940941908e-01, 6.666666666666735130e-01,
+)  # fmt: skip
+# Where exp is inf, and where it is 0.
+_EXP_HIGH = {"float": 88.72284, "double": 709.782712893384}
+_EXP_LOW = {"float": -104.0, "double": -745.2}
+_TANH_END = {"float": 9.1, "double": 19.1}
+_BIAS = {"float": 127, "double": 1023}
+_DIGITS = {"float": 23, "double": 52}
+INF = float("inf")
+
+
+def power_of_two(b: Block, n: str) -> str:
+    """2^n for an integral n whose power is a normal number."""
+    whole = b.emit(f"fptosi {b.kind} {n} to {b.integer}")
+    biased = b.whole_binary("add", whole, _BIAS[b.dtype])
+    return b.floats(b.whole_binary("shl", biased, _DIGITS[b.dtype]))
+
+
+def scaled(b: Block, x: str, n: str) -> str:
+    """x 2^n, rightly rounded for results that are denormal."""
+    if b.target.scale and b.lanes * b.size == 64:
+        short, integer = ("ps", "i16") if b.dtype == "float" else ("pd", "i8")
+        name = f"@llvm.x86.avx512.mask.scalef.{short}.512"
+        b.declared.add(f"declare {b.kind} {name}({b.kind}, {b.kind}, {b.kind}, {integer}, i32)")
+        return b.emit(
+            f"call {b.kind} {name}({b.kind} {x}, {b.kind} {n}, {b.kind} zeroinitializer, {integer} -1, i32 4)"
+        )
+    half = b.intrinsic("floor", b.mul(n, 0.5))
+    return b.mul(b.mul(x, power_of_two(b, half)), power_of_two(b, b.sub(n, half)))
+
+
+def reduced(b: Block, x: str) -> tuple[str, str]:
+    """(n, r) with x = n log 2 + r, |r| <= log(2) / 2."""
+    n = b.intrinsic("roundeven", b.mul(x, LOG2E))
+    r = b.fma(n, -LN2_HIGH[b.dtype], x)
+    return n, b.fma(n, -LN2_LOW[b.dtype], r)
+
+
+def growth(b: Block, r: str) -> str:
+    """exp(r) - 1 for a reduced r."""
+    return b.fma(b.mul(r, r), b.polynomial(r, _EXP[b.dtype]), r)
+
+
+def exp(b: Block, x: str) -> str:
+    """e^x."""
+    cut = b.at_most(b.at_least(x, _EXP_LOW[b.dtype] - 10), _EXP_HIGH[b.dtype] + 10)
+    n, r = reduced(b, cut)
+    return scaled(b, b.add(growth(b, r), 1.0), n)
+
+
+def exp2(b: Block, x: str) -> str:
+    """2^x."""
+    cut = b.at_most(b.at_least(x, -1100.0 if b.dtype == "double" else -160.0), 1100.0 if b.dtype == "double" else 140.0)
+    n = b.intrinsic("roundeven", cut)
+    r = b.mul(b.sub(cut, n), LN2)
+    return scaled(b, b.add(growth(b, r), 1.0), n)
+
+
+def expm1(b: Block, x: str) -> str:
+    """e^x - 1."""
+    cut = b.at_most(b.at_least(x, -50.0), _EXP_HIGH[b.dtype] + 1)
+    n, r = reduced(b, cut)
+    # Half the result first: 2^n itself overflows just below the limit.
+    half = power_of_two(b, b.sub(n, 1.0))
+    value = b.fma(half, growth(b, r), b.sub(half, 0.5))
+    value = b.add(value, value)
+    value = b.select(b.compare("ogt", x, _EXP_HIGH[b.dtype]), INF, value)
+    return b.copysign(value, x)
+
+
+def tanh(b: Block, x: str) -> str:
+    """Hyperbolic tangent."""
+    size = b.at_most(b.intrinsic("fabs", x), _TANH_END[b.dtype])
+    n, r = reduced(b, b.add(size, size))
+    power = power_of_two(b, n)
+    e = b.fma(power, growth(b, r), b.sub(power, 1.0))
+    return b.copysign(b.div(e, b.add(e, 2.0)), x)
+
+
+def taken_apart(b: Block, x: str) -> tuple[str, str]:
+    """(m, n) with x = 2^n m, sqrt(1/2) <= m < sqrt(2), for positive finite x."""
+    if b.target.scale and b.lanes * b.size == 64:
+        short, integer = ("ps", "i16") if b.dtype == "float" else ("pd", "i8")
+        name = f"llvm.x86.avx512.mask.getmant.{short}.512"
+        b.declared.add(f"declare {b.kind} @{name}({b.kind}, i32, {b.kind}, {integer}, i32)")
+        m = b.emit(f"call {b.kind} @{name}({b.kind} {x}, i32 0, {b.kind} zeroinitializer, {integer} -1, i32 4)")
+        name = f"llvm.x86.avx512.mask.getexp.{short}.512"
+        b.declared.add(f"declare {b.kind} @{name}({b.kind}, {b.kind}, {integer}, i32)")
+        n = b.emit(f"call {b.kind} @{name}({b.kind} {x}, {b.kind} zeroinitializer, {integer} -1, i32 4)")
+    else:
+        digits, bias = _DIGITS[b.dtype], _BIAS[b.dtype]
+        small = b.compare("olt", x, 2.0 ** (1 - bias))
+        raised = b.select(small, b.mul(x, 2.0 ** (digits + 2)), x)
+        bits = b.bits(raised)
+        exponent = b.whole_binary("sub", b.whole_binary("lshr", bits, digits), bias)
+        n = b.emit(f"sitofp {b.integer} {exponent} to {b.kind}")
+        n = b.select(small, b.sub(n, float(digits + 2)), n)
+        bits = b.whole_binary("or", b.whole_binary("and", bits, (1 << digits) - 1), bias << digits)
+        m = b.floats(bits)
+    upper = b.compare("ogt", m, 1.4142135623730951)
+    return b.select(upper, b.mul(m, 0.5), m), b.select(upper, b.add(n, 1.0), n)
+
+
+def log_parts(b: Block, x: str) -> tuple[str, str]:
+    """(log m, n) of a positive finite x = 2^n m."""
+    m, n = taken_apart(b, x)
+    f = b.sub(m, 1.0)
+    if b.dtype == "float":
+        z = b.mul(f, f)
+        cube = b.mul(b.mul(b.polynomial(f, _LOG), f), z)
+        return b.add(f, b.fma(z, -0.5, cube)), n
+    s = b.div(f, b.add(f, 2.0))
+    z = b.mul(s, s)
+    tail = b.mul(z, b.polynomial(z, _LOG_DOUBLE))
+    half = b.mul(b.mul(f, f), 0.5)
+    # f - (half - s (half + tail)): the large term last
+    return b.sub(f, b.fma(b.neg(s), b.add(half, tail), half)), n
+
+
+def log_limits(b: Block, x: str, value: str) -> str:
+    """A logarithm's values at 0, below it and at infinity."""
+    value = b.select(b.compare("oeq", x, 0.0), -INF, value)
+    value = b.select(b.compare("ult", x, 0.0), float("nan"), value)
+    return b.select(b.compare("oeq", x, INF), INF, value)
+
+
+def log(b: Block, x: str) -> str:
+    """Natural logarithm; -inf at 0, nan below."""
+    f, n = log_parts(b, x)
+    value = b.fma(n, LN2_HIGH[b.dtype], b.fma(n, LN2_LOW[b.dtype], f))
+    return log_limits(b, x, value)
+
+
+def log2(b: Block, x: str) -> str:
+    """Logarithm to base 2."""
+    f, n = log_parts(b, x)
+    return log_limits(b, x, b.fma(f, LOG2E, n))
+
+
+def log10(b: Block, x: str) -> str:
+    """Logarithm to base 10."""
+    return b.mul(log(b, x), 0.4342944819032518)
+
+
+def log1p(b: Block, x: str) -> str:
+    """log(1 + x)."""
+    u = b.add(x, 1.0)
+    lost = b.sub(x, b.sub(u, 1.0))
+    value = b.add(log(b, u), b.div(lost, u))
+    ordinary = b.logic("and", b.compare("ogt", u, 0.0), b.compare("olt", u, INF))
+    value = b.select(ordinary, value, log(b, u))
+    return b.select(b.compare("oeq", u, 1.0), x, value)
+
+
+def quotient(b: Block, x: str, above: tuple[float, ...], below: tuple[float, ...]) -> str:
+    """A polynomial over a polynomial."""
+    return b.div(b.polynomial(x, above), b.polynomial(x, below))
+
+
+def erf(b: Block, x: str) -> str:
+    """The error function, by the approximations of arrays/erf.py."""
+    if b.dtype == "float":
+        y = b.at_most(b.at_least(x, -tables._SINGLE_END), tables._SINGLE_END)
+        y = b.mul(y, quotient(b, b.mul(y, y), tables._SINGLE, tables._SINGLE_BELOW))
+        return b.at_most(b.at_least(y, -1.0), 1.0)
+    size = b.at_most(b.intrinsic("fabs", x), 6.0)
+    centre = b.mul(x, quotient(b, b.mul(x, x), tables._A, tables._B))
+    tail = b.mul(exp(b, b.neg(b.mul(size, size))), quotient(b, size, tables._C, tables._D))
+    outer = b.copysign(b.sub(1.0, tail), x)
+    return b.select(b.compare("ole", size, tables._SMALL), centre, outer)
+
+
+def sqrt(b: Block, x: str) -> str:
+    """Square root, correctly rounded."""
+    return b.intrinsic("sqrt", x)
+
+
+def absolute(b: Block, x: str) -> str:
+    """|x|."""
+    return b.intrinsic("fabs", x)
+
+
+def reciprocal(b: Block, x: str) -> str:
+    """1 / x."""
+    return b.div(1.0, x)
+
+
+def square(b: Block, x: str) -> str:
+    """x x."""
+    return b.mul(x, x)
+
+
+def sign(b: Block, x: str) -> str:
+    """-1, 0 or 1; nan stays."""
+    one = b.copysign(1.0, x)
+    return b.select(b.logic("or", b.compare("oeq", x, 0.0), b.compare("uno", x, x)), b.add(x, 0.0), one)
+
+
+def maximum(b: Block, x: Any, y: Any) -> str:
+    """The larger; nan if either is."""
+    if not isinstance(y, str):
+        return b.select(b.compare("ole", x, y), y, x)
+    larger = b.select(b.compare("ogt", x, y), x, y)
+    return b.select(b.compare("uno", x, x), x, larger)
+
+
+def minimum(b: Block, x: Any, y: Any) -> str:
+    """The smaller; nan if either is."""
+    if not isinstance(y, str):
+        return b.select(b.compare("oge", x, y), y, x)
+    smaller = b.select(b.compare("olt", x, y), x, y)
+    return b.select(b.compare("uno", x, x), x, smaller)
+
+
+def _plain(name: str) -> Callable[..., str]:
+    return lambda b, x: b.intrinsic(name, x)
+
+
+FUNCTIONS: dict[str, Callable[..., str]] = {
+    "exp": exp,
+    "exp2": exp2,
+    "expm1": expm1,
+    "log": log,
+    "log2": log2,
+    "log10": log10,
+    "log1p": log1p,
+    "tanh": tanh,
+    "erf": erf,
+    "sqrt": sqrt,
+    "abs": absolute,
+    "reciprocal": reciprocal,
+    "square": square,
+    "sign": sign,
+    "maximum": maximum,
+    "minimum": minimum,
+    "fma": lambda b, x, y, z: b.fma(x, y, z),
+    "copysign": lambda b, x, y: b.copysign(x, y),
+    "floor": _plain("floor"),
+    "ceil": _plain("ceil"),
+    "trunc": _plain("trunc"),
+    "round": _plain("roundeven"),
+    "negative": lambda b, x: b.neg(x),
+}
+"""Functions by name: `FUNCTIONS["exp"](block, x)`."""

@@ -1,0 +1,237 @@
+"""Kernels behind records: from `LARGE` elements on, an elementwise operator runs machine code made from its statement.
+
+Body and rules of a record are called once with expressions in place of arrays (`core/kernels/expressions.py`); what
+they return is the kernel.  Until it is made and accepted, and wherever it cannot be made, the body itself computes.
+A kernel is made for a dtype and the values of the attributes, which its text contains as constants.
+"""
+
+from __future__ import annotations
+
+from functools import update_wrapper
+from typing import Any
+
+import numpy
+
+from wengert.core.arrays import activation as formulas
+from wengert.core.kernels.workshop import LARGE, Order, order
+from wengert.core.operators.kinds import Elementwise
+from wengert.core.operators.raw import NUMPY
+from wengert.core.operators.record import FIRST, GRADIENT, NAMESPACE, REGISTRY, RESULT, Op
+
+__all__ = ["install"]
+
+_ndarray = numpy.ndarray
+_LETTERS = {numpy.dtype(numpy.float32): "float", numpy.dtype(numpy.float64): "double"}
+VARIANTS = 16
+"""Kernels of one record that differ in attributes; further values go to NumPy."""
+
+
+class Variants:
+    """The kernels of one body or rule, by dtype and attributes."""
+
+    __slots__ = ("name", "orders")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.orders: dict[Any, Order] = {}
+
+    def find(self, dtype: Any, attributes: tuple[Any, ...], make: Any, *given: Any) -> Any:
+        """The kernel if it is ready, else None; the first question orders it by `make(dtype, attributes, *given)`."""
+        try:
+            placed = self.orders.get((dtype, attributes))
+        except TypeError:  # attributes that are lists
+            return None
+        if placed is None:
+            if dtype not in _LETTERS or len(self.orders) >= VARIANTS:
+                return None
+            placed = order(self.name, make(_LETTERS[dtype], attributes, *given))
+            self.orders[dtype, attributes] = placed
+        return placed.function
+
+
+def same_shape(arrays: list[Any]) -> bool:
+    """Whether the first is a plain array, and the others are numbers or plain arrays of its dtype and shape."""
+    first = arrays[0]
+    if first.__class__ is not _ndarray:
+        return False
+    for a in arrays:
+        if a.__class__ is _ndarray:
+            if a.dtype is not first.dtype or a.shape != first.shape:
+                return False
+        elif a.__class__ is not float and a.__class__ is not int:
+            return False
+    return True
+
+
+def _gelu(m: Any, input: Any, *, approximate: str = "none") -> Any:
+    if approximate == "none":
+        return 0.5 * input * (1 + m.erf(input * formulas.SQRT_HALF))
+    bent = input * (formulas.TANH_SCALE * (1 + formulas.TANH_CUBE * (input * input)))
+    return 0.5 * input * (1 + m.tanh(bent))
+
+
+FORMULAS: dict[str, Any] = {"gelu": _gelu, "erf": lambda m, input: m.erf(input)}
+"""What bodies compute that are written as passes over blocks of an array, in operators."""
+
+
+# ---------------------------------------------------------------- forward
+
+
+def body_of(name: str, arrays: Any) -> Any:
+    """The body of an operator on expressions, for rules that call it."""
+    op = REGISTRY.get(name)
+    if op is None or op.recorded_body:
+        raise AttributeError(f"no elementwise operator {name!r}")
+    plain = getattr(op.body, "__wrapped__", op.body)
+    return lambda *args, **kwargs: plain(arrays, *args, **kwargs)
+
+
+def forward_maker(dtype: str, attributes: tuple[Any, ...], op: Op, body: Any, named: tuple[str, ...]) -> Any:
+    """Makes the kernel of a body for these attributes."""
+    count, formula = len(op.arrays), FORMULAS.get(op.name)
+
+    def call(function: Any, np: Any, operands: Any) -> Any:
+        loose = attributes[: len(attributes) - len(named)]
+        return function(np, *operands, *loose, **dict(zip(named, attributes[len(loose) :], strict=True)))
+
+    def make(factory: Any) -> Any:
+        def trace(operands: Any) -> Any:
+            if formula is not None:
+                return call(formula, factory.operators(lambda name: body_of(name, factory.arrays)), operands)
+            return call(body, factory.arrays, operands)
+
+        kernel = factory.elementwise(op.name, trace, count, (dtype,))
+        factory.accept(op.name, kernel, lambda *xs: call(body, numpy, xs), count, (dtype,), op.domain)
+        return kernel
+
+    return make
+
+
+def with_kernel(op: Op) -> Any:
+    """The body of an elementwise record, with kernels for large arrays."""
+    make = alone if len(op.params) == 1 else one_array if len(op.arrays) == 1 else several_arrays
+    return update_wrapper(make(op, op.body, Variants(op.name)), op.body)
+
+
+def alone(op: Op, body: Any, variants: Variants) -> Any:
+    """The body of a record of one array and nothing else."""
+
+    def faster(np: Any, input: Any) -> Any:
+        if input.size < LARGE or input.__class__ is not _ndarray:
+            return body(np, input)
+        kernel = variants.find(input.dtype, (), forward_maker, op, body, ())
+        return body(np, input) if kernel is None else kernel(input)
+
+    return faster
+
+
+def one_array(op: Op, body: Any, variants: Variants) -> Any:
+    """The body of a record of one array and attributes."""
+
+    def faster(np: Any, input: Any, *attributes: Any, **named: Any) -> Any:
+        if input.size >= LARGE and input.__class__ is _ndarray:
+            given = (*attributes, *named.values()) if named else attributes
+            kernel = variants.find(input.dtype, given, forward_maker, op, body, tuple(named))
+            if kernel is not None:
+                return kernel(input)
+        return body(np, input, *attributes, **named)
+
+    return faster
+
+
+def several_arrays(op: Op, body: Any, variants: Variants) -> Any:
+    """The body of a record of several arrays."""
+    count = len(op.arrays)
+
+    def faster(np: Any, input: Any, *others: Any, **named: Any) -> Any:
+        if getattr(input, "size", 0) >= LARGE and len(others) + 1 >= count:
+            arrays, attributes = [input, *others[: count - 1]], others[count - 1 :]
+            if same_shape(arrays):
+                given = (*attributes, *named.values())
+                kernel = variants.find(input.dtype, given, forward_maker, op, body, tuple(named))
+                if kernel is not None:
+                    return kernel(*arrays)
+        return body(np, input, *others, **named)
+
+    return faster
+
+
+# ---------------------------------------------------------------- backward
+
+
+def backward_maker(dtype: str, attributes: tuple[Any, ...], op: Op, old: Any, places: list[int]) -> Any:
+    """Makes the kernel of a rule: operands are the gradient and what the rule saves."""
+
+    def environment(m: Any, operands: Any) -> list[Any]:
+        filled: list[Any] = [None] * (FIRST + len(op.params))
+        filled[NAMESPACE] = m
+        for place, value in zip(places, operands, strict=True):
+            filled[place] = value
+        rest = [i for i in range(len(op.params)) if i not in op.arrays]
+        for i, value in zip(rest, attributes, strict=True):
+            filled[FIRST + i] = value
+        return filled
+
+    def make(factory: Any) -> Any:
+        name, symbolic = f"{op.name} backward", factory.operators(lambda name: body_of(name, factory.arrays))
+        kernel = factory.elementwise(name, lambda xs: old(environment(symbolic, xs)), len(places), (dtype,))
+        factory.accept(name, kernel, NumpyRule(old, environment), len(places), (dtype,), op.domain)
+        return kernel
+
+    return make
+
+
+class NumpyRule:
+    """A rule on NumPy's arrays, as the reference of its kernel."""
+
+    def __init__(self, rule: Any, environment: Any) -> None:
+        self.rule, self.environment = rule, environment
+
+    def __call__(self, *operands: Any) -> Any:
+        found = self.rule(self.environment(NUMPY, operands))
+        return numpy.asarray(numpy.broadcast_to(found, operands[0].shape), dtype=operands[0].dtype)
+
+
+def speed_up_rule(op: Op, index: int) -> None:
+    """Give a rule of an elementwise record kernels for large gradients."""
+    rule = op.rules[index]
+    places = [GRADIENT, *sorted(rule.saves)]
+    if any(p != RESULT and p - FIRST not in op.arrays and p != GRADIENT for p in places):
+        return
+    rest = [FIRST + i for i in range(len(op.params)) if i not in op.arrays]
+    single, pick, function = rule.single, rule.pick, rule.function
+    variants = Variants(f"{op.name} backward")
+
+    def old(environment: list[Any]) -> Any:
+        if single:
+            return function(pick(environment))
+        return function() if pick is None else function(*pick(environment))
+
+    def faster(environment: list[Any]) -> Any:
+        g = environment[GRADIENT]
+        if g.__class__ is not _ndarray or g.size < LARGE:
+            return old(environment)
+        operands = [environment[p] for p in places]
+        if same_shape(operands):
+            attributes = tuple([environment[p] for p in rest])
+            kernel = variants.find(g.dtype, attributes, backward_maker, op, old, places)
+            if kernel is not None:
+                return kernel(*operands)
+        return old(environment)
+
+    rule.function, rule.single, rule.pick = faster, False, _whole
+
+
+def _whole(environment: list[Any]) -> tuple[list[Any]]:
+    return (environment,)
+
+
+def install() -> None:
+    """Put kernels behind all elementwise records that compute floating results from floating tensors."""
+    for op in REGISTRY.values():
+        if isinstance(op.kind, Elementwise) and op.many < 0 and op.outputs == 1 and not op.recorded_body:
+            if op.arrays == tuple(range(len(op.arrays))):
+                op.body = with_kernel(op)
+            for index, rule in enumerate(op.rules):
+                if rule is not None:
+                    speed_up_rule(op, index)

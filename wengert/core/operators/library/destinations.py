@@ -1,0 +1,90 @@
+"""What `out=` must satisfy beyond holding the result: option `errors` of a record, asked before anything is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from wengert.core.base.errors import AliasError, DtypeError
+from wengert.core.operators.library.matrices import array_of, cplusplus_of, scalar_of
+from wengert.core.operators.raw import namespace_of
+
+Demand = Callable[[tuple[Any, ...], tuple[Any, ...], tuple[Any, ...]], None]
+"""(arguments, tensors given as out=, results): raises what is wrong with the tensors given."""
+
+
+def tensors_of(arguments: Any) -> list[Any]:
+    """The tensors among arguments, those of lists too."""
+    found = []
+    for x in arguments:
+        if isinstance(x, (list, tuple)):
+            found += tensors_of(x)
+        elif hasattr(x, "_array"):
+            found.append(x)
+    return found
+
+
+def of_dtype(words: Callable[[Any, Any], str], which: int = -1) -> Demand:
+    """The tensors given must have the results' dtypes; `words(result, given)` says that they do not."""
+
+    def demand(arguments: Any, outs: Any, values: Any) -> None:
+        for i, (target, value) in enumerate(zip(outs, values, strict=True)):
+            if which in (-1, i) and array_of(target).dtype != array_of(value).dtype:
+                raise DtypeError(words(value, target))
+
+    return demand
+
+
+def expected_dtype(result: Any, given: Any) -> str:
+    """Words of the selections."""
+    return f"Expected out tensor to have dtype {cplusplus_of(result)}, but got {cplusplus_of(given)} instead"
+
+
+def matching_dtype(result: Any, given: Any) -> str:
+    """Words of the extreme values."""
+    return (
+        f"Expected the dtype for input and out to match, but got {scalar_of(result)} for input's dtype and "
+        f"{scalar_of(given)} for out's dtype."
+    )
+
+
+def root(array: Any) -> Any:
+    """The array that owns the memory."""
+    while array.base.__class__ is array.__class__:
+        array = array.base
+    return array
+
+
+def grown(target: Any, value: Any) -> Any:
+    """What the tensor given covers once it has the result's shape; only for asking where that lies."""
+    if target.shape == value.shape:
+        return target
+    strides = [target.itemsize]
+    for n in value.shape[:0:-1]:
+        strides.insert(0, strides[0] * n)
+    as_strided = namespace_of(target).np.lib.stride_tricks.as_strided
+    return as_strided(target, value.shape, tuple(strides[: value.ndim]))
+
+
+def apart(arguments: Any, outs: Any, values: Any) -> None:
+    """The tensors given must not share memory with an input, nor grow into one that lies in the same memory."""
+    given = [array_of(x) for x in tensors_of(arguments)]
+    for target, value in zip(map(array_of, outs), map(array_of, values), strict=True):
+        for x in given:
+            if x.__class__ is not target.__class__ or root(x) is not root(target):
+                continue
+            if namespace_of(x).np.may_share_memory(x, grown(target, value)):
+                raise AliasError(
+                    "unsupported operation: some elements of the input tensor and the written-to tensor refer to a "
+                    "single memory location. Please clone() the tensor before performing the operation."
+                )
+
+
+def both(*demands: Demand) -> Demand:
+    """One demand after another."""
+
+    def demand(arguments: Any, outs: Any, values: Any) -> None:
+        for each in demands:
+            each(arguments, outs, values)
+
+    return demand

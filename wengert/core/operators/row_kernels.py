@@ -1,0 +1,297 @@
+"""Kernels behind records that work on rows: softmax, layer norm, cross entropy, sums.
+
+Each wraps the body of a record, or its rule on arrays: large contiguous cases go to a kernel that is ready
+(`core/kernels/rowcalls.py`), everything else to the body.
+"""
+
+from __future__ import annotations
+
+from functools import update_wrapper
+from threading import local
+from typing import Any
+from weakref import ref
+
+import numpy
+
+from wengert.core.kernels import large as large_functions
+from wengert.core.kernels.workshop import LARGE, Order, order
+from wengert.core.operators.record import GRADIENT, REGISTRY, RESULT
+
+__all__ = ["install"]
+
+_ndarray = numpy.ndarray
+_F32, _F64, _I64 = numpy.dtype(numpy.float32), numpy.dtype(numpy.float64), numpy.dtype(numpy.int64)
+NARROW = 16
+"""Rows shorter than this stay with NumPy."""
+
+_orders: dict[Any, Order] = {}
+
+
+def ready(name: str, x: Any) -> Any:
+    """The kernel of this name for x's dtype, or None; the first question orders it."""
+    dtype = x.dtype
+    placed = _orders.get((name, dtype))
+    if placed is None:
+        if dtype is not _F32 and dtype is not _F64:
+            return None
+        placed = _orders[name, dtype] = order(name.replace("_", " "), lambda factory: factory.call(name, dtype))
+    return placed.function
+
+
+def large(x: Any) -> bool:
+    """Whether x is a plain large array whose elements follow each other."""
+    return x.__class__ is _ndarray and x.size >= LARGE and x.flags.c_contiguous
+
+
+def last(dim: Any, x: Any) -> bool:
+    """Whether dim is x's last one."""
+    return x.ndim > 0 and (dim == -1 or dim == x.ndim - 1) and x.shape[-1] >= NARROW
+
+
+# ---------------------------------------------------------------- softmax
+
+
+def soft(name: str, body: Any) -> Any:
+    """The body of softmax or its logarithm."""
+
+    def faster(np: Any, input: Any, dim: int) -> Any:
+        if input.size >= LARGE and large(input) and last(dim, input):
+            kernel = ready(name, input)
+            if kernel is not None:
+                return kernel(input)
+        return body(np, input, dim)
+
+    return faster
+
+
+def soft_rule(name: str, op: Any) -> None:
+    """The rule of softmax or its logarithm on arrays."""
+    rule = op.rules[0]
+    pick, function, dim = rule.pick, rule.function, op.position("dim")
+
+    def faster(environment: list[Any]) -> Any:
+        g = environment[GRADIENT]
+        if g.__class__ is _ndarray and g.size >= LARGE:
+            out = environment[RESULT]
+            if large(out) and last(environment[dim], out) and g.dtype is out.dtype:
+                kernel = ready(name, out)
+                if kernel is not None:
+                    return kernel(g, out)
+        return function(*pick(environment))
+
+    rule.function, rule.single, rule.pick = faster, False, lambda environment: (environment,)
+
+
+# ---------------------------------------------------------------- layer norm
+
+
+def layer_norm(body: Any) -> Any:
+    """The body of layer norm."""
+
+    def faster(np: Any, input: Any, normalized_shape: Any, weight: Any, bias: Any, eps: float) -> Any:
+        if input.size >= LARGE and large(input):
+            shape = tuple(normalized_shape) if normalized_shape.__class__ is not int else ()
+            n = 1
+            for size in shape:
+                n *= size
+            fits = len(shape) <= input.ndim and input.shape[input.ndim - len(shape) :] == shape and n >= NARROW
+            if fits and all(x is None or (x.shape == shape and x.dtype is input.dtype) for x in (weight, bias)):
+                kernel = ready("layer_norm", input)
+                if kernel is not None:
+                    out, mean, inverse = kernel(input, weight, bias, n, eps)
+                    kept = input.shape[: input.ndim - len(shape)] + (1,) * len(shape)
+                    return out, mean.reshape(kept), inverse.reshape(kept)
+        return body(np, input, normalized_shape, weight, bias, eps)
+
+    return faster
+
+
+def trailing(x: Any, axes: Any) -> int:
+    """Elements of a row if `axes` are x's last dims, else 0."""
+    first = x.ndim - len(axes)
+    if not axes or tuple(axes) != tuple(range(first, x.ndim)):
+        return 0
+    n = 1
+    for size in x.shape[first:]:
+        n *= size
+    return n if n >= NARROW else 0
+
+
+def layer_norm_back(body: Any) -> Any:
+    """The gradient of a normalisation of rows."""
+
+    def faster(
+        np: Any,
+        grad: Any,
+        grad_mean: Any,
+        grad_inverse: Any,
+        input: Any,
+        mean: Any,
+        inverse: Any,
+        weight: Any,
+        axes: Any,
+    ) -> Any:
+        if input.size >= LARGE and large(input) and grad.dtype is input.dtype:
+            n = trailing(input, axes)
+            if n and (weight is None or weight.size == n):
+                kernel = ready("layer_norm_back", input)
+                if kernel is not None:
+                    found, slopes, shifts = kernel(grad, input, mean, inverse, weight, grad_mean, grad_inverse, n)
+                    _aside.given = ref(grad), ref(input), slopes, shifts
+                    return found
+        return body(np, grad, grad_mean, grad_inverse, input, mean, inverse, weight, axes)
+
+    return faster
+
+
+_aside = local()
+
+
+def aside(grad: Any, input: Any, kept: tuple[int, ...]) -> Any:
+    """(gradient of the weight, of the bias) if they were found with that of the input just before; else None.
+
+    The rules of one node are called one after the other with the same arrays, which are not kept alive for this.
+    """
+    given = getattr(_aside, "given", None)
+    if given is None or given[0]() is not grad or (input is not None and given[1]() is not input):
+        return None
+    size = 1
+    for n in kept:
+        size *= n
+    return given[2:] if given[2].size == size else None
+
+
+def layer_norm_weight(body: Any) -> Any:
+    """The gradient of the weight of a normalisation of rows."""
+
+    def faster(np: Any, grad: Any, input: Any, mean: Any, inverse: Any, axes: Any) -> Any:
+        if input.size >= LARGE and large(input) and grad.dtype is input.dtype:
+            count = len(axes)
+            given = aside(grad, input, input.shape[count:])
+            if given is not None:
+                return given[0].reshape((1,) * count + input.shape[count:])
+            lead, rest = input.shape[:count], input.shape[count:]
+            if tuple(axes) == tuple(range(count)) and mean.shape == lead + (1,) * len(rest):
+                n = 1
+                for size in rest:
+                    n *= size
+                kernel = ready("layer_norm_weight", input) if n >= NARROW else None
+                if kernel is not None:
+                    return kernel(grad, input, mean, inverse, n).reshape((1,) * count + rest)
+        return body(np, grad, input, mean, inverse, axes)
+
+    return faster
+
+
+# ---------------------------------------------------------------- cross entropy
+
+
+def plain_classes(input: Any, target: Any) -> bool:
+    """Whether rows of scores and their classes suit the kernels; the classes are looked at by the caller."""
+    return (
+        large(input)
+        and input.ndim == 2
+        and input.shape[1] >= NARROW
+        and target.__class__ is _ndarray
+        and target.dtype is _I64
+        and target.shape == input.shape[:1]
+    )
+
+
+def cross_entropy(body: Any) -> Any:
+    """The body of the fused cross entropy."""
+
+    def faster(np: Any, input: Any, target: Any, ignore_index: int, reduction: str) -> Any:
+        if input.size >= LARGE and plain_classes(input, target):
+            kernel = ready("cross_entropy", input)
+            counted = target != ignore_index
+            if kernel is not None and not (((target < 0) | (target >= input.shape[1])) & counted).any():
+                losses, level = kernel(input, target, ignore_index)
+                count = numpy.count_nonzero(counted) if reduction == "mean" else 1
+                return numpy.divide(losses.sum(), input.dtype.type(count)), level
+        return body(np, input, target, ignore_index, reduction)
+
+    return faster
+
+
+def cross_entropy_back(body: Any) -> Any:
+    """The gradient of the fused cross entropy."""
+
+    def faster(
+        np: Any, grad: Any, given: Any, input: Any, level: Any, target: Any, ignore_index: int, reduction: str
+    ) -> Any:
+        if input.size >= LARGE and plain_classes(input, target):
+            kernel = ready("cross_entropy_back", input)
+            if kernel is not None:
+                count = numpy.count_nonzero(target != ignore_index) if reduction == "mean" else 1
+                scale = numpy.divide(grad, input.dtype.type(count)).reshape(1)
+                return kernel(input, level, target, scale, given, ignore_index)
+        return body(np, grad, given, input, level, target, ignore_index, reduction)
+
+    return faster
+
+
+# ---------------------------------------------------------------- sums
+
+
+def added(body: Any, mean: bool) -> Any:
+    """The body of sum or mean."""
+
+    def faster(np: Any, input: Any, dim: Any = None, keepdim: bool = False, *, dtype: Any = None) -> Any:
+        if input.size >= LARGE and dtype is None and large(input):
+            found = summed(input, dim, keepdim)
+            if found is not None:
+                return numpy.true_divide(found, input.dtype.type(input.size // found.size)) if mean else found
+        return body(np, input, dim, keepdim, dtype=dtype)
+
+    return faster
+
+
+def summed(x: Any, dim: Any, keepdim: bool) -> Any:
+    """Sum over all dims, the last, or all but the last; None where no kernel is ready."""
+    given = getattr(_aside, "given", None)
+    if given is not None and given[0]() is x and dim.__class__ is tuple and dim == tuple(range(len(dim))):
+        found = aside(x, None, x.shape[len(dim) :])
+        if found is not None:
+            shifts = found[1].reshape(x.shape[len(dim) :])
+            return shifts.reshape((1,) * len(dim) + shifts.shape) if keepdim else shifts
+    if dim.__class__ is tuple:
+        dim = None if not dim else dim[0] if len(dim) == 1 else dim
+    if dim is None:
+        kernel = ready("total", x)
+        if kernel is None:
+            return None
+        found = numpy.asarray(kernel(x))
+        return found.reshape((1,) * x.ndim) if keepdim else found
+    if dim.__class__ is not int or x.ndim != 2 or not -2 <= dim < 2 or x.shape[1] < NARROW:
+        return None
+    dim %= 2
+    kernel = ready("row_sum" if dim else "column_sum", x)
+    if kernel is None:
+        return None
+    found = kernel(x)
+    return numpy.expand_dims(found, dim) if keepdim else found
+
+
+BODIES: dict[str, Any] = {
+    "_softmax": lambda body: soft("softmax", body),
+    "_log_softmax": lambda body: soft("log_softmax", body),
+    "layer_norm_kernel": layer_norm,
+    "normalised_back": layer_norm_back,
+    "normalised_weight_back": layer_norm_weight,
+    "cross_entropy_rows": cross_entropy,
+    "cross_entropy_back": cross_entropy_back,
+    "sum": lambda body: added(body, False),
+    "mean": lambda body: added(body, True),
+}
+"""Record -> what wraps its body."""
+
+
+def install() -> None:
+    """Put kernels behind the records that work on rows."""
+    for name, wrap in BODIES.items():
+        op = REGISTRY[name]
+        op.body = update_wrapper(wrap(op.body), op.body)
+    large_functions.install()
+    soft_rule("softmax_back", REGISTRY["_softmax"])
+    soft_rule("log_softmax_back", REGISTRY["_log_softmax"])

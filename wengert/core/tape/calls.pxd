@@ -1,0 +1,31 @@
+# The C side of calls.py.
+cimport cython
+from wengert.core.tape.core cimport Node, OpNode, Result, TensorBase, VersionCounter
+from wengert.core.tape.core cimport attach, new_node, to_array, wrap
+
+cdef class Form:
+    cdef public object op
+    cdef public object body
+    cdef public object where
+    cdef public Py_ssize_t positional
+    cdef public tuple names
+    cdef public bint view
+    cdef public bint elementwise
+    cdef public bint differentiable
+    cdef public tuple keeps
+    cdef public object node_class
+    cpdef object compute(self, tuple args)
+
+cdef object PLAIN, OFF, VARIABLE, IGNORING
+cdef object _mode_get()
+cdef object _hush()
+cdef object _restore(object token)
+@cython.locals(x=TensorBase, out=TensorBase, node=OpNode, flags=cython.longlong)
+cpdef object apply_one(Form form, tuple args)
+@cython.locals(x=TensorBase, out=TensorBase, y=TensorBase, node=OpNode, flags=cython.longlong)
+cpdef object apply_two(Form form, tuple args)
+@cython.locals(x=TensorBase, out=TensorBase, node=OpNode, flags=cython.longlong)
+cpdef object apply_number(Form form, tuple args)
+cpdef keep_one(Node node, Form form, TensorBase x, TensorBase out)
+cpdef keep_two(Node node, Form form, TensorBase x, TensorBase y, TensorBase out)
+cpdef keep_first(Node node, Form form, TensorBase x, TensorBase out)

@@ -1,0 +1,3 @@
+"""`tf.initializers`: the names of `tf.keras.initializers`."""
+
+from wengert.tf.keras.initializers import *  # noqa: F403

@@ -1,0 +1,3 @@
+"""`tf.optimizers`: the names of `tf.keras.optimizers`."""
+
+from wengert.tf.keras.optimizers import *  # noqa: F403
