@@ -165,6 +165,95 @@ def cross_entropy(lib: Any) -> Job:
     return run, check
 
 
+def both_ways(function: Callable[..., Any], leaves: list[Any], seed: Any) -> Callable[[], Any]:
+    """Forward and backward; gradients are made anew."""
+
+    def run() -> Any:
+        for leaf in leaves:
+            leaf.grad = None
+        y = function(*leaves)
+        y.backward(seed)
+        return y
+
+    return run
+
+
+def convolution(lib: Any) -> Job:
+    """64 filters of 3 x 3 over 64 channels of 32 x 32, batch 32, forward and backward."""
+    values, filters, slope = fresh(32, 64, 32, 32), fresh(64, 64, 3, 3) * np.float32(0.1), fresh(32, 64, 32, 32)
+    x, w = (lib.from_numpy(v).requires_grad_() for v in (values, filters))
+    run = both_ways(lambda x, w: lib.nn.functional.conv2d(x, w, padding=1), [x, w], lib.from_numpy(slope))
+
+    def windows(a: Any) -> Any:
+        wide = np.pad(a.astype(np.float64), ((0, 0), (0, 0), (1, 1), (1, 1)))
+        return np.lib.stride_tricks.sliding_window_view(wide, (3, 3), (2, 3))
+
+    def check() -> list[tuple[Any, Any, float]]:
+        y = run().detach()
+        k, g = filters.astype(np.float64), slope.astype(np.float64)
+        out = np.tensordot(windows(values), k, ((1, 4, 5), (1, 2, 3))).transpose(0, 3, 1, 2)
+        dx = np.tensordot(windows(slope), k[..., ::-1, ::-1], ((1, 4, 5), (0, 2, 3))).transpose(0, 3, 1, 2)
+        dw = np.tensordot(g, windows(values), ((0, 2, 3), (0, 2, 3)))
+        return [(y, out, 1e-5), (x.grad, dx, 1e-5), (w.grad, dw, 5e-5)]
+
+    return run, check
+
+
+def batch_norm(lib: Any) -> Job:
+    """Batch norm of (32, 64, 32, 32) while training, forward and backward."""
+    values, slope, scale, shift = fresh(32, 64, 32, 32), fresh(32, 64, 32, 32), fresh(64), fresh(64)
+    x, w, b = (lib.from_numpy(v).requires_grad_() for v in (values, scale, shift))
+    norm = lib.nn.functional.batch_norm
+    run = both_ways(lambda x, w, b: norm(x, None, None, w, b, True), [x, w, b], lib.from_numpy(slope))
+
+    def check() -> list[tuple[Any, Any, float]]:
+        y = run().detach()
+        v, axes, over = values.astype(np.float64), (0, 2, 3), (1, -1, 1, 1)
+        inverse = 1 / np.sqrt(v.var(axes, keepdims=True) + 1e-5)
+        n, gw = (v - v.mean(axes, keepdims=True)) * inverse, slope.astype(np.float64) * scale.reshape(over)
+        dx = inverse * (gw - gw.mean(axes, keepdims=True) - n * (gw * n).mean(axes, keepdims=True))
+        sums = [(w.grad, (slope * n).sum(axes), 2e-5), (b.grad, slope.astype(np.float64).sum(axes), 2e-5)]
+        return [(y, n * scale.reshape(over) + shift.reshape(over), 4e-6), (x.grad, dx, 1e-5), *sums]
+
+    return run, check
+
+
+def attention(lib: Any) -> Job:
+    """Causal attention of 16 heads, 1024 places, width 64, forward and backward."""
+    values = [fresh(2, 8, 1024, 64) for _ in range(4)]
+    q, k, v = (lib.from_numpy(a).requires_grad_() for a in values[:3])
+    attend = lib.nn.functional.scaled_dot_product_attention
+    run = both_ways(lambda q, k, v: attend(q, k, v, is_causal=True), [q, k, v], lib.from_numpy(values[3]))
+
+    def check() -> list[tuple[Any, Any, float]]:
+        y = run().detach()
+        q64, k64, v64, g = (a.astype(np.float64) for a in values)
+        s = q64 @ k64.swapaxes(2, 3) / 8
+        s[..., np.triu(np.ones((1024, 1024), bool), 1)] = -np.inf
+        p = softmax64(s.reshape(-1, 1024)).reshape(s.shape)
+        dp = g @ v64.swapaxes(2, 3)
+        ds = p * (dp - (dp * p).sum(3, keepdims=True)) / 8
+        wanted = [ds @ k64, ds.swapaxes(2, 3) @ q64, p.swapaxes(2, 3) @ g]
+        return [(y, p @ v64, 1e-5), *[(x.grad, a, 1e-5) for x, a in zip((q, k, v), wanted, strict=True)]]
+
+    return run, check
+
+
+def embedding(lib: Any) -> Job:
+    """4096 of 10 000 rows of width 256 looked up, and the gradient."""
+    values, slope = fresh(10_000, 256), fresh(4096, 256)
+    index = np.random.default_rng().integers(0, 10_000, 4096)
+    w, at = lib.from_numpy(values).requires_grad_(), lib.from_numpy(index)
+    run = both_ways(lambda w: lib.nn.functional.embedding(at, w), [w], lib.from_numpy(slope))
+
+    def check() -> list[tuple[Any, Any, float]]:
+        y, wanted = run().detach(), np.zeros(values.shape)
+        np.add.at(wanted, index, slope)
+        return [(y, values[index].astype(np.float64), 1e-7), (w.grad, wanted, 1e-6)]
+
+    return run, check
+
+
 def stepping(name: str, **options: Any) -> Callable[[Any], Job]:
     """One step of an optimizer over 2^20 parameters."""
 
@@ -210,10 +299,15 @@ JOBS: dict[str, tuple[Callable[[Any], Job], float]] = {
     "softmax 1000^2, fwd+bwd": (softmax, 1.6),
     "layer norm 1000^2, fwd+bwd": (layer_norm, 1.6),
     "cross entropy 1000^2, fwd+bwd": (cross_entropy, 3),
+    "batch norm (32, 64, 32, 32), fwd+bwd": (batch_norm, 1),
+    "conv 64-64 3x3 (32, 64, 32, 32)": (convolution, 1.7),
+    "causal attention (2, 8, 1024, 64)": (attention, 1),
+    "embedding 10 000 x 256, 4096 rows": (embedding, 1),
     "Adam step 1M": (stepping("Adam"), 3),
     "AdamW step 1M": (stepping("AdamW"), 1),
     "SGD step 1M": (stepping("SGD"), 1),
     "matmul 64": (product(64), 1.3),
+    "matmul 128": (product(128), 1),
     "matmul 1000": (product(1000), 1.9),
 }
 """Workload and the ratio torch time / wengert time that it should reach."""
@@ -302,7 +396,7 @@ def main() -> None:
         ours, torch = (statistics.median(samples[name]) for name in names)
         best = min(samples["torch"]) / min(samples["wengert"])
         print(
-            f"{title:32} wengert {ours:9.1f} us  torch {torch:9.1f} us  ratio {torch / ours:5.2f}"
+            f"{title:37} wengert {ours:9.1f} us  torch {torch:9.1f} us  ratio {torch / ours:5.2f}"
             f"  (of minima {best:5.2f})  goal {goal}",
             flush=True,
         )

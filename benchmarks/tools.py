@@ -12,6 +12,7 @@ import os
 import statistics
 import time
 import tracemalloc
+import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -20,15 +21,17 @@ import numpy as np
 import wengert
 from wengert import tools
 
-ROUNDS, STEPS = 9, 60
+ROUNDS, STEPS, WARMING = 9, 60, 2000
 
 
-def network(lib: Any) -> Callable[[], Any]:
-    """A training step of a small network."""
+def network(lib: Any, width: int = 64, batch: int = 32) -> Callable[[], Any]:
+    """A training step of a network, a small one if nothing is said."""
     lib.manual_seed(0)
     nn = lib.nn
-    model = nn.Sequential(nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 64), nn.ReLU(), nn.Linear(64, 1))
-    x, optimizer = lib.randn(32, 64), lib.optim.SGD(model.parameters(), lr=0.01)
+    model = nn.Sequential(
+        nn.Linear(width, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(), nn.Linear(width, 1)
+    )  # fmt: skip
+    x, optimizer = lib.randn(batch, width), lib.optim.SGD(model.parameters(), lr=0.01)
 
     def step() -> None:
         optimizer.zero_grad()
@@ -50,7 +53,7 @@ def profiling(name: str) -> dict[str, float]:
     """A step before any profile, inside of one, and after it."""
     lib, profiler = importlib.import_module(name), importlib.import_module(f"{name}.profiler")
     step = network(lib)
-    microseconds(step)
+    microseconds(step, WARMING)
     before = [microseconds(step) for _ in range(ROUNDS)]
     inside = []
     for _ in range(ROUNDS):
@@ -63,18 +66,52 @@ def profiling(name: str) -> dict[str, float]:
     }  # fmt: skip
 
 
+def chain(lib: Any) -> Callable[[], Any]:
+    """Twenty operations on eight numbers, forward and backward."""
+    x = lib.ones(8, requires_grad=True)
+
+    def step() -> None:
+        y = x
+        for _ in range(10):
+            y = (y * 0.5).tanh()
+        y.sum().backward()
+        x.grad = None
+
+    return step
+
+
+def ratio(step: Callable[[], Any], block: Callable[[], Any], count: int) -> float:
+    """Time of a step in a block, as a multiple of its time outside; rounds in turn."""
+    found = []
+    for _ in range(ROUNDS):
+        plain = microseconds(step, count)
+        with block():
+            found.append(microseconds(step, count) / plain)
+    return statistics.median(found)
+
+
+def watching(name: str) -> dict[str, float]:
+    """What torch's own ways to look for a NaN, or to let saved values be written, cost."""
+    autograd = importlib.import_module(f"{name}.autograd")
+    lib = importlib.import_module(name)
+    step, large, small = network(lib), network(lib, 1024, 512), chain(lib)
+    for run, count in ((step, WARMING), (large, 5), (small, WARMING)):
+        microseconds(run, count)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return {
+            "anomaly mode, 20 small operations": ratio(small, autograd.detect_anomaly, STEPS),
+            "anomaly mode, network": ratio(step, autograd.detect_anomaly, STEPS),
+            "copies of what is written, network": ratio(step, autograd.graph.allow_mutation_on_saved_tensors, STEPS),
+            "copies of what is written, large": ratio(large, autograd.graph.allow_mutation_on_saved_tensors, 3),
+        }
+
+
 def blocks() -> dict[str, float]:
     """Steps inside of the tools' blocks, as multiples of the plain step."""
     step = network(wengert)
-    plain = statistics.median(microseconds(step) for _ in range(ROUNDS))
-    table = {}
-    for name, block in (("history()", tools.history), ("memory()", tools.memory)):
-        times = []
-        for _ in range(ROUNDS):
-            with block():
-                times.append(microseconds(step, 10))
-        table[name] = statistics.median(times) / plain
-    return table
+    microseconds(step, WARMING)
+    return {name: ratio(step, block, 10) for name, block in (("history()", tools.history), ("memory()", tools.memory))}
 
 
 def asking() -> dict[str, float]:
@@ -111,15 +148,16 @@ def attribution() -> dict[str, float]:
     x, table = wengert.randn(2048, 128), {}
     only = tracemalloc.DomainFilter(True, np.lib.tracemalloc_domain)
     for name, model in models.items():
-        model(x)
-        tracemalloc.start()
-        y = model(x)
-        alive = sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces([only]).traces)
-        tracemalloc.stop()
-        del y
+        alive = []
+        for _ in range(4):  # threads that try kernels out allocate, too: the least is the model's
+            tracemalloc.start()
+            y = model(x)
+            alive.append(sum(trace.size for trace in tracemalloc.take_snapshot().filter_traces([only]).traces))
+            tracemalloc.stop()
+            del y
         with tools.memory() as held:
             y = model(x)
-            table[name] = held.total / alive
+            table[name] = held.total / min(alive)
         del y
     return table
 
@@ -132,7 +170,8 @@ def main() -> None:
     if len(libraries) > 1:
         importlib.import_module("torch").set_num_threads(1)
     figures = {
-        "profile": {name: profiling(name) for name in libraries}, "blocks, in steps": blocks(),
+        "profile": {name: profiling(name) for name in libraries},
+        "watching, in steps": {name: watching(name) for name in libraries}, "blocks, in steps": blocks(),
         "questions, in steps": asking(), "ledger / allocator": attribution(),
     }  # fmt: skip
     print(json.dumps(figures, indent=1, default=float))

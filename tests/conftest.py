@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests import backend
+from tests import backend, process_state
 
 
 def pytest_report_header() -> str:
@@ -13,3 +13,12 @@ def pytest_report_header() -> str:
 def torch():
     """The library under test, for tests that prefer an argument to an import."""
     return backend.torch
+
+
+@pytest.fixture(scope="module", autouse=True)
+def nothing_is_left_behind():
+    """A test file leaves the process as it found it, so that the order of files is of no consequence."""
+    before = process_state.state()
+    yield
+    changed = process_state.changes(before, process_state.state())
+    assert not changed, f"tests of this file changed for those that follow: {', '.join(changed)}"

@@ -87,9 +87,9 @@ PAIRS = [
     "logical_and",
 ]
 
-CALLS = """np.sum(a)|np.sum(a, axis=0)|np.sum(a, axis=(0, 1), keepdims=True)|np.prod(a, axis=1)|np.mean(a, axis=0)|np.std(a)|
-np.std(a, axis=1, ddof=1)|np.var(a, axis=0, keepdims=True)|np.max(a, axis=1)|np.min(a)|np.amax(a)|np.ptp(a, axis=0)|
-np.cumsum(a)|np.cumsum(a, axis=1)|np.cumprod(a, axis=0)|np.median(a)|np.median(a, axis=1)|
+CALLS = """np.sum(a)|np.sum(a, axis=0)|np.sum(a, axis=(0, 1), keepdims=True)|np.prod(a, axis=1)|np.mean(a, axis=0)|
+np.std(a)|np.std(a, axis=1, ddof=1)|np.var(a, axis=0, keepdims=True)|np.max(a, axis=1)|np.min(a)|np.amax(a)|
+np.ptp(a, axis=0)|np.cumsum(a)|np.cumsum(a, axis=1)|np.cumprod(a, axis=0)|np.median(a)|np.median(a, axis=1)|
 np.quantile(a, [0.25, 0.5], axis=1)|np.percentile(a, 30)|np.average(a, axis=1, weights=[1.0, 2.0, 3.0])|
 np.nansum(a)|np.nanmean(a, axis=0)|np.dot(a, b.T)|np.dot(a[0], b[0])|np.dot(a, b[0])|np.inner(a, b)|np.vdot(a, b)|
 np.outer(a, b)|np.kron(a, b)|np.tensordot(a, b.T, axes=1)|np.tensordot(a, b, axes=([0, 1], [0, 1]))|
@@ -117,9 +117,8 @@ np.fft.irfft(np.fft.rfft(a), 3)|np.add.reduce(a)|np.add.reduce(a, axis=None)|
 np.multiply.reduce(a, axis=1, keepdims=True)|np.maximum.reduce(a)|np.logaddexp.reduce(a)|np.add.accumulate(a)|
 np.multiply.accumulate(a, axis=1)|np.maximum.accumulate(a)|np.subtract.outer(a[0], b[1])|np.add(a, 1)|
 np.add(a, B32)|np.multiply(a, 2.5)|np.add(A, b)|np.add(a, b, dtype='float32')|np.all(a)|np.any(a, axis=0)|
-np.count_nonzero(a)|np.angle(a)|np.float64(2) * a|a * np.float64(2)|A * b|A - b|A / b|A ** b|A @ b.T|A < b|A == b""".replace(
-    "\n", ""
-).split("|")
+np.count_nonzero(a)|np.angle(a)|np.float64(2) * a|a * np.float64(2)|A * b|A - b|A / b|A ** b|A @ b.T|
+A < b|A == b""".replace("\n", "").split("|")
 
 
 def environment(library):
@@ -155,8 +154,8 @@ def test_recorded_calls_give_numpys_values(call):
     same(got, wanted)
 
 
-NO_HISTORY = ("argsort", "isclose", "allclose", "array_equal", "_like", "argm", "nonzero", "searchsorted", "shape", "ndim",
-              "iscomplex", "all(", "any(", "A <", "A ==")  # fmt: skip
+NO_HISTORY = ("argsort", "isclose", "allclose", "array_equal", "_like", "argm", "nonzero", "searchsorted", "shape",
+              "ndim", "iscomplex", "all(", "any(", "A <", "A ==")  # fmt: skip
 
 
 @pytest.mark.parametrize("call", [call for call in CALLS if not any(word in call for word in NO_HISTORY)])
@@ -180,7 +179,8 @@ def test_recorded_calls_have_the_derivative_of_differences(call):
         step = np.zeros(start.shape)
         step.flat[1] = 1e-6
         high, low = (
-            float(loss({**{k: v.detach() for k, v in starts.items()}, name: w.tensor(start.detach().numpy() + d * step, requires_grad=True)}))
+            float(loss({**{k: v.detach() for k, v in starts.items()},
+                        name: w.tensor(start.detach().numpy() + d * step, requires_grad=True)}))
             for d in (1, -1)
         )  # fmt: skip
         assert float(gradient.reshape(-1)[1]) == pytest.approx((high - low) / 2e-6, rel=2e-4, abs=2e-4), name
@@ -226,7 +226,8 @@ def test_second_derivatives_of_numpy_calls():
 def test_what_cannot_be_recorded_says_so():
     r = w.ones(3, requires_grad=True)
     for call in (
-        lambda: np.gcd.reduce(r), lambda: np.sin(r, out=np.empty(3)), lambda: np.add(r, 1, where=np.array([True, False, True])),
+        lambda: np.gcd.reduce(r), lambda: np.sin(r, out=np.empty(3)),
+        lambda: np.add(r, 1, where=np.array([True, False, True])),
         lambda: np.asarray(r), lambda: np.histogram(r), lambda: np.add.reduceat(r, [0, 1]), lambda: np.frexp(r),
     ):  # fmt: skip
         with pytest.raises(RuntimeError, match="Can't call numpy\\(\\) on Tensor that requires grad"):
@@ -291,8 +292,8 @@ np.maximum.reduce(x)""".replace("\n", "").split("|")
 def plain(library):
     t = library
     return {
-        "t": t, "np": np, "x": t.tensor([1.0, 2.0, 3.0]), "i": t.tensor([1, 2, 3]), "z": t.tensor(2.0), "n": np.arange(3.0),
-        "b": t.tensor([True, False, True]), "M": t.ones(2, 3),
+        "t": t, "np": np, "x": t.tensor([1.0, 2.0, 3.0]), "i": t.tensor([1, 2, 3]), "z": t.tensor(2.0),
+        "n": np.arange(3.0), "b": t.tensor([True, False, True]), "M": t.ones(2, 3),
     }  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What the standard says of zeros, infinities and NaNs, function by function, in both precisions of real and complex."""
+"""What the standard says of zeros, infinities and NaNs, function by function, in both precisions."""
 
 from __future__ import annotations
 
@@ -74,7 +74,8 @@ BINARY = {
     "divide": [*nans(), (I, I, N), (-I, I, N), (0.0, 0.0, N), (-0.0, 0.0, N), *quotient_signs(0.0, I), (I, 2.0, I),
                (I, -2.0, -I), (-I, 2.0, -I), (-I, -2.0, I), (2.0, I, 0.0), (2.0, -I, -0.0), (-2.0, I, -0.0),
                (-2.0, -I, 0.0)],
-    "floor_divide": [*nans(), (I, I, N), (-I, I, N), (0.0, 0.0, N), (0.0, -0.0, N), *quotient_signs(0.0, I), (I, 2.0, N),
+    "floor_divide": [*nans(), (I, I, N), (-I, I, N), (0.0, 0.0, N), (0.0, -0.0, N), *quotient_signs(0.0, I),
+                     (I, 2.0, N),
                      (-I, 2.0, N), (2.0, I, 0.0), (2.0, -I, -1.0), (-2.0, I, -1.0),
                      (-2.0, -I, 0.0)],
     "remainder": [*nans(), (I, I, N), (-I, I, N), (0.0, 0.0, N), (0.0, 2.0, 0.0), (-0.0, 2.0, 0.0), (0.0, -2.0, -0.0),
@@ -99,14 +100,16 @@ BINARY = {
         *((s * a, I, I) for a in BIG for s in (1, -1)), *((s * a, -I, 0.0) for a in BIG for s in (1, -1)),
         *((s * 1.0, e, 1.0) for s in (1, -1) for e in (I, -I)), *((s * a, I, 0.0) for a in SMALL for s in (1, -1)),
         *((s * a, -I, I) for a in SMALL for s in (1, -1)), (I, 2.0, I), (I, 0.5, I), (I, -2.0, 0.0), (-I, 3.0, -I),
-        (-I, 2.0, I), (-I, 0.5, I), (-I, -3.0, -0.0), (-I, -2.0, 0.0), (0.0, 2.0, 0.0), (0.0, -2.0, I), (-0.0, 3.0, -0.0),
+        (-I, 2.0, I), (-I, 0.5, I), (-I, -3.0, -0.0), (-I, -2.0, 0.0), (0.0, 2.0, 0.0), (0.0, -2.0, I),
+        (-0.0, 3.0, -0.0),
         (-0.0, 2.0, 0.0), (-0.0, 0.5, 0.0), (-0.0, -3.0, -I), (-0.0, -2.0, I), (-2.0, 0.5, N),
     ],
 }  # fmt: skip
 
 C = complex
 COMPLEX = {
-    "exp": [(C(0, 0), 1), (C(-0.0, 0), 1), (C(2, I), C(N, N)), (C(2, N), C(N, N)), (C(I, 0), C(I, 0)), (C(-I, 2), C(0, 0)),
+    "exp": [(C(0, 0), 1), (C(-0.0, 0), 1), (C(2, I), C(N, N)), (C(2, N), C(N, N)), (C(I, 0), C(I, 0)),
+            (C(-I, 2), C(0, 0)),
             (C(I, N), C(I, N)), (C(-I, I), C(0, 0)), (C(N, 0), C(N, 0)), (C(N, 1), C(N, N)), (C(N, N), C(N, N))],
     "log": [(C(-0.0, 0), C(-I, PI)), (C(0, 0), C(-I, 0)), (C(2, I), C(I, PI / 2)), (C(2, N), C(N, N)),
             (C(-I, 2), C(I, PI)), (C(I, 2), C(I, 0)), (C(-I, I), C(I, 3 * PI / 4)), (C(I, I), C(I, PI / 4)),
@@ -125,14 +128,17 @@ COMPLEX = {
     "acosh": [(C(0, 0), C(0, PI / 2)), (C(2, I), C(I, PI / 2)), (C(2, N), C(N, N)), (C(-I, 1), C(I, PI)),
               (C(I, 1), C(I, 0)), (C(-I, I), C(I, 3 * PI / 4)), (C(I, I), C(I, PI / 4)), (C(I, N), C(I, N)),
               (C(N, 1), C(N, N)), (C(N, I), C(I, N)), (C(N, N), C(N, N))],
-    "asinh": [(C(0, 0), C(0, 0)), (C(2, I), C(I, PI / 2)), (C(2, N), C(N, N)), (C(I, 1), C(I, 0)), (C(I, I), C(I, PI / 4)),
+    "asinh": [(C(0, 0), C(0, 0)), (C(2, I), C(I, PI / 2)), (C(2, N), C(N, N)), (C(I, 1), C(I, 0)),
+              (C(I, I), C(I, PI / 4)),
               (C(I, N), C(I, N)), (C(N, 0), C(N, 0)), (C(N, 1), C(N, N)), (C(N, N), C(N, N))],
     "atanh": [(C(0, 0), C(0, 0)), (C(0, N), C(0, N)), (C(1, 0), C(I, 0)), (C(2, I), C(0, PI / 2)), (C(2, N), C(N, N)),
-              (C(I, 2), C(0, PI / 2)), (C(I, I), C(0, PI / 2)), (C(I, N), C(0, N)), (C(N, 2), C(N, N)), (C(N, N), C(N, N))],
+              (C(I, 2), C(0, PI / 2)), (C(I, I), C(0, PI / 2)), (C(I, N), C(0, N)), (C(N, 2), C(N, N)),
+              (C(N, N), C(N, N))],
     "expm1": [(C(0, 0), C(0, 0)), (C(-0.0, 0), C(0, 0)), (C(2, I), C(N, N)), (C(2, N), C(N, N)), (C(I, 0), C(I, 0)),
               (C(-I, 2), C(-1, 0)), (C(-I, I), C(-1, 0)), (C(I, N), C(I, N)), (C(-I, N), C(-1, 0)), (C(N, 0), C(N, 0)),
               (C(N, 1), C(N, N)), (C(N, N), C(N, N))],
-    "log1p": [(C(-1, 0), C(-I, 0)), (C(2, I), C(I, PI / 2)), (C(2, N), C(N, N)), (C(-I, 2), C(I, PI)), (C(I, 2), C(I, 0)),
+    "log1p": [(C(-1, 0), C(-I, 0)), (C(2, I), C(I, PI / 2)), (C(2, N), C(N, N)), (C(-I, 2), C(I, PI)),
+              (C(I, 2), C(I, 0)),
               (C(-I, I), C(I, 3 * PI / 4)), (C(I, I), C(I, PI / 4)), (C(I, N), C(I, N)), (C(N, 2), C(N, N)),
               (C(N, I), C(I, N)), (C(N, N), C(N, N))],
     "abs": [(C(I, N), I), (C(N, -I), I), (C(1, N), N), (C(0, 0), 0.0), (C(N, N), N), (C(-I, 1), I)],
@@ -141,7 +147,6 @@ COMPLEX = {
     "isfinite": [(C(1, I), False), (C(N, 1), False), (C(1, 1), True)],
     "sign": [(C(0, 0), C(0, 0)), (C(3, 4), C(0.6, 0.8)), (C(N, 1), C(N, N)), (C(1, N), C(N, N))],
 }  # fmt: skip
-
 
 
 def agrees(got, wanted, signs=True):

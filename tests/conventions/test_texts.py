@@ -19,6 +19,8 @@ FORBIDDEN = {
     "a note of something unfinished": r"\b(TODO|FIXME|XXX|HACK)\b",
     "a merge conflict": r"^(<{7}|>{7}) ",
 }
+BY_OTHERS = PACKAGE / "tools" / "viewer" / "graphviz"
+"""A program of others, packed with its licences: compiled code, in which any letters may come together."""
 FOREIGN = {"torch", "tensorflow", "jax"}
 """Packages whose interfaces are followed; none is ever imported by ours."""
 
@@ -34,7 +36,7 @@ def texts() -> dict[Path, str]:
     return {
         path: path.read_text(encoding="utf-8")
         for path in paths
-        if path.is_file() and path.suffix in SUFFIXES and path != Path(__file__)
+        if path.is_file() and path.suffix in SUFFIXES and path != Path(__file__) and path.parent != BY_OTHERS
     }
 
 

@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 DOCUMENTS = (
     "README.md", "docs/index.md", "docs/tutorial.md", "docs/semantics.md", "docs/safe-zeros.md", "docs/profiling.md",
-    "docs/tools.md",
+    "docs/tools.md", "docs/array-api.md",
 )  # fmt: skip
 
 

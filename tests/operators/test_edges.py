@@ -6,7 +6,7 @@ import math
 
 import pytest
 
-from tests.backend import torch
+from tests.backend import REAL, torch
 
 
 def test_integral_ranges_forget_fractions_first():
@@ -52,7 +52,18 @@ def test_out_is_asked_before_it_is_written(call, words):
     x = torch.arange(4.0)
     with pytest.raises(RuntimeError, match=words):
         call(x)
-    assert x.tolist() == [0, 1, 2, 3]
+    assert x[:4].tolist() == [0, 1, 2, 3]
+
+
+@pytest.mark.filterwarnings("ignore:An output with one or more elements was resized")
+def test_out_must_not_grow_into_an_input():
+    x = torch.zeros(4, 6)
+    for out in (x[:2], torch.zeros(0)):
+        with pytest.raises(RuntimeError, match=SHARED):
+            torch.cat([x, x] if out.numel() else [out, x], out=out)
+    assert torch.cat([x, x], out=torch.zeros(4, 6)[:2]).shape == (8, 6)
+    with pytest.raises(TypeError, match=r"^torch\.cat\(\): input types can't be cast to the desired output type Int"):
+        torch.cat([x, x], out=torch.zeros(8, 6, dtype=torch.int32))
 
 
 def test_lists_of_tensors_say_what_is_no_tensor():
@@ -122,6 +133,7 @@ def test_grid_samplers_take_modes_as_numbers():
         torch.grid_sampler_3d(image, grid, 0, 0, True)
 
 
+@pytest.mark.skipif(REAL, reason="torch looks for a first element")
 def test_an_empty_vector_is_normalised_to_nothing():
     x = torch.zeros(0, requires_grad=True)
     torch.nn.functional.batch_norm(x, None, None, torch.ones(0), torch.ones(0), training=True).sum().backward()
@@ -135,3 +147,45 @@ def test_dropout_of_attention_is_drawn_for_all_heads():
     assert tuple(out.shape) == (2, 4, 3, 8)
     assert not torch.equal(out[0], out[1])
     assert math.isfinite(out.sum().item())
+
+
+BYTES = {
+    "bilinear": [[31, 81, 94], [100, 150, 92], [169, 113, 55]],
+    "bicubic": [[28, 83, 94], [99, 176, 94], [173, 111, 52]],
+    "antialias": [[95, 107], [129, 94]],
+}
+
+
+def test_images_of_bytes_are_resampled_in_whole_numbers():
+    image = (torch.arange(48) * 37 % 256).to(torch.uint8).reshape(1, 3, 4, 4)
+    resize = torch.nn.functional.interpolate
+    assert resize(image, (3, 3), mode="bilinear")[0, 0].tolist() == BYTES["bilinear"]
+    assert resize(image, (3, 3), mode="bicubic")[0, 0].tolist() == BYTES["bicubic"]
+    assert resize(image, (2, 2), mode="bilinear", antialias=True)[0, 0].tolist() == BYTES["antialias"]
+    flat = torch.full((1, 1, 5, 5), 255, dtype=torch.uint8)
+    assert resize(flat, (7, 3), mode="bicubic").unique().tolist() == [255]
+
+
+def test_booleans_have_no_reflection():
+    x = torch.ones(1, 4, dtype=torch.bool)
+    for mode, kernel in (("reflect", "reflection_pad1d"), ("replicate", "replication_pad1d")):
+        with pytest.raises(NotImplementedError, match=f"^\"{kernel}\" not implemented for 'Bool'"):
+            torch.nn.functional.pad(x, (1, 1), mode=mode)
+    assert torch.nn.functional.pad(x, (1, 1), mode="circular").shape == (1, 6)
+
+
+def test_trigamma_is_large_at_its_poles():
+    x = torch.tensor([-1, -2, -3])
+    assert torch.polygamma(1, x).tolist() == pytest.approx([1.2914e15, 3.2284e14, 1.7351e16], rel=1e-3)
+    assert torch.polygamma(1, x.double()).isfinite().all()
+    assert torch.polygamma(1, torch.zeros(1)).item() == math.inf
+
+
+@pytest.mark.skipif(REAL, reason="torch cannot batch it")
+def test_slopes_of_a_batch_are_those_of_its_entries():
+    entry = torch.tensor([1.0, -1.0, -2.0, 3.0, -4.0])
+    torch.manual_seed(3)
+    wanted = torch.nn.functional.rrelu(entry, 0.1, 0.9, True)
+    torch.manual_seed(3)
+    batch = torch.vmap(lambda x: torch.nn.functional.rrelu(x, 0.1, 0.9, True), randomness="same")
+    assert torch.allclose(batch(torch.stack([entry, entry * 2])), torch.stack([wanted, wanted * 2]))

@@ -8,7 +8,6 @@ from typing import Any
 import pytest
 
 from tests.operators.test_every_operator import judge
-from wengert.core.base.errors import ShapeError
 from wengert.core.operators.derived import Spec
 from wengert.core.operators.kinds import Bilinear, Elementwise, Linear, Opaque, Plain
 from wengert.core.operators.record import Array, Op
@@ -35,11 +34,6 @@ def product(np, input: Array, other: Array):
 def greedy(np, input: Array):
     """Twice the input, in its memory."""
     input *= 2
-    return input * 1
-
-
-def unsafe(np, input: Array):
-    """Refuses nothing."""
     return input * 1
 
 

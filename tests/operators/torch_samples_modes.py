@@ -12,6 +12,7 @@ import torch
 from torch.autograd import forward_ad
 
 import wengert
+from tests.operators.torch_samples_translation import flat, ours, short, translated, values_of
 from wengert.autograd import forward_ad as own_ad
 
 LARGEST = 200
@@ -26,7 +27,7 @@ def chosen(table, entry, dtype):
     """The samples that are compared."""
     small = []
     for trial in table.trials(entry, dtype, table.COUNT, requires_grad=True):
-        if trial.pairs and sum(x.numel() for x in table.flat(trial.inputs) if isinstance(x, torch.Tensor)) <= LARGEST:
+        if trial.pairs and sum(x.numel() for x in flat(trial.inputs) if isinstance(x, torch.Tensor)) <= LARGEST:
             small.append(trial)
     return small[:: max(1, -(-len(small) // SAMPLES))]
 
@@ -44,7 +45,7 @@ def replaced(value, new, library):
 
 def moving(table, results, library):
     """Floating results, without what the sample says is arbitrary."""
-    return [x for x in table.flat(results) if isinstance(x, library.Tensor) and x.dtype.is_floating_point]
+    return [x for x in flat(results) if isinstance(x, library.Tensor) and x.dtype.is_floating_point]
 
 
 def run(table, trial, leaves, library):
@@ -56,7 +57,7 @@ def run(table, trial, leaves, library):
     function = trial.entry.theirs if library is torch else trial.entry.ours
     process = trial.sample.output_process_fn_grad
     if library is not torch:
-        process = table.translated(process) or process
+        process = translated(process) or process
     return moving(table, process(function(*args, **kwargs)), library)
 
 
@@ -84,7 +85,7 @@ def forward_mode(table, entry, dtype):
     """The first difference of tangents, or ""."""
     for trial in chosen(table, entry, dtype):
         theirs = directions_of(trial)
-        directions = table.ours(theirs)
+        directions = ours(theirs)
         try:
             wanted = tangents(table, trial, theirs, torch, forward_ad)
         except Exception:
@@ -102,10 +103,12 @@ def forward_mode(table, entry, dtype):
 
 
 def directions_of(trial):
-    """Fixed random directions; symmetric ones for operators that read one triangle of a matrix."""
+    """Fixed random directions; symmetric where one triangle of a matrix is read, triangular for a factor."""
     source = torch.Generator().manual_seed(2)
     found = [torch.rand(a.shape, generator=source, dtype=torch.float64) - 0.5 for a, _ in trial.pairs]
-    if any(word in trial.entry.name for word in TRIANGLE):
+    if trial.entry.name == "cholesky_inverse":
+        found = [v.triu() if trial.inputs[1].get("upper") else v.tril() for v in found]
+    elif any(word in trial.entry.name for word in TRIANGLE):
         found = [v + v.mT if v.ndim > 1 and v.shape[-1] == v.shape[-2] else v for v in found]
     return found
 
@@ -131,8 +134,8 @@ def from_differences(table, trial, directions, found, alone):
 
 def unlike(table, a, b, tolerance):
     """How two tangents differ, or ""; None is zero."""
-    x = None if a is None else table.values_of(a)
-    y = None if b is None else table.values_of(b)
+    x = None if a is None else values_of(a)
+    y = None if b is None else values_of(b)
     if x is None or y is None:
         rest = y if x is None else x
         return "" if rest is None or not np.any(rest) else "no tangent on one side"
@@ -142,7 +145,7 @@ def unlike(table, a, b, tolerance):
     scale = max(1.0, float(finite.max())) if finite.size else 1.0
     with np.errstate(all="ignore"):
         close = np.isclose(x, y, rtol=tolerance, atol=tolerance * scale, equal_nan=True) | ~np.isfinite(y)
-    return "" if close.all() else f"values {table.short(x[~close])}, not {table.short(y[~close])}"
+    return "" if close.all() else f"values {short(x[~close])}, not {short(y[~close])}"
 
 
 # ---------------------------------------------------------------- batches

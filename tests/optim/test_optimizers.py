@@ -109,12 +109,12 @@ ELEMENTWISE = [case for case in cases.CASES if case[0] not in ("Adafactor", "Muo
 @pytest.mark.parametrize("dtype", ["float32", "float64", "complex64"])
 @pytest.mark.parametrize(("name", "options"), ELEMENTWISE, ids=[cases.title(*case) for case in ELEMENTWISE])
 def test_arrays_and_tensors_agree(name, options, dtype, monkeypatch):
-    arithmetic = importlib.import_module("wengert.optim.arithmetic")
+    blocks = importlib.import_module("wengert.optim.blocks")
     fast = cases.final(torch, name, options, dtype)
-    monkeypatch.setattr(arithmetic, "BLOCK", 32)
-    monkeypatch.setattr(arithmetic, "_thread", type("Fresh", (), {})())
+    monkeypatch.setattr(blocks, "BLOCK", 32)
+    monkeypatch.setattr(blocks, "_thread", type("Fresh", (), {})())
     in_blocks = cases.final(torch, name, options, dtype)
-    monkeypatch.setattr(arithmetic, "flat_arrays", lambda *_: None)
+    monkeypatch.setattr(blocks, "flat_arrays", lambda *_: None)
     plain = cases.final(torch, name, options, dtype)
     assert fast == in_blocks
     for a, b in zip(fast, plain, strict=True):

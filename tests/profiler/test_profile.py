@@ -134,6 +134,8 @@ def test_chrome_trace(tmp_path):
     assert {"forward", "aten::mm", "MmBackward0"} <= set(complete)
     assert complete["forward"]["cat"] == "user_annotation" and complete["aten::mm"]["cat"] == "cpu_op"
     assert complete["aten::mm"]["args"]["Input Dims"] == [[8, 8], [8, 8]]
+    assert complete["aten::mm"]["args"]["Input type"] == ["float", "float"]
+    assert trace["record_shapes"] == trace["profile_memory"] == 1 and len(trace["trace_id"]) == 32
     assert {"process_name", "thread_name"} <= {e["name"] for e in events if e["ph"] == "M"}
     assert any(e["name"] == "[memory]" for e in events if e["ph"] == "i")
     assert trace["displayTimeUnit"] == "ms"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -372,3 +374,12 @@ def test_duplicates_accumulate(places, width):
     with torch.no_grad():
         put = torch.zeros(4, width).index_put((index,), weights, accumulate=True)
     assert put.tolist() == wanted.tolist()
+
+
+def test_a_view_taken_at_the_outermost_level_knows_its_line():
+    """The user's frame may be the last one there is."""
+    program = (
+        "import wengert as torch\nx = torch.ones(3, 3, requires_grad=True)\nprint(x[0], x[1, 2], x[:, 1], x[None])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -358,3 +358,19 @@ def run(tf, name):
         out = function(tf, *sources)
     gradients = tape.gradient(out, sources, output_gradients=tf.constant(weights(out.shape, out.dtype.as_numpy_dtype)))
     return out.numpy(), [None if g is None else tf.convert_to_tensor(g).numpy() for g in gradients]
+
+
+for _name in ("flip_left_right", "rot90", "transpose", "total_variation", "image_gradients", "sobel_edges",
+              "rgb_to_grayscale"):  # fmt: skip
+    case(f"image.{_name}", IMAGE)(
+        lambda tf, x, n=_name: tf.concat(y, 0) if isinstance(y := getattr(tf.image, n)(x), tuple) else y
+    )
+case("image.crop", IMAGE)(lambda tf, x: tf.image.crop_to_bounding_box(x, 1, 2, 3, 2))
+case("image.pad", IMAGE)(lambda tf, x: tf.image.pad_to_bounding_box(x, 1, 2, 8, 9))
+case("image.float32.contrast", IMAGE)(lambda tf, x: tf.image.adjust_contrast(tf.stop_gradient(x), 1.5) + 0.0 * x)
+case("image.float32.psnr", IMAGE)(lambda tf, x: tf.image.psnr(x, x * 0.9 + 0.1, max_val=2.0))
+case("image.float32.standardization", IMAGE)(lambda tf, x: tf.image.per_image_standardization(x))
+for _size in ((9, 4), (3, 11), (6, 5), (1, 1)):
+    case(f"image.float32.bilinear{_size}", IMAGE)(lambda tf, x, s=_size: tf.image.resize(x, s))
+    case(f"image.nearest{_size}", IMAGE)(lambda tf, x, s=_size: tf.image.resize(x, s, method="nearest"))
+case("math.lbeta", positive(3, 4))(lambda tf, x: tf.math.lbeta(x))

@@ -24,7 +24,7 @@ def test_dataset_is_tensorflows(name, tensorflow):  # noqa: F811
 
 @pytest.mark.parametrize("name", data_cases.CASES)
 def test_a_second_pass_and_the_spec_fit_the_elements(name):
-    if name in ("cached_after_a_shuffle",) or name.startswith("shuffled"):
+    if name == "batched_then_shuffled" or name.startswith("shuffled"):
         pytest.skip("another order on each pass is meant")
     dataset = data_cases.CASES[name](tf)
     first, again = (list(dataset.take(30).as_numpy_iterator()) for _ in range(2))
@@ -37,8 +37,9 @@ def test_a_second_pass_and_the_spec_fit_the_elements(name):
 
 
 def test_orders_by_chance_are_tensorflows():
-    assert integers(Dataset.range(12).shuffle(5, seed=7)) == [2, 4, 0, 3, 8, 1, 9, 10, 5, 7, 6, 11]
-    assert integers(Dataset.range(6).shuffle(6, seed=1).repeat(2)) == [4, 5, 1, 2, 3, 0, 4, 3, 1, 5, 0, 2]
+    tf.random.set_seed(3)
+    assert integers(Dataset.range(12).shuffle(5, seed=7)) == [3, 2, 5, 4, 8, 9, 10, 1, 11, 7, 0, 6]
+    assert integers(Dataset.range(6).shuffle(6, seed=1).repeat(2)) == [1, 4, 3, 0, 5, 2, 0, 3, 4, 2, 5, 1]
     tf.random.set_seed(3)
     assert integers(Dataset.range(8).shuffle(8)) == [3, 4, 0, 2, 6, 1, 7, 5]
     drawn = Dataset.sample_from_datasets([Dataset.range(4), Dataset.range(10, 14)], weights=[0.3, 0.7], seed=2)
@@ -127,8 +128,8 @@ MISUSE = {
 }
 CLASSES = {
     "scalar slices": "ValueError", "slices of different lengths": "ValueError", "length of an endless one": "TypeError",
-    "length of a filter": "TypeError", "no generator": "TypeError", "no signature": "TypeError", "no function": "ValueError",
-    "end": "OutOfRangeError", "other dtypes": "TypeError",
+    "length of a filter": "TypeError", "no generator": "TypeError", "no signature": "TypeError",
+    "no function": "ValueError", "end": "OutOfRangeError", "other dtypes": "TypeError",
 }  # fmt: skip
 
 
@@ -142,3 +143,14 @@ def test_misuse_is_told_in_tensorflows_words(name, tensorflow):  # noqa: F811
     (kind, words), (wanted, wanted_words) = outcome(MISUSE[name], tf), outcome(MISUSE[name], tensorflow)
     assert kind == wanted
     assert words[:40] == wanted_words[:40]
+
+
+def test_structures_are_compared_without_printing_their_leaves():
+    class Silent:
+        def __repr__(self):
+            raise AssertionError("a leaf was printed")
+
+    leaves = {"a": (Silent(), Silent())}
+    assert tf.nest.flatten(tf.nest.map_structure(lambda a, b: a is b, leaves, leaves)) == [True, True]
+    with pytest.raises(ValueError, match="don't have the same nested structure"):
+        tf.nest.assert_same_structure([1, 2], [1, [2]])

@@ -16,7 +16,8 @@ STEPS = ("kinks", "reduce_std[[]]", "ties", "clip_by_value", "norm.zero", "l2_no
          "sigmoid_ce",
          "cumulative_logsumexp[True", "unsorted_segment_m")  # fmt: skip
 """Where a function has no derivative, or TensorFlow another one than the limit."""
-NOT_THE_DERIVATIVE = ("softmax_ce", "math.floormod", "triangular_solve", "cholesky", "logdet", "dynamic_stitch")
+NOT_THE_DERIVATIVE = ("softmax_ce", "math.floormod", "triangular_solve", "cholesky", "logdet", "dynamic_stitch",
+                      "image.float32")  # fmt: skip
 """Rules that are right under conditions the arrays do not keep: labels that sum to 1, symmetric matrices, rows once."""
 
 

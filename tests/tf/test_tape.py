@@ -308,7 +308,7 @@ def test_batch_jacobian(together):
     np.testing.assert_allclose(found, [[[b, a], [2 * a, 0], [0, 1]] for a, b in x.numpy()])
     with pytest.raises(ValueError, match="must have rank at least 2"):
         tape.batch_jacobian(y, x[0])
-    with pytest.raises(ValueError, match="Need first dimension of target shape and source shape to match"):
+    with pytest.raises(ValueError, match="Need first dimension of target shape .* and source shape .* to match"):
         tape.batch_jacobian(y[:2], x)
 
 

@@ -113,6 +113,14 @@ def test_an_input_that_was_bad_from_the_start():
     assert found.where == "input" and "1 NaN of 2" in str(found)
 
 
+def test_a_constant_that_was_bad_from_the_start():
+    x = torch.tensor([1.0, 2.0], requires_grad=True)
+    text = str(tools.blame((x * torch.tensor([INF, 1.0])).sum()))
+    assert "Its other held such values already, and has no history" in text
+    loss = (x / (x * 0.0)).sum()
+    assert "has no history" not in str(tools.blame(loss))
+
+
 def test_the_report_names_operands_line_and_way():
     x = torch.tensor([4.0, -1.0], requires_grad=True)
     y = (x * 2).log()  # logarithm

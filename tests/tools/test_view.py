@@ -7,6 +7,7 @@ import json
 import re
 import warnings
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import wengert as torch
+from tests.docs.test_examples_run import blocks, printed
 from wengert import nn
 from wengert.__main__ import main
 from wengert.autograd import graph
@@ -205,6 +207,21 @@ def test_modules_from_names_of_parameters():
     assert paths["ReluBackward0"] == "net" and paths["AddmmBackward0"] == "net.2" and paths["SumBackward0"] == ""
 
 
+def test_what_prepares_for_a_module_belongs_to_it():
+    blocks = nn.ModuleList([nn.TransformerEncoderLayer(8, 2, 16, batch_first=True) for _ in range(3)])
+    x = torch.ones(2, 3, 8)
+    for block in blocks:
+        x = block(x)
+    tape = tape_of_tensors([x.sum()], {f"blocks.{k}": v for k, v in blocks.named_parameters()})
+    outside = [
+        node.name
+        for node, path in zip(tape.nodes, paths_from_parameters(tape))
+        if not node.leaf and not path.startswith("blocks.")
+    ]
+    # What stands before the first block and after the last is nobody's.
+    assert outside.count("SumBackward0") == 1 and len(outside) == 1, outside
+
+
 def test_modules_as_they_ran(tmp_path):
     class Block(nn.Module):
         def __init__(self):
@@ -241,6 +258,8 @@ def test_difference_of_two_tapes(tmp_path):
     states = dict(zip(column(page, "name"), page["states"]))
     assert states["SinBackward0"] == ADDED and states["TanhBackward0"] == SAME and states["x"] == SAME
     assert states["MulBackward0"] == CHANGED  # it reads another node
+    place = column(page, "name").index("MulBackward0")
+    assert page["rewired"] == {str(place): [ADDED, REMOVED]}
     back = content(view(model(x, True), model(x, False), tmp_path / "back.html"))
     assert dict(zip(column(back, "name"), back["states"]))["SinBackward0"] == REMOVED
 
@@ -272,9 +291,15 @@ def test_alignment_is_a_shortest_edit(a, b):
     assert sum(i is not None and j is not None for i, j in pairs) == common[-1, -1]
 
 
-def test_very_different_sequences_are_paired_by_place():
+def test_long_sequences_are_compared_in_stretches():
     a, b = list(range(4000)), list(range(4000, 8000))
-    assert all(i is None or j is None for i, j in shortest_edit(a, b))
+    pairs = shortest_edit(a, b)
+    assert len(pairs) == 8000 and all(i is None or j is None for i, j in pairs)
+    body = ["mm", "add", "tanh", "mul", "sum", "add"]
+    pairs = shortest_edit(body * 2000, [*body[:3], "sin", *body[3:]] * 2000)
+    assert [i for i, _ in pairs if i is not None] == list(range(12000))
+    assert [j for _, j in pairs if j is not None] == list(range(14000))
+    assert sum(i is None for i, _ in pairs) == 2000  # one more in each pass
 
 
 # ---------------------------------------------------------------- use and misuse
@@ -345,6 +370,15 @@ def test_command_misuse(tmp_path, capsys):
     assert main(["view", str(tmp_path / "absent.pt")]) == 1
     assert "absent.pt" in capsys.readouterr().err
     assert main(["view"]) == 2 and main(["view", "--wrong", "x"]) == 2
+
+
+def test_the_documents_program_runs(tmp_path, monkeypatch):
+    text = (Path(__file__).resolve().parents[2] / "docs/viewer.md").read_text(encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    names = {"__name__": "example"}
+    for code, wanted in blocks(text):
+        assert printed(code, names) == wanted
+        assert (tmp_path / wanted.strip()).stat().st_size > 1000
 
 
 def test_hooks_of_the_program_give_no_warning(tmp_path):

@@ -1,5 +1,7 @@
 """`tools.why` names the line that cut a gradient: 25 faults, each with its kind and its line."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -275,6 +277,28 @@ def test_results_are_the_same_in_a_block_and_methods_are_put_back():
     (plain.exp() * plain.detach() + float(plain[0])).sum().backward()
     assert torch.equal(x.grad, plain.grad)
     assert before == {name: Tensor.__dict__[name] for name in before}
+
+
+def test_blocks_of_two_threads_that_overlap_leave_nothing_behind():
+    from wengert.core.tensor.tensor import Tensor
+
+    before = Tensor.__dict__["detach"]
+    other, opened, go_on = [], threading.Event(), threading.Event()
+
+    def program():
+        with tools.history():
+            opened.set()
+            go_on.wait(10)
+            other.append(tools.why(leaf().detach()).kind)
+
+    thread = threading.Thread(target=program)
+    with tools.history():
+        thread.start()
+        assert opened.wait(10)
+        assert tools.why(leaf().detach()).kind == "detach()"
+    go_on.set()
+    thread.join()
+    assert other == ["detach()"] and Tensor.__dict__["detach"] is before
 
 
 def test_errors_say_it_too():

@@ -61,16 +61,17 @@ def _expm1(x: Any) -> Any:
     out = dialect.expm1(x)
     if category(x.dtype) < 3:
         return out
-    # Not inf * sin(0) and 0 * sin(inf), which are NaN.
-    out = dialect.where(((x.imag == 0) | dialect.isnan(x.imag)) & (x.real == math.inf), x, out)
+    # Not inf * sin(0), nan * sin(0) and 0 * sin(inf), which are NaN.
+    axis, endless = x.imag == 0, x.real == math.inf
+    out = dialect.where(axis & (endless | dialect.isnan(x.real)) | endless & dialect.isnan(x.imag), x, out)
     return dialect.where(x.real == -math.inf, dialect.full_like(x, -1), out)
 
 
 def _pow(x1: Any, x2: Any) -> Any:
     """A power in full: of an exponent that is repeated, NumPy takes 0.5 for a root, which differs for -inf and -0."""
     shape = common_shape(x1.shape, x2.shape)
-    exponents = dialect.broadcast_to(x2, shape or (1,)).contiguous()
-    return dialect.pow(x1, exponents) if shape else dialect.pow(x1, exponents)[0]
+    exponents = x2 + dialect.zeros(shape or (1,), dtype=x2.dtype, device=x2.device)
+    return dialect.pow(x1, exponents) if shape else dialect.pow(x1.reshape(1), exponents)[0]
 
 
 abs = _unary("abs", "123", "Magnitude of each element, |x|.")

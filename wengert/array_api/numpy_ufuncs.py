@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ import numpy as np
 from wengert.array_api.types import dialect, is_tensor
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.base.errors import GraphError
+from wengert.core.tensor.methods import SPACES
 
 _NAMES = {
     "absolute": "abs", "arccos": "acos", "arccosh": "acosh", "arcsin": "asin", "arcsinh": "asinh", "arctan": "atan",
@@ -27,7 +29,7 @@ _SAME = (
     "minimum", "nextafter", "rad2deg", "reciprocal", "remainder", "sign", "signbit", "sin", "sinh", "sqrt", "square",
     "tan", "tanh", "trunc",
 )  # fmt: skip
-ELEMENTWISE = {getattr(np, name): getattr(dialect, name) for name in _SAME}
+ELEMENTWISE: dict[Any, Any] = {getattr(np, name): getattr(dialect, name) for name in _SAME}
 ELEMENTWISE.update({getattr(np, name): getattr(dialect, own) for name, own in _NAMES.items()})
 ELEMENTWISE[np.cbrt] = lambda x: dialect.sign(x) * dialect.pow(dialect.abs(x), 1 / 3)
 ELEMENTWISE[np.vecdot] = lambda a, b: (dialect.conj(a) * b).sum(-1)
@@ -37,6 +39,24 @@ if hasattr(np, "matvec"):  # from NumPy 2.2 on
 ELEMENTWISE[np.divmod] = lambda a, b: (dialect.floor_divide(a, b), dialect.remainder(a, b))
 ELEMENTWISE[np.modf] = lambda x: (dialect.frac(x), dialect.trunc(x))
 ELEMENTWISE[np.spacing] = lambda x: dialect.nextafter(x, dialect.full_like(x, float("inf"))) - x
+
+
+SPECIAL: dict[str, Any] = {
+    name: SPACES["special"][own]
+    for name, own in {"psi": "digamma", "_zeta": "zeta", **{name: name for name in (
+        "entr", "erf", "erfc", "erfcx", "erfinv", "exp2", "expit", "expm1", "gammainc", "gammaincc", "gammaln", "i0",
+        "i0e", "i1", "i1e", "log1p", "log_ndtr", "logit", "ndtr", "ndtri", "xlog1py", "xlogy",
+    )}}.items()
+}  # fmt: skip
+"""Name of a ufunc of `scipy.special` -> ours."""
+
+
+def recorded_form(ufunc: Any) -> Any:
+    """What computes a ufunc of NumPy's or of `scipy.special` with history; None where nothing does."""
+    if ufunc in ELEMENTWISE:
+        return ELEMENTWISE[ufunc]
+    module, name = sys.modules.get("scipy.special._ufuncs"), ufunc.__name__
+    return SPECIAL.get(name) if module is not None and getattr(module, name, None) is ufunc else None
 
 
 def _product(x: Any, axis: int, keepdims: bool) -> Any:
@@ -74,13 +94,13 @@ def ufunc_result(ufunc: Any, method: str, inputs: Any, options: dict[str, Any]) 
     out = options.pop("out", None)
     if out is not None and any(place is not None for place in out):
         raise refused(f"{what} with out=")
-    if method == "__call__" and ufunc in ELEMENTWISE:
+    if method == "__call__" and recorded_form(ufunc) is not None:
         return _called(ufunc, inputs, what, **options)
     if method == "reduce" and ufunc in REDUCTIONS:
         return _reduced(REDUCTIONS[ufunc], inputs[0], what, *inputs[1:], **options)
     if method == "accumulate" and ufunc in SCANS:
         return _scanned(SCANS[ufunc], *inputs, **options)
-    if method == "outer" and ufunc in ELEMENTWISE:
+    if method == "outer" and recorded_form(ufunc) is not None:
         a, b = (dialect.as_tensor(x) for x in inputs)
         return _called(ufunc, (a.reshape(a.shape + (1,) * b.ndim), b), what, **options)
     raise refused(what)
@@ -94,7 +114,7 @@ def _called(ufunc: Any, inputs: Any, what: str, *, dtype: Any = None, where: Any
     wanted = ufunc.resolve_dtypes(asked, **signature)
     device = next(x.device for x in inputs if is_tensor(x))
     given = [_operand(x, dtypes.of(t), device) for x, t in zip(inputs, wanted, strict=False)]
-    result = ELEMENTWISE[ufunc](*given)
+    result = recorded_form(ufunc)(*given)
     if isinstance(result, tuple):
         return tuple(r.to(dtypes.of(t)) for r, t in zip(result, wanted[ufunc.nin :], strict=True))
     return result.to(dtypes.of(wanted[ufunc.nin]))

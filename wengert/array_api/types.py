@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -185,8 +185,10 @@ def can_cast(from_: Any, to: Dtype, /) -> bool:
 def isdtype(dtype: Dtype, kind: Any) -> bool:
     """Whether a dtype is of a kind: a dtype, a kind's name such as "real floating", or a tuple of these.
 
-    Raises: ValueRangeError for a name that is no kind.
+    Raises: ArgumentError for what is no dtype; ValueRangeError for a name that is no kind.
     """
+    if not isinstance(dtype, Dtype):
+        raise ArgumentError(f"isdtype(): argument 'dtype' must be torch.dtype, not {type(dtype).__name__}")
     if isinstance(kind, tuple):
         return any(isdtype(dtype, each) for each in kind)
     if not isinstance(kind, str):
@@ -196,11 +198,35 @@ def isdtype(dtype: Dtype, kind: Any) -> bool:
     return dtype.name in KINDS[kind] or dtype.name in _NARROW and kind in ("real floating", "numeric")
 
 
-def finfo(type: Any, /) -> Any:
-    """Limits of a real or complex dtype, or of a tensor's: bits, eps, max, min, smallest_normal, dtype."""
-    return dtypes.finfo(real_of(type.dtype if isinstance(type, TensorBase) else type))  # type: ignore[attr-defined]
+class FloatLimits(NamedTuple):
+    """What `finfo` gives."""
+
+    bits: int
+    eps: float
+    max: float
+    min: float
+    smallest_normal: float
+    dtype: Dtype
 
 
-def iinfo(type: Any, /) -> Any:
-    """Limits of an integer dtype, or of a tensor's: bits, max, min, dtype."""
-    return dtypes.iinfo(type.dtype if isinstance(type, TensorBase) else type)  # type: ignore[attr-defined]
+class IntegerLimits(NamedTuple):
+    """What `iinfo` gives."""
+
+    bits: int
+    max: int
+    min: int
+    dtype: Dtype
+
+
+def finfo(type: Any, /) -> FloatLimits:
+    """Limits of a real or complex dtype, or of a tensor's; those of a complex one are of its parts."""
+    dtype = real_of(type.dtype if isinstance(type, TensorBase) else type)  # type: ignore[attr-defined]
+    found = dtypes.finfo(dtype)
+    return FloatLimits(found.bits, found.eps, found.max, found.min, found.smallest_normal, dtype)
+
+
+def iinfo(type: Any, /) -> IntegerLimits:
+    """Limits of an integer dtype, or of a tensor's."""
+    dtype = type.dtype if isinstance(type, TensorBase) else type  # type: ignore[attr-defined]
+    found = dtypes.iinfo(dtype)
+    return IntegerLimits(found.bits, found.max, found.min, dtype)

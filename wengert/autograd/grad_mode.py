@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """Switching recording off and on: as a block, as a decorator, as a statement.
 
 Every class here is a context manager and a decorator.  A decorated generator function has the

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays import sampling
 from wengert.core.base.errors import ShapeError
 from wengert.core.operators.record import REGISTRY
@@ -113,8 +114,10 @@ def _slopes(input: Any, lower: float, upper: float) -> Any:
     """1 where input is positive, a slope drawn from [lower, upper) elsewhere."""
     a = input._array
     if input._flags & BATCHED:
-        drawn = randomness.rand(a.shape, dtype=input.dtype) * (upper - lower) + lower
-        return m.where(m.le(input.detach(), 0), drawn, 1.0)
+        below = m.reshape(m.le(input.detach(), 0), (-1,))
+        drawn = randomness.rand(a.size, dtype=dtypes.float64) * (upper - lower) + lower
+        drawn = m.take(drawn, m.clamp(m.cumsum(below, 0) - 1, 0))  # as many as there are places, in their order
+        return m.reshape(m.where(below, drawn.to(input.dtype), 1.0), a.shape)
     below = a <= 0
     noise = np.ones(a.shape, a.dtype)
     count = int(below.sum())

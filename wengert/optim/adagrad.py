@@ -7,7 +7,7 @@ from typing import Any
 
 from wengert.core.base.errors import GraphError
 from wengert.core.tensor import creation
-from wengert.optim.arithmetic import update
+from wengert.optim.blocks import update
 from wengert.optim.optimizer import ParamsT
 from wengert.optim.stepping import (
     SteppingOptimizer,

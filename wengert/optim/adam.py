@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """Adam: steps scaled by running means of the gradient and of its square."""
 
 from __future__ import annotations
@@ -6,7 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from wengert.core.base.errors import ValueRangeError
-from wengert.optim.arithmetic import update
+from wengert.optim.blocks import update
 from wengert.optim.optimizer import ParamsT, is_tensor
 from wengert.optim.stepping import (
     SteppingOptimizer,

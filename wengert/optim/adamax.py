@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from wengert.optim.arithmetic import update
+from wengert.optim.blocks import update
 from wengert.optim.optimizer import ParamsT
 from wengert.optim.stepping import (
     SteppingOptimizer,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from wengert.core.tensor import creation
-from wengert.optim.arithmetic import update
+from wengert.optim.blocks import update
 from wengert.optim.optimizer import ParamsT
 from wengert.optim.stepping import (
     SteppingOptimizer,

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """The base of every optimizer: groups of parameters, state by parameter, hooks, state dictionaries."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """What the elementwise optimizers share: collecting gradients and state, checking options, counting steps."""
 
 from __future__ import annotations

@@ -148,7 +148,10 @@ class _KinetoProfile:
         recorder.close()
         self.recorded = events_of(recorder, self.with_flops)
         self.allocations = [((when - recorder.started) / 1e3, size, all) for when, size, all in recorder.allocations]
-        self.facts = {"profile_memory": int(self.profile_memory), "record_shapes": int(self.record_shapes)}
+        self.facts = {
+            "trace_id": os.urandom(16).hex().upper(), "with_stack": int(self.with_stack),
+            "profile_memory": int(self.profile_memory), "record_shapes": int(self.record_shapes),
+        }  # fmt: skip
         if self.acc_events:
             self.kept.extend(self.recorded)
 

@@ -18,6 +18,12 @@ from wengert.utils.flop_counter import COUNTS
 RECORDING: ContextVar[Recorder | None] = ContextVar("wengert_recorder", default=None)
 """The recorder that is open, for named ranges."""
 USER = "user_annotation"
+_DTYPES = {
+    "float32": "float", "float64": "double", "float16": "c10::Half", "bfloat16": "c10::BFloat16", "int8": "signed char",
+    "uint8": "unsigned char", "int16": "short int", "int32": "int", "int64": "long int",
+    "complex64": "c10::complex<float>", "complex128": "c10::complex<double>",
+}  # fmt: skip
+"""The names of dtypes in torch's traces."""
 _PACKAGE = __file__[: -len("profiler/recorder.py")]
 
 
@@ -176,7 +182,8 @@ class Recorder(Observer):
             array = x._array if isinstance(x, TensorBase) else x
             tensor = hasattr(array, "shape") and hasattr(array, "dtype")
             event.shapes.append(list(array.shape) if tensor else [])
-            event.dtypes.append(str(array.dtype) if tensor else "Scalar" if isinstance(x, (int, float)) else "")
+            name = str(array.dtype) if tensor else "Scalar" if isinstance(x, (int, float)) else ""
+            event.dtypes.append(_DTYPES.get(name, name))
 
     # ------------------------------------------------------------ named ranges
 

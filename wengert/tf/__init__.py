@@ -187,8 +187,8 @@ _SPREAD: _Any = (
     (math, reductions, (
         "argmax", "argmin", "count_nonzero", "cumprod", "cumsum", "cumulative_logsumexp", "reduce_all", "reduce_any",
         "reduce_euclidean_norm", "reduce_logsumexp", "reduce_max", "reduce_mean", "reduce_min", "reduce_prod",
-        "reduce_std",
-        "reduce_sum", "reduce_variance", "zero_fraction",
+        "reduce_std", "reduce_sum", "reduce_variance", "zero_fraction", "is_non_decreasing", "is_strictly_increasing",
+        "lbeta",
     )),
     (math, nn, ("in_top_k", "l2_normalize", "log_sigmoid", "log_softmax", "softmax", "softplus", "softsign", "top_k")),
     (math, gathering, (
@@ -203,6 +203,12 @@ for _target, _source, _names in _SPREAD:
     for _name in _names:
         setattr(_target, _name, getattr(_source, _name))
 
+setattr(math, "special", _Namespace(**{  # noqa: B010
+    _name: getattr(math, _name) for _name in (
+        "bessel_i0", "bessel_i0e", "bessel_i1", "bessel_i1e", "bessel_j0", "bessel_j1", "bessel_k0", "bessel_k0e",
+        "bessel_k1", "bessel_k1e", "bessel_y0", "bessel_y1", "dawsn", "expint", "fresnel_cos", "fresnel_sin", "spence",
+    ) if hasattr(math, _name)
+}))  # fmt: skip
 AUTO_REUSE = None
 autodiff = _Namespace(ForwardAccumulator=_ForwardAccumulator, GradientTape=GradientTape)
 bitwise = _Namespace(
@@ -287,6 +293,11 @@ _LAZY = (
 )  # fmt: skip
 """Submodules that are imported when they are first named."""
 
+_FIRST_VALUES = (
+    "constant_initializer", "ones_initializer", "random_normal_initializer", "random_uniform_initializer",
+    "zeros_initializer",
+)  # fmt: skip
+
 
 def __getattr__(name: str) -> _Any:
     """Submodules on first use."""
@@ -299,9 +310,13 @@ def __getattr__(name: str) -> _Any:
         else:
             setattr(_sys.modules[__name__], name, value)
             return value
+    if name in _FIRST_VALUES:
+        value = getattr(_import_module(f"{__name__}.first_values"), name)
+        setattr(_sys.modules[__name__], name, value)
+        return value
     raise AttributeError(f"module 'tensorflow' has no attribute {name!r}", name=name, obj=_sys.modules[__name__])
 
 
 def __dir__() -> list[str]:
     """Every public name, also those that are not loaded yet."""
-    return sorted({*globals(), *_LAZY})
+    return sorted({*globals(), *_LAZY, *_FIRST_VALUES})

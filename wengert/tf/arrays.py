@@ -9,7 +9,7 @@ import numpy as np
 
 from wengert.core.tape.core import RECORDED
 from wengert.tf import dtypes
-from wengert.tf.calling import alike, invalid, run, sizes, strict
+from wengert.tf.calling import alike, invalid, run, sizes, strict, unlisted
 from wengert.tf.conversion import cast, tensor_of, whole, wholes
 from wengert.tf.recording import TensorBase
 from wengert.tf.shapes import TensorShape
@@ -378,6 +378,8 @@ def one_hot(
     Raises TypeError if the values have another dtype than `dtype`, or different ones.
     """
     places = tensor_of(indices)._array
+    if places.dtype.name not in ("uint8", "int8", "int32", "int64"):
+        raise unlisted("OneHot", "TI", places.dtype, ("uint8", "int8", "int32", "int64"))
     count = whole(depth)
     given = [None if v is None else tensor_of(v)._array for v in (on_value, off_value)]
     known = next((a.dtype for a in given if a is not None), None)

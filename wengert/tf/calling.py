@@ -200,3 +200,10 @@ def axis_of(op: str, axis: Any, rank: int, what: str = "Invalid reduction dimens
     if not -rank <= axis < rank:
         raise invalid(op, f"{what} ({axis} for input with {rank} dimension(s)")
     return axis % rank
+
+
+def unlisted(op: str, attribute: str, dtype: Any, known: tuple[str, ...]) -> Exception:
+    """The InvalidArgumentError for indices or labels of a dtype that an operation does not know."""
+    listed = ", ".join(known)
+    given = f"Value for attr '{attribute}' of {dtypes.word(dtype)}"
+    return invalid(op, f"{given} is not in the list of allowed values: {listed}")

@@ -13,6 +13,7 @@ from wengert.tf.conversion import cast, tensor_of, whole, wholes
 from wengert.tf.filling import eye
 from wengert.tf.nn import l2_normalize
 from wengert.tf.operators import matmul as product
+from wengert.tf.recording import TensorBase
 from wengert.tf.reductions import norm, reduce_sum
 from wengert.tf.slices import IndexedSlices
 from wengert.tf.tensor import bare, dress, from_array
@@ -332,7 +333,7 @@ def clip_by_norm(t: Any, clip_norm: Any, axes: Any = None, name: str | None = No
 
 def clip_by_global_norm(t_list: Any, clip_norm: Any, use_norm: Any = None, name: str | None = None) -> Any:
     """Tensors scaled down together to a norm of at most `clip_norm`, and the norm they had. A norm of inf gives NaN."""
-    if isinstance(t_list, dict) or not hasattr(t_list, "__iter__"):
+    if isinstance(t_list, (dict, TensorBase)) or not hasattr(t_list, "__iter__"):
         raise TypeError("`t_list` should be a sequence of tensors. Received " + f"{type(t_list)}.")
     total = global_norm(t_list) if use_norm is None else tensor_of(use_norm)
     if total._array.size and np.isfinite(total._array).all():

@@ -108,21 +108,27 @@ def assert_same_structure(nest1: Any, nest2: Any, check_types: bool = True, expa
 
 def same(a: Any, b: Any, check_types: bool, first: Any, second: Any) -> None:
     """The work of `assert_same_structure` below the top."""
-    head = "The two structures don't have the same nested structure."
-    head += f"\n\nFirst structure: {first}\n\nSecond structure: {second}"
     if is_nested(a) != is_nested(b):
-        raise ValueError(f"{head}\n\nMore specifically: one is a structure where the other is a leaf: {a!r}, {b!r}")
+        raise ValueError(differing(first, second, f"one is a structure where the other is a leaf: {a!r}, {b!r}"))
     if not is_nested(a):
         return
     if check_types and type(a) is not type(b) and not (isinstance(a, Mapping) and isinstance(b, Mapping)):
-        raise TypeError(f"{head}\n\nMore specifically: {type(a).__name__} is not {type(b).__name__}")
+        raise TypeError(differing(first, second, f"{type(a).__name__} is not {type(b).__name__}"))
     if isinstance(a, Mapping) and keys_of(a) != keys_of(b):
-        raise ValueError(f"{head}\n\nMore specifically: keys {list(a)} and {list(b)} differ")
+        raise ValueError(differing(first, second, f"keys {list(a)} and {list(b)} differ"))
     x, y = children(a), children(b)
     if len(x) != len(y):
-        raise ValueError(f"{head}\n\nMore specifically: {len(x)} and {len(y)} parts")
+        raise ValueError(differing(first, second, f"{len(x)} and {len(y)} parts"))
     for p, q in zip(x, y, strict=True):
         same(p, q, check_types, first, second)
+
+
+def differing(first: Any, second: Any, why: str) -> str:
+    """The words of an error about two structures; made only then, for values may be large."""
+    return (
+        f"The two structures don't have the same nested structure.\n\nFirst structure: {first}\n\n"
+        f"Second structure: {second}\n\nMore specifically: {why}"
+    )
 
 
 def map_structure(func: Callable[..., Any], *structure: Any, **kwargs: Any) -> Any:

@@ -10,7 +10,7 @@ from wengert.core.tape import hot
 from wengert.core.tape.core import RECORDED
 from wengert.tf import math, random
 from wengert.tf.arrays import broadcast_to, reshape, top_k
-from wengert.tf.calling import checked, invalid, run, sizes, strict, unary
+from wengert.tf.calling import checked, invalid, run, sizes, strict, unary, unlisted
 from wengert.tf.conversion import cast, convert_to_tensor, tensor_of, whole
 from wengert.tf.convolution import (
     atrous_conv2d,
@@ -191,6 +191,8 @@ def sparse_softmax_cross_entropy_with_logits(labels: Any, logits: Any, name: str
     op = "SparseSoftmaxCrossEntropyWithLogits"
     x, z = checked(op, logits, "f"), tensor_of(labels)._array
     shape = x._array.shape
+    if z.dtype.name not in ("int32", "int64", "uint8", "int16", "uint16"):
+        raise unlisted(op, "Tlabels", z.dtype, ("int32", "int64"))
     if not shape:
         raise ValueError("`logits` cannot be a scalar.")
     if z.shape != shape[:-1]:

@@ -282,3 +282,21 @@ def norm(tensor: Any, ord: Any = "euclidean", axis: Any = None, keepdims: Any = 
     inner, outer = (axis[0], axis[1]) if ord == 1 else (axis[1], axis[0])
     out = reduce_max(reduce_sum(size, inner, True), outer, True)
     return out if keep else dress(RECORDED.squeeze(out, tuple(axis)), out)
+
+
+def lbeta(x: Any, name: str | None = None) -> Any:
+    """log of the beta function along the last dim: sum(lgamma(x)) - lgamma(sum(x))."""
+    x = tensor_of(x)
+    return reduce_sum(math.lgamma(x), -1) - math.lgamma(reduce_sum(x, -1))
+
+
+def is_non_decreasing(x: Any, name: str | None = None) -> Any:
+    """Whether no element is smaller than the one before."""
+    a = tensor_of(x)._array.reshape(-1)
+    return from_array(np.asarray((a[1:] >= a[:-1]).all()))
+
+
+def is_strictly_increasing(x: Any, name: str | None = None) -> Any:
+    """Whether every element is larger than the one before."""
+    a = tensor_of(x)._array.reshape(-1)
+    return from_array(np.asarray((a[1:] > a[:-1]).all()))

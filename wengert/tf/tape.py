@@ -223,9 +223,8 @@ class GradientTape:
         given: list[Any] = [None] * len(targets)
         if output_gradients is not None:
             given = [None if g is None else convert_to_tensor(g) for g in nest.flatten(output_gradients)]
-            given = given[: len(targets)]
-            if len(given) < len(targets):
-                raise ValueError(f"{len(targets)} targets and {len(given)} output_gradients: give one for each target")
+            # As in TensorFlow, targets behind the last gradient begin with ones.
+            given = [*given, *[None] * len(targets)][: len(targets)]
         return targets, flat, given
 
     def jacobian(
@@ -287,8 +286,8 @@ class GradientTape:
                 raise ValueError(f"Shape {tuple(z._array.shape)} must have rank at least 2")
         if x._array.shape[0] != y._array.shape[0]:
             raise ValueError(
-                "Need first dimension of target shape and source shape to match; they are "
-                f"{tuple(y._array.shape)} and {tuple(x._array.shape)}."
+                f"Need first dimension of target shape ({tuple(y._array.shape)}) and source shape "
+                f"({tuple(x._array.shape)}) to match."
             )
         zero = connection(unconnected_gradients) is UnconnectedGradients.ZERO
         (y,), (x,), _ = self.arguments(y, x, None)

@@ -325,7 +325,7 @@ class Variable(Twin, metaclass=VariableMeta):
     __array_wrap__ = Tensor.__array_wrap__
     __bool__, __int__, __float__, __complex__ = Tensor.__bool__, Tensor.__int__, Tensor.__float__, Tensor.__complex__
     __index__, __len__, __iter__ = Tensor.__index__, Tensor.__len__, Tensor.__iter__
-    __format__ = Tensor.__format__
+    __format__ = object.__format__
 
 
 class UnreadVariable(Variable):

@@ -79,6 +79,9 @@ class Blame:
         if self.file is not None:
             parts.append(f'  File "{self.file}", line {self.line}' + (f"\n    {self.source}" if self.source else ""))
         parts += [f"  {operand}" for operand in self.operands]
+        held = " and ".join([operand.name for operand in self.operands if not operand.finite])
+        if self.where == "forward" and held:
+            parts.append(f"Its {held} held such values already, and has no history: look at how it was made.")
         if self.chain:
             steps = [name + (f" (line {place[1]})" if place else "") for name, place in self.chain]
             shown = steps if len(steps) <= 8 else [*steps[:4], "...", *steps[-3:]]

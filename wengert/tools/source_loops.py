@@ -19,7 +19,7 @@ _SLOT = re.compile(r"""("[^"]*"|'[^']*')|(?<![\w.])([^\W\d]\w*)(?!\w|=(?!=))|(?<
 """A string (left alone), a name that is no attribute and no keyword of a call, or a number."""
 _ROUNDS, _SAVED = 3, 4
 """A loop has so many rounds at least, and saves so many statements."""
-_PERIOD, _TRIES, _WIDTH = 512, 64, 100
+_PERIOD, _TRIES, _WIDTH = 512, 256, 100
 _COMMENTS = 3
 
 
@@ -37,10 +37,11 @@ class Statement:
 
 
 class Names:
-    """The variables of a function: which there are, and what some are called after a loop."""
+    """The variables of a function, made in it or given to it, and what some are called after a loop."""
 
-    def __init__(self, known: Iterable[str], taken: Iterable[str]) -> None:
-        self.known, self.taken = set(known), {*known, *taken}
+    def __init__(self, made: list[str], given: Iterable[str], taken: Iterable[str]) -> None:
+        self.made, self.known = set(made), {*made, *given}
+        self.taken = {*self.known, *taken}
         self.renamed: dict[str, str] = {}
 
     def parts(self, text: str) -> tuple[str, list[str]]:
@@ -62,12 +63,17 @@ class Names:
 
     def new(self, like: str) -> str:
         """A variable that is not taken."""
-        plain = re.sub(r"_\d+(?=_|$)", "", like).rstrip("_") or "value"
-        name, k = plain, 2
+        short = plain(like)
+        name, k = short, 2
         while name in self.taken or keyword.iskeyword(name):
-            name, k = f"{plain}_{k}", k + 1
+            name, k = f"{short}_{k}", k + 1
         self.taken.add(name)
         return name
+
+
+def plain(name: str) -> str:
+    """A name without its numbers."""
+    return re.sub(r"_\d+(?=_|$)", "", name).strip("_").replace("__", "_") or "value"
 
 
 def filled(slots: Iterable[str], template: str) -> str:
@@ -77,28 +83,21 @@ def filled(slots: Iterable[str], template: str) -> str:
 
 
 class Loop:
-    """Statements `start` to `start + period * rounds` as a loop.
+    """Statements as a loop of `period` statements; parts: what Names.parts makes of their texts.
 
     Raises: ValueError where what a round reads follows no rule.
     """
 
-    def __init__(self, statements: list[Statement], start: int, period: int, rounds: int, names: Names) -> None:
-        self.names, self.period, self.rounds = names, period, rounds
-        self.own = statements[start : start + period * rounds]
-        self.made = {s.target: divmod(i, period) for i, s in enumerate(self.own) if s.target is not None}
-        self.templates: list[str] = []
-        self.rows: list[list[list[str]]] = []
-        for j in range(period):
-            found = [names.parts(s.text) for s in self.own[j::period]]
-            self.templates.append(found[0][0])
-            self.rows.append([list(column) for column in zip(*[slots for _, slots in found], strict=True)])
+    def __init__(self, own: list[Statement], parts: list[Any], period: int, names: Names) -> None:
+        self.names, self.own, self.period, self.rounds = names, own, period, len(own) // period
+        self.made = {s.target: divmod(i, period) for i, s in enumerate(own) if s.target is not None}
+        self.templates = [template for template, _ in parts[:period]]
+        self.rows = [list(zip(*[slots for _, slots in parts[j::period]], strict=True)) for j in range(period)]
         self.first: dict[int, str] = {}
-        self.slots = [[self.slot(j, column) for column in self.rows[j]] for j in range(period)]
+        self.slots = [[self.slot(column) for column in self.rows[j]] for j in range(period)]
 
-    def slot(self, j: int, column: list[str]) -> tuple[str, Any]:
-        """What stands at one place of statement j, round by round: ("same", name), ("own", statement), ("carried",
-        statement), or ("given", names).
-        """
+    def slot(self, column: tuple[str, ...]) -> tuple[str, Any]:
+        """What stands at one place, round by round: "same" name, "own" or "carried" statement, "given" names."""
         if all(name == column[0] for name in column) and column[0] not in self.made:
             return "same", column[0]
         places = [self.made.get(name) for name in column]
@@ -113,24 +112,38 @@ class Loop:
             return "carried", second[1]
         if any(place is not None for place in places):
             raise ValueError("a value of another round is read")
-        return "given", tuple(column)
+        return "given", column
 
     # ------------------------------------------------------------ text
 
-    def written(self, used: dict[str, int]) -> list[str]:
-        """The loop and what goes before and after it; used: how often each variable is read in the whole function."""
-        names, period = self.names, self.period
-        called = [names.new(s.target) if s.target is not None else "" for s in self.own[:period]]
-        inside = self.uses()
-        lists = {j: names.new(called[j] + "s") for j in range(period) if called[j] and self.wanted(j, used, inside)}
-        given = {kept: "" for row in self.slots for how, kept in row if how == "given"}
+    def name(self, used: dict[str, int]) -> None:
+        """Give names to what the loop makes; used: how often each variable is read in the whole function."""
+        names, period, inside = self.names, self.period, self.uses()
+        self.called = [names.new(s.target) if s.target is not None else "" for s in self.own[:period]]
+        self.taken_over = self.first_values(used, inside)
+        for j, name in self.taken_over.items():
+            if name in names.renamed or plain(name) == name:
+                self.called[j] = names.now(name)
+            names.renamed[name] = self.called[j]
+        called = self.called
+        self.lists = {
+            j: names.new(f"all_{called[j]}") for j in range(period) if called[j] and self.wanted(j, used, inside)
+        }
+        self.inside = inside
+        for j in range(period):
+            if called[j] and j not in self.lists:
+                names.renamed[str(self.own[-period + j].target)] = called[j]
+
+    def written(self) -> list[str]:
+        """The loop and what goes before and after it."""
+        names, called, lists = self.names, self.called, self.lists
+        given = {what: "" for row in self.slots for how, what in row if how == "given"}
         for column in given:
             given[column] = names.new("n" if column[0][0].isdigit() else column[0])
-        early = {
-            j for i, row in enumerate(self.slots) for how, j in row if how == "carried" and j < i
-        }  # read again when the round has its own already
+        # What is read again when the round has its own already.
+        early = {j for i, row in enumerate(self.slots) for how, j in row if how == "carried" and j < i}
         before = {j: names.new(called[j] + "_before") for j in sorted(early)}
-        lines = [f"{called[j]} = {names.now(name)}" for j, name in self.first.items()]
+        lines = [f"{called[j]} = {names.now(name)}" for j, name in self.first.items() if j not in self.taken_over]
         lines += [f"{held} = []" for held in lists.values()]
         lines += self.head(given)
         lines += [f"    {before[j]} = {called[j]}" for j in before]
@@ -140,17 +153,14 @@ class Loop:
                 word = names.now(what) if how == "same" else given[what] if how == "given" else called[what]
                 words.append(before[what] if how == "carried" and what in early and what < j else word)
             text = filled(words, template)
-            if j in lists and not inside.get(self.own[j].target or "", 0):
+            if j in lists and not self.inside.get(self.own[j].target or "", 0):
                 lines.append(f"    {lists[j]}.append({text})")
-            else:
-                lines.append("    " + (f"{called[j]} = {text}" if called[j] else text))
-                lines += [f"    {lists[j]}.append({called[j]})"] * (j in lists)
+                continue
+            lines.append("    " + (f"{called[j]} = {text}" if called[j] else text))
+            if j in lists:
+                lines.append(f"    {lists[j]}.append({called[j]})")
         for j, held in lists.items():
-            targets = [str(s.target) for s in self.own[j::period]]
-            lines += wrapped("", targets, f" = {held}", ("(", ")"))
-        for j in range(period):
-            if called[j] and j not in lists:
-                names.renamed[str(self.own[-period + j].target)] = called[j]
+            lines += wrapped("", [names.now(str(s.target)) for s in self.own[j :: self.period]], f" = {held}", ("", ""))
         return lines
 
     def uses(self) -> dict[str, int]:
@@ -161,6 +171,16 @@ class Loop:
                 for name in column:
                     found[name] = found.get(name, 0) + 1
         return found
+
+    def first_values(self, used: dict[str, int], inside: dict[str, int]) -> dict[int, str]:
+        """Statement -> the variable of its first value, where nothing else reads that: the loop goes on with it."""
+        kept = {what for row in self.slots for how, what in row if how == "same"}
+        kept |= {name for row in self.slots for how, what in row if how == "given" for name in what}
+        first = list(self.first.values())
+        return {
+            j: name for j, name in self.first.items()
+            if name in self.names.made and used[name] == inside[name] and name not in kept and first.count(name) == 1
+        }  # fmt: skip
 
     def wanted(self, j: int, used: dict[str, int], inside: dict[str, int]) -> bool:
         """Whether what statement j gave in a round that is not the last is read outside."""
@@ -207,6 +227,7 @@ def wrapped(start: str, items: list[str], end: str, brackets: Any) -> list[str]:
     whole = f"{start}{brackets[0]}{', '.join(items)}{brackets[1]}{end}"
     if len(whole) <= _WIDTH:
         return [whole]
+    brackets = brackets if brackets[0] else "()"
     lines, row = [start + brackets[0]], "   "
     for item in items:
         if len(row) + len(item) + 2 > _WIDTH:
@@ -220,14 +241,12 @@ def wrapped(start: str, items: list[str], end: str, brackets: Any) -> list[str]:
 
 
 def lines_of(statements: list[Statement], names: Names, ends: Iterable[str]) -> tuple[list[str], int]:
-    """The statements as lines, with loops; ends: variables read after them.  Also the number of statements that loops
-    have saved.
-    """
+    """The statements as lines, with loops; ends: variables read after them.  Also how many statements loops saved."""
     used: dict[str, int] = {name: 1 for name in ends}
     keys: dict[Any, int] = {}
+    parts = [names.parts(statement.text) for statement in statements]
     row = []
-    for statement in statements:
-        template, slots = names.parts(statement.text)
+    for statement, (template, slots) in zip(statements, parts, strict=True):
         row.append(keys.setdefault((statement.target is None, template), len(keys)))
         for name in slots:
             used[name] = used.get(name, 0) + 1
@@ -235,24 +254,24 @@ def lines_of(statements: list[Statement], names: Names, ends: Iterable[str]) -> 
     waiting, loops = [(0, len(row))], {}
     while waiting:
         low, high = waiting.pop()
-        found = first_loop(statements, numbers, low, high, names)
+        found = first_loop(statements[low:high], parts[low:high], numbers[low:high], names)
         if found is not None:
-            start, loop = found
+            start, loop = low + found[0], found[1]
             loops[start] = loop
-            waiting += [(low, start), (start + loop.period * loop.rounds, high)]
-    return plain_and_loops(statements, loops, used, names), sum(o.period * (o.rounds - 1) for o in loops.values())
+            waiting += [(low, start), (start + len(loop.own), high)]
+    for start in sorted(loops):
+        loops[start].name(used)
+    return plain_and_loops(statements, loops, names), sum(len(o.own) - o.period for o in loops.values())
 
 
-def plain_and_loops(
-    statements: list[Statement], loops: dict[int, Loop], used: dict[str, int], names: Names
-) -> list[str]:
-    """The text, from top to bottom: what a loop's variables are called is known to the lines after it."""
+def plain_and_loops(statements: list[Statement], loops: dict[int, Loop], names: Names) -> list[str]:
+    """The text, from top to bottom."""
     lines: list[str] = []
     i, last = 0, ""
     while i < len(statements):
         if i in loops:
-            lines += loops[i].written(used)
-            i, last = i + loops[i].period * loops[i].rounds, ""
+            lines += loops[i].written()
+            i, last = i + len(loops[i].own), ""
             continue
         statement = statements[i]
         if statement.comment != last:
@@ -263,25 +282,24 @@ def plain_and_loops(
     return lines
 
 
-def first_loop(
-    statements: list[Statement], numbers: Any, low: int, high: int, names: Names
-) -> tuple[int, Loop] | None:
-    """The loop between two places that saves most."""
+def first_loop(statements: list[Statement], parts: list[Any], numbers: Any, names: Names) -> tuple[int, Loop] | None:
+    """The loop that saves most, and where it starts."""
     tries = 0
-    for _, period, start, rounds in sorted(candidates(numbers[low:high]), key=lambda c: (-c[0], c[1], c[2])):
-        tries += 1
-        if tries > _TRIES:
+    for saved, period, first, starts in sorted(candidates(numbers), key=lambda c: (-c[0], c[1])):
+        for start in range(first, first + starts):
+            stop = start + saved + period
+            try:
+                return start, Loop(statements[start:stop], parts[start:stop], period, names)
+            except ValueError:
+                tries += 1
+        if tries >= _TRIES:
             break
-        try:
-            return low + start, Loop(statements, low + start, period, rounds, names)
-        except ValueError:
-            continue
     return None
 
 
 def candidates(numbers: Any) -> Iterator[tuple[int, int, int, int]]:
-    """(statements saved, period, start, rounds) of every stretch that repeats; starts within one period of the first,
-    with as many rounds as there are, and with one fewer.
+    """(statements saved, period, first start, number of starts) of every stretch that repeats, with as many rounds as
+    there are and with one fewer.
     """
     for period in range(1, min(len(numbers) // _ROUNDS, _PERIOD) + 1):
         equal = np.concatenate([[False], numbers[period:] == numbers[:-period], [False]])
@@ -290,5 +308,4 @@ def candidates(numbers: Any) -> Iterator[tuple[int, int, int, int]]:
             length = stop - start + period
             for rounds in (length // period, length // period - 1):
                 if rounds >= _ROUNDS and period * (rounds - 1) >= _SAVED:
-                    for offset in range(min(length - rounds * period, period) + 1):
-                        yield period * (rounds - 1), period, start + offset, rounds
+                    yield period * (rounds - 1), period, start, min(length - rounds * period, period) + 1

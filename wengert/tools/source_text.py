@@ -6,6 +6,8 @@ import keyword
 import linecache
 import os
 import re
+from bisect import bisect
+from collections.abc import Iterable, Mapping
 from heapq import heappop
 from typing import Any
 
@@ -14,7 +16,7 @@ import numpy as np
 from wengert.core.base.errors import ArgumentError, GraphError
 from wengert.core.operators.raw import NUMPY
 from wengert.core.operators.record import REGISTRY
-from wengert.core.tape.backward import edge_of
+from wengert.core.tape.backward import SWEEPER, edge_of, grad
 from wengert.core.tape.core import (
     HALF,
     NR_SHIFT,
@@ -27,11 +29,15 @@ from wengert.core.tape.core import (
     freed_error,
     line_of,
     new_node,
+    next_seq,
     node_name,
     raw_value,
 )
 from wengert.core.tape.hot_nodes import HOT
+from wengert.core.tape.views import CopySlices
 from wengert.files.graphs.origins import names_of
+from wengert.profiler.observing import ACTIVE, VISIT, Observer, observed_sweep
+from wengert.tools.source_loops import Names, Statement, lines_of, wrapped
 from wengert.tools.source_trace import ATOM, COMPARISON, TRACING, Traced, UntraceableError, literal
 
 _WIDEST = 72
@@ -44,10 +50,13 @@ class Source:
     text: a module with one function `backward(d_out, NAMES...)` that returns the gradients by leaf.  values: what the
     tape had saved, by the function's arguments.  numpy_only: the module imports nothing but NumPy; where a rule does
     what no expression can say (writes in place, compiled code), it is called by name from wengert instead.
+    statements: how many it has, loops written out; rolled: how many of them loops saved.  seeds: argument -> (shape,
+    dtype) of the gradients that it begins with.
     """
 
-    def __init__(self, text: str, values: dict[str, Any], numpy_only: bool) -> None:
-        self.text, self.values, self.numpy_only = text, values, numpy_only
+    def __init__(self, text: str, values: dict[str, Any], numpy_only: bool, seeds: dict[str, Any]) -> None:
+        self.text, self.values, self.numpy_only, self.seeds = text, values, numpy_only, seeds
+        self.statements = self.rolled = 0
 
     def __str__(self) -> str:
         return self.text
@@ -59,12 +68,19 @@ class Source:
         return names["backward"]
 
     def run(self, d_out: Any = None) -> dict[str, Any]:
-        """Run it on the saved values: NumPy arrays by leaf.  d_out: gradient of the result, 1 if not given."""
-        seed = np.ones(self.shape, self.dtype) if d_out is None else np.asarray(d_out, self.dtype)
-        return self.function()(seed, **self.values)
+        """Run it on the saved values: NumPy arrays by leaf.
 
-    shape: tuple[int, ...] = ()
-    dtype: Any = None
+        d_out: gradient of the result, 1 if not given; of order 2, a mapping from leaf to the direction there.
+        """
+        if isinstance(d_out, Mapping):
+            given = {f"along_{name}": value for name, value in d_out.items()}
+        else:
+            given = {} if d_out is None else dict.fromkeys(self.seeds, d_out)
+        seeds = {
+            name: np.ones(shape, dtype) if given.get(name) is None else np.asarray(given[name], dtype)
+            for name, (shape, dtype) in self.seeds.items()
+        }
+        return self.function()(**seeds, **self.values)
 
     def save(self, path: Any) -> None:
         """Write the module to `path`, and the saved values beside it as `.npz`."""
@@ -74,49 +90,103 @@ class Source:
         np.savez(os.path.splitext(path)[0] + ".npz", **self.values)
 
 
-def source(y: Any, names: Any = None) -> Source:
+def source(y: Any, names: Any = None, order: int = 1) -> Source:
     """The backward pass of `y` as a function in NumPy.
 
-    names: names of leaves, a mapping or a module; others are called as the program's variables are.  Hooks are not
-    part of it.
+    names: names of leaves, a mapping or a module; others are called as the program's variables are.  order: 2 writes
+    out the backward of backward of one number: the function takes a direction `along_NAME` for each leaf, and returns
+    the Hessian times these.  Stretches that repeat are loops.  Hooks are not part of it.
 
-    Raises: ArgumentError for what is no tensor; GraphError without a history; FreedGraphError after a backward;
-    GraphError for a custom Function, whose rule is not known as mathematics.
+    Raises: ArgumentError for what is no tensor, or another order; GraphError without a history, for a y of several
+    elements with order 2, and for a custom Function, whose rule is not known as mathematics; FreedGraphError after a
+    backward.
     """
     if not isinstance(y, TensorBase):
         raise ArgumentError(f"source(): argument 'y' must be Tensor, not {type(y).__name__}")
+    if order not in (1, 2):
+        raise ArgumentError(f"source(): argument 'order' must be 1 or 2, got {order!r}")
     if not y._flags & 1:
         raise GraphError("source(): the tensor has no history; ask about a result that requires grad")
-    return Writer(y, names).written()
+    return Writer(y, names, order).written()
+
+
+class Origins(Observer):
+    """A block around a recorded sweep, so that the nodes of second order are known by the line of the program, too."""
+
+    def __init__(self) -> None:
+        self.starts: list[Any] = []
+        self.nodes: list[Any] = []
+
+    def __enter__(self) -> None:
+        # Only the sweep is watched: operators keep to the ways that they go without a watcher.
+        self.before = ACTIVE.set((self,)), SWEEPER.set(observed_sweep)
+
+    def __exit__(self, *error: Any) -> None:
+        ACTIVE.reset(self.before[0])
+        SWEEPER.reset(self.before[1])
+        self.stop: Any = next_seq()
+
+    def begin(self, kind: str, subject: Any, args: Any) -> Any:
+        """Something begins."""
+        if kind is VISIT and hasattr(subject, "_code"):
+            self.starts.append(next_seq())
+            self.nodes.append(subject)
+
+    def comment(self, node: Any) -> str:
+        """The user's line of a node, or of the node whose rule recorded it."""
+        k = bisect(self.starts, node._seq) - 1
+        if k >= 0 and node._seq < self.stop:
+            return f"backward of {comment(self.nodes[k])}"
+        return comment(node)
+
+
+def comment(node: Any) -> str:
+    """The user's line of a node."""
+    found = line_of(node._code, node._lasti)
+    if found is None:
+        return node_name(node)
+    text = linecache.getline(*found).strip()
+    return f"{os.path.basename(found[0])}:{found[1]}: {text or node_name(node)}"
 
 
 class Writer:
     """Reads the list backwards on traced arrays and notes what each rule does."""
 
-    def __init__(self, y: Any, names: Any) -> None:
-        root, nr = edge_of(y)
-        self.y, self.root = y, (root, nr)
-        self.nodes = nodes_behind(root)
+    def __init__(self, y: Any, names: Any, order: int) -> None:
+        self.origins = Origins()
+        edges = [edge_of(y)]
+        leaves = [node for node in nodes_behind(edges) if node.__class__ is AccumulateGrad]
+        given = names_of({i: node.variable for i, node in enumerate(leaves)}, names)
+        self.taken = {"np", "rule", "d_out"}
+        self.names: dict[Any, str] = {}
+        for i, node in enumerate(leaves):
+            self.names[node] = name = unique(identifier(given.get(i, f"leaf_{i}")), self.names.values())
+            self.taken.add(name)
+        self.roots = {"d_out": (*edges[0], y._array)}
+        if order == 2:
+            variables = [node.variable for node in leaves]
+            with self.origins:
+                firsts = grad(y, variables, retain_graph=True, create_graph=True, allow_unused=True)
+            self.roots = {
+                f"along_{self.names[node]}": (*edge_of(g), g._array)
+                for node, g in zip(leaves, firsts, strict=True) if g is not None and g._flags & 1
+            }  # fmt: skip
+            self.taken.update(self.roots)
+        self.nodes = nodes_behind([(node, nr) for node, nr, _ in self.roots.values()])
         self.numbers = {node: i for i, node in enumerate(self.nodes)}
         self.arguments: dict[str, Any] = {}
         self.saved: dict[Any, Traced] = {}
         self.blocks: list[tuple[str, list[tuple[Traced, str]]]] = []
         self.gradients: dict[str, Traced] = {}
         self.wants_rules = False
-        leaves = {i: node.variable for i, node in enumerate(self.nodes) if node.__class__ is AccumulateGrad}
-        given = names_of(leaves, names)
-        self.taken = {"np", "rule", "d_out"}
-        self.names: dict[Any, str] = {}
-        for k, i in enumerate(leaves):
-            self.names[self.nodes[i]] = name = unique(identifier(given.get(i, f"leaf_{k}")), self.names.values())
-            self.taken.add(name)
 
     def written(self) -> Source:
         """The text."""
-        root, nr = self.root
-        seed = Traced(np.ones_like(self.y._array), [], ATOM, "d_out")
-        pending, nodes, heap = {}, {}, []  # type: ignore[var-annotated]
-        deliver(pending, nodes, heap, root, nr, seed, False)
+        pending: dict[int, Any] = {}
+        nodes: dict[int, Any] = {}
+        heap: list[int] = []
+        for name, (root, nr, array) in self.roots.items():
+            deliver(pending, nodes, heap, root, nr, Traced(np.ones_like(array), [], ATOM, name), False)
         while heap:
             seq = -heappop(heap)
             node, g = nodes.pop(seq), pending.pop(seq)
@@ -133,9 +203,10 @@ class Writer:
                     gi = Traced(np.asarray(gi), ["np.asarray(", literal(gi), ")"])
                 if shape is not None:
                     gi = fit_raw(gi, shape, dtype)
-                results.append((gi, self.label(target)))
                 deliver(pending, nodes, heap, target, nr, gi, False)
-            self.blocks.append((comment(node), results))
+                whole = pending[target._seq]
+                results.append((whole[nr] if target._outputs != 1 else whole, self.label(target)))
+            self.blocks.append((self.origins.comment(node), results))
         return self.finished()
 
     def label(self, node: Any) -> str:
@@ -151,6 +222,8 @@ class Writer:
         """What a node's rule makes of a traced gradient."""
         if node._saved is None:
             raise freed_error(node)
+        if node.__class__ is CopySlices:
+            return self.window(node, g)
         op = getattr(node, "op", None)
         if op is None or REGISTRY.get(op.name) is not op:
             raise GraphError(f"source(): the rule of {node_name(node)} is a program's own code, not an operator's")
@@ -166,6 +239,30 @@ class Writer:
                 except (UntraceableError, TypeError, ValueError, AttributeError, NotImplementedError):
                     continue
         return self.called(node, op, g)
+
+    def window(self, node: Any, g: Any) -> list[Any]:
+        """The rule of a write through a view: the gradient of what was written, and the rest with a hole there."""
+        looked, base = g, Traced(g.array.copy(), [g, ".copy()"])
+        for link in node.chain:
+            looked = link.replay(TRACING, looked)
+        grads = list(self.ruled(node.inner, Traced(looked.array.copy(), [looked, ".copy()"])))
+        hole: Any = grads[0] if node.inner._inputs[0] is not None and grads[0] is not None else 0
+        written = base
+        for link in node.chain:
+            written = link.replay(TRACING, written)
+        if hole.__class__ is Traced:
+            hole = fit_raw(hole, written.shape, written.dtype)
+        filling = hole if hole.__class__ is Traced else "0"
+        place = flattened(written, base)
+        if writable(place, base):
+            base.writes.append([*place, "[...] = ", filling])
+        else:
+            shape = base.array.shape
+            numbers = f"np.arange({base.array.size}).reshape({shape!r})"
+            where = [numbers if part is base else part for part in place]
+            base.writes.append(["np.put(", base, ", ", *where, ", ", filling, ")"])
+        written.array[...] = bare(hole)
+        return [base, *grads[1:]]
 
     def by_hand(self, node: Any, g: Any) -> Any:
         """The rule that a hot node has written out: its rounding is what the engine gives."""
@@ -245,28 +342,28 @@ class Writer:
     def finished(self) -> Source:
         """The module."""
         count_uses([*self.gradients.values(), *(g for _, results in self.blocks for g, _ in results)])
-        lines: list[str] = []
-        last = None
+        statements: list[Statement] = []
         for text, results in self.blocks:
-            own: list[str] = []
             for g, name in results:
-                self.settle(g, own, f"d_{name}")
-            if own:
-                lines += [f"    # {text}"] * (text != last) + own
-                last = text
-        ends = [f'"{name}": {self.settle(g, lines, f"d_{name}")}' for name, g in self.gradients.items()]
-        arguments = "".join(f", {name}" for name in self.arguments)
+                self.settle(g, statements, f"d_{name}", text)
+        ends = {name: self.settle(g, statements, f"d_{name}", "The gradients") for name, g in self.gradients.items()}
+        made = [s.target for s in statements if s.target is not None]
+        names = Names(made, [*self.arguments, *self.roots], self.taken)
+        lines, rolled = lines_of(statements, names, ends.values())
         head = ['"""Gradients, as a backward pass computes them."""', "", "import numpy as np"]
         if self.wants_rules:
             head += ["", "from wengert.tools.source_text import rule"]
+        lines += wrapped("return ", [f'"{name}": {names.now(text)}' for name, text in ends.items()], "", "{}")
         text = "\n".join([
-            *head, "", "", f"def backward(d_out{arguments}):", *lines, f"    return {{{', '.join(ends)}}}", "",
+            *head, "", "", *wrapped("def backward", [*self.roots, *self.arguments], ":", "()"),
+            *[f"    {line}" for line in lines], "",
         ])  # fmt: skip
-        made = Source(text, self.arguments, not self.wants_rules)
-        made.shape, made.dtype = self.y._array.shape, self.y._array.dtype
-        return made
+        seeds = {name: (array.shape, array.dtype) for name, (_, _, array) in self.roots.items()}
+        found = Source(text, self.arguments, not self.wants_rules, seeds)
+        found.statements, found.rolled = len(statements), rolled
+        return found
 
-    def settle(self, value: Traced, lines: list[str], name: str | None = None) -> str:
+    def settle(self, value: Traced, lines: list[Statement], name: str, note: str) -> str:
         """The text that stands for a value; statements that it needs are added to `lines`."""
         waiting = [value]
         while waiting:
@@ -281,22 +378,36 @@ class Writer:
                     continue
                 now.text = composed(now)
                 if now.writes:
-                    self.statement(now, name if now is value and name is not None else "t", lines)
+                    self.statement(now, name if now is value else "t", lines, note)
                     for parts in now.writes:
-                        lines.append("    " + "".join([str(p.text if p.__class__ is Traced else p) for p in parts]))
+                        text = "".join([str(p.text if p.__class__ is Traced else p) for p in parts])
+                        lines.append(Statement(None, text, note))
                 elif now.uses > 1 and now is not value or len(now.text) > _WIDEST and now is not value:
-                    self.statement(now, "t", lines)
+                    self.statement(now, "t", lines, note)
             waiting.pop()
-        if name is not None and not value.text.isidentifier():  # type: ignore[union-attr]
-            self.statement(value, name, lines)
+        if not value.text.isidentifier():  # type: ignore[union-attr]
+            self.statement(value, name, lines, note)
         return value.text  # type: ignore[return-value]
 
-    def statement(self, value: Traced, name: str, lines: list[str]) -> None:
+    def statement(self, value: Traced, name: str, lines: list[Statement], note: str) -> None:
         """Give a value a variable."""
         name = unique(name, self.taken)
         self.taken.add(name)
-        lines.append(f"    {name} = {value.text}")
+        lines.append(Statement(name, value.text or "", note))
         value.text, value.strength = name, ATOM
+
+
+def flattened(value: Traced, base: Traced) -> list[Any]:
+    """An expression of views of `base` as one row of pieces."""
+    if value is base:
+        return [base]
+    return [piece for part in value.parts for piece in (flattened(part, base) if part.__class__ is Traced else [part])]
+
+
+def writable(place: list[Any], base: Traced) -> bool:
+    """Whether NumPy lets a view be written: not the diagonals."""
+    text = "".join(["base" if part is base else part for part in place])
+    return bool(eval(text, {"np": np, "base": np.empty_like(base.array)}).flags.writeable)
 
 
 def count_uses(values: list[Traced]) -> None:
@@ -398,24 +509,16 @@ def tokens(x: Any) -> list[Any]:
     return [*parts, ")"]
 
 
-def nodes_behind(root: Any) -> list[Any]:
+def nodes_behind(edges: Iterable[tuple[Any, int]]) -> list[Any]:
     """Every node of a graph, in the order of recording."""
-    seen, waiting = {root}, [root]
+    waiting = [node for node, _ in edges]
+    seen = set(waiting)
     while waiting:
         for target in waiting.pop()._inputs:
             if target is not None and target not in seen:
                 seen.add(target)
                 waiting.append(target)
     return sorted(seen, key=lambda node: node._seq)
-
-
-def comment(node: Any) -> str:
-    """The user's line of a node."""
-    found = line_of(node._code, node._lasti)
-    if found is None:
-        return node_name(node)
-    text = linecache.getline(*found).strip()
-    return f"{os.path.basename(found[0])}:{found[1]}: {text or node_name(node)}"
 
 
 def identifier(name: str) -> str:

@@ -14,8 +14,8 @@ from wengert.tools.view_tape import Shown, Tape
 
 SAME, REMOVED, ADDED, CHANGED = 0, 1, 2, 3
 
-MOST_EDITS = 1500
-"""So many insertions and deletions are looked for; beyond, nodes are paired by their place."""
+EXACT, STRETCH = 2000, 200
+"""Sequences of more nodes together than the first are compared in stretches of so many insertions and deletions."""
 
 
 class Difference:
@@ -31,14 +31,12 @@ class Difference:
         self.rewired: dict[int, list[int]] = {}
         self.places: tuple[dict[int, int], dict[int, int]] = ({}, {})
         pairs = merged(before, after)
-        sources = []
-        for a, b in pairs:
-            for places, own in zip(self.places, (a, b)):
+        for index, pair in enumerate(pairs):
+            for places, own in zip(self.places, pair):
                 if own is not None:
-                    places[own] = len(sources)
-            sources.append((a, b))
+                    places[own] = index
         lines: dict[Any, int] = {}
-        for index, (a, b) in enumerate(sources):
+        for index, (a, b) in enumerate(pairs):
             tape, own, side = (before, a, 0) if b is None else (after, b, 1)
             self.enter(tape, tape.nodes[own], self.places[side], lines)  # type: ignore[index]
             self.states.append(ADDED if a is None else REMOVED if b is None else SAME)
@@ -137,21 +135,41 @@ def aligned(a: Sequence[Any], b: Sequence[Any]) -> list[tuple[int | None, int | 
 
 
 def shortest_edit(a: Sequence[Any], b: Sequence[Any]) -> list[tuple[int | None, int | None]]:
-    """The same by Myers' search along the diagonals of the edit graph."""
-    n, m = len(a), len(b)
+    """The same by Myers' search along the diagonals of the edit graph, for long sequences stretch by stretch."""
+    limit = len(a) + len(b) if len(a) + len(b) <= EXACT else STRETCH
+    out: list[tuple[int | None, int | None]] = []
+    x = y = 0
+    while x < len(a) or y < len(b):
+        history, ahead, below = searched(a, b, x, y, limit)
+        for i, j in walked_back(history, ahead, below):
+            out.append((None if i is None else i + x, None if j is None else j + y))
+        x, y = x + ahead, y + below
+    return out
+
+
+def searched(a: Sequence[Any], b: Sequence[Any], x0: int, y0: int, limit: int) -> tuple[list[dict[int, int]], int, int]:
+    """The search from (x0, y0) to the end, or to the furthest place within `limit` insertions and deletions.
+
+    Gives the furthest places on each diagonal before each edit, and the place reached, counted from (x0, y0).
+    """
+    n, m = len(a) - x0, len(b) - y0
     furthest = {1: 0}
     history: list[dict[int, int]] = []
-    for edits in range(min(n + m, MOST_EDITS) + 1):
+    for edits in range(limit + 1):
         history.append(dict(furthest))
+        best = (-1, 0)
         for k in range(-edits, edits + 1, 2):
             down = k == -edits or (k != edits and furthest.get(k - 1, -1) < furthest.get(k + 1, -1))
             x = furthest[k + 1] if down else furthest[k - 1] + 1
-            while x < n and x - k < m and a[x] == b[x - k]:
+            while x < n and x - k < m and a[x0 + x] == b[y0 + x - k]:
                 x += 1
             furthest[k] = x
             if x >= n and x - k >= m:
-                return walked_back(history, n, m)
-    return by_place(a, b)
+                return history, n, m
+            if x <= n and x - k <= m:
+                best = max(best, (2 * x - k, x))
+    reached, x = best
+    return history, x, reached - x
 
 
 def walked_back(history: list[dict[int, int]], x: int, y: int) -> list[tuple[int | None, int | None]]:
@@ -169,15 +187,3 @@ def walked_back(history: list[dict[int, int]], x: int, y: int) -> list[tuple[int
             out.append((None, y - 1) if down else (x - 1, None))
             x, y = (x, y - 1) if down else (x - 1, y)
     return out[::-1]
-
-
-def by_place(a: Sequence[Any], b: Sequence[Any]) -> list[tuple[int | None, int | None]]:
-    """Equal places paired, all others single."""
-    out: list[tuple[int | None, int | None]] = []
-    for i in range(max(len(a), len(b))):
-        if i < len(a) and i < len(b) and a[i] == b[i]:
-            out.append((i, i))
-        else:
-            out += [(i, None)] if i < len(a) else []
-            out += [(None, i)] if i < len(b) else []
-    return out

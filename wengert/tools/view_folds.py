@@ -321,7 +321,7 @@ def rearranges(tape: Tape, index: int) -> bool:
     return None not in shapes and prod(shapes[0]) == prod(shapes[1])  # type: ignore[arg-type]
 
 
-def watched(modules: Any, number: Callable[[], int], run: Callable[[], Any]) -> tuple[Any, list[tuple[int, int, str]]]:
+def watched(modules: Any, number: Callable[[], Any], run: Callable[[], Any]) -> tuple[Any, list[tuple[int, int, str]]]:
     """What `run()` gives, and for every call of a module in it the numbers before and after, and its name.
 
     modules: (name, module) pairs.  number: the next place on the tape.

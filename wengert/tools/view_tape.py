@@ -256,7 +256,7 @@ def facts_of(node: Any, places: dict[Any, int]) -> Facts:
 def asked_type(arguments: Sequence[Any]) -> Any:
     """NumPy's dtype of a call's argument that is a dtype, None without one."""
     kinds = (dtypes.dtype, np.dtype)
-    asked = next((x for x in arguments or () if isinstance(x, kinds)), None)
+    asked: Any = next((x for x in arguments or () if isinstance(x, kinds)), None)
     return asked.numpy if isinstance(asked, dtypes.dtype) else asked
 
 

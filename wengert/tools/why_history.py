@@ -7,6 +7,7 @@ history.  `why` (why_report.py) reads it.
 from __future__ import annotations
 
 import sys
+import threading
 import weakref
 from contextvars import ContextVar
 from typing import Any
@@ -104,14 +105,11 @@ class history(Observer):
         self.open()
         self.before = HISTORY.get()
         HISTORY.set(self)
-        self.kept = {name: Tensor.__dict__[name] for name in (*CUTS, *EXITS) if name in Tensor.__dict__}
-        for name, method in self.kept.items():
-            setattr(Tensor, name, noted_data(method) if name == "data" else noted(name, method))
+        note_methods(1)
         return self
 
     def __exit__(self, *error: Any) -> None:
-        for name, method in self.kept.items():
-            setattr(Tensor, name, method)
+        note_methods(-1)
         HISTORY.set(self.before)
         LAST[:] = [self]
         self.close()
@@ -233,6 +231,24 @@ def ranges(node: Any) -> list[tuple[float, float]]:
 
 
 # ---------------------------------------------------------------- what leaves the tape
+
+
+_plain: dict[str, Any] = {}
+_open = [0]
+_lock = threading.Lock()
+
+
+def note_methods(change: int) -> None:
+    """Put noted forms in place of the methods that cut histories while a block is open in any thread."""
+    with _lock:
+        if not _open[0]:
+            _plain.update({name: Tensor.__dict__[name] for name in (*CUTS, *EXITS) if name in Tensor.__dict__})
+        before, _open[0] = _open[0], _open[0] + change
+        if bool(before) == bool(_open[0]):
+            return
+        for name, method in _plain.items():
+            form = method if not _open[0] else noted_data(method) if name == "data" else noted(name, method)
+            setattr(Tensor, name, form)
 
 
 def noted(name: str, method: Any) -> Any:

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from math import prod
 from typing import Any
 
+from wengert.core.arrays.large import LARGE
 from wengert.core.arrays.shape import broadcast_shapes
 
 ROOM = 1 << 17
@@ -199,6 +200,9 @@ def _put(np: Any, into: Any, some: slice, rows: slice, left: Any, right: Any) ->
 
 def attend(np: Any, q: Any, k: Any, v: Any, mask: Any, dropped: Any, scale: float, causal: bool) -> tuple[Any, Any]:
     """(result, log of the sum of the exponentials of the scores); 0 and -inf for rows without any key."""
+    found: tuple[Any, Any] | None = LARGE.attend(q, k, v, mask, dropped, scale, causal)
+    if found is not None:
+        return found
     count, length, width = q.shape[0], q.shape[1], v.shape[2]
     out = np.zeros((count, length, width), dtype=q.dtype)
     total = np.full((count, length), -np.inf, dtype=q.dtype)
@@ -230,6 +234,9 @@ def gradients(
     causal: bool, wants_mask: bool,
 ) -> tuple[Any, ...]:  # fmt: skip
     """Gradients of `attend` with respect to q, k, v and the mask (None unless wanted)."""
+    kernel = LARGE.attend_back(g, g_total, q, k, v, mask, dropped, out, total, scale, causal, wants_mask)
+    if kernel is not None:
+        return tuple(kernel)
     dq, dk, dv = np.zeros(q.shape, q.dtype), np.zeros(k.shape, k.dtype), np.zeros(v.shape, v.dtype)
     dmask = np.zeros((*q.shape[:2], k.shape[1]), dtype=q.dtype) if wants_mask else None
     if not k.shape[1]:

@@ -208,12 +208,21 @@ def zeta(np: Any, x: Any, q: Any) -> Any:
     return double(np, _zeta, x, q)
 
 
+def at_poles(np: Any, x: Any, value: Any) -> Any:
+    """trigamma with what the reflection DLMF 5.15.6 gives, in the dtype of x, at negative integers: large, not inf."""
+    poles = (x < 0) & (x == np.floor(x))
+    if not poles.any():
+        return value
+    ratio = math.pi / np.where(poles, np.sin(x.dtype.type(math.pi) * x), 1)
+    return np.where(poles, ratio * ratio, value).astype(x.dtype)
+
+
 def polygamma(np: Any, n: int, x: Any) -> Any:
     """The n-th derivative of digamma; for n >= 1 by DLMF 5.15.1, (-1)^(n + 1) n! zeta(n + 1, x)."""
     if n == 0:
         return digamma(np, x)
     if n == 1:
-        return double(np, _trigamma, x)
+        return at_poles(np, x, double(np, _trigamma, x))
     try:
         factor = math.gamma(n + 1.0)
     except OverflowError:

@@ -16,8 +16,15 @@ SIZE = 4096
 """Elements from which it is worth asking."""
 
 
+def _none(*given: Any) -> Any:
+    return None
+
+
 class Functions:
-    """Functions by name; `tanh_slope(g, out)` and `relu_slope(g, out)` are gradients from a result."""
+    """Functions by name; `tanh_slope(g, out)` and `relu_slope(g, out)` are gradients from a result.
+
+    `attend` and what follows are whole layers; they give None for what they are not for.
+    """
 
     def __init__(self) -> None:
         self.exp: Any = np.exp
@@ -34,6 +41,15 @@ class Functions:
         self.total: Any = lambda x: np.add.reduce(x, None)
         self.rows_sum: Any = lambda x: np.add.reduce(x, 0)
         self.dot: Any = np.dot
+        self.matmul: Any = _none
+        self.attend: Any = _none
+        self.attend_back: Any = _none
+        self.lstm: Any = _none
+        self.lstm_back: Any = _none
+        self.add_rows: Any = _none
+        self.channels: Any = _none
+        self.channels_back: Any = _none
+        self.channel_slopes: Any = _none
 
 
 LARGE = Functions()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+from wengert.core.arrays.large import LARGE
+
 Axes = tuple[int, ...]
 
 BAND = 1 << 16
@@ -130,6 +132,9 @@ def normalised_channels(np: Any, x: Any, weight: Any, bias: Any, eps: float) -> 
     """`normalised` over batch and space, some images at a time, a whole image as one run."""
     n, c = x.shape[:2]
     volume, narrow = prod(x.shape[2:]), (1, c, *(1,) * (x.ndim - 2))
+    found: tuple[Any, Any, Any] | None = LARGE.channels(x, weight, bias, eps)
+    if found is not None:
+        return found[0], found[1].reshape(narrow), found[2].reshape(narrow)
     out = np.empty(x.shape, x.dtype)
     mean = per_channel(np.matmul(x.reshape(n * c, volume), np.ones(volume, dtype=x.dtype)), x)
     values, into, wide = x.reshape(n, -1), out.reshape(n, -1), channel_images(np, mean, volume)
@@ -231,6 +236,9 @@ def gradient_channels(
     n, c = x.shape[:2]
     volume, count = prod(x.shape[2:]), x.dtype.type(x.size // c)
     m, a, grad_mean, grad_inverse = (part.reshape(-1) for part in (mean, inverse, g_mean, g_inverse))
+    found = LARGE.channels_back(g, grad_mean, grad_inverse, x, m, a, weight)
+    if found is not None:
+        return found
     rows = g.reshape(n * c, volume)
     first = per_channel(np.matmul(rows, np.ones(volume, dtype=g.dtype)), x)
     second = channel_products(np, g, x, m)
@@ -310,6 +318,9 @@ def weight_gradient(np: Any, g: Any, x: Any, mean: Any, inverse: Any, axes: Axes
         )
         return found.reshape((1,) * len(axes) + x.shape[len(axes) :])
     if by_channel(x, axes) and x.size and mean.shape[0] == 1:
+        found = LARGE.channel_slopes(g, x)
+        if found is not None:
+            return found.reshape(mean.shape)
         sums = channel_products(np, g, x, mean.reshape(-1)) * x.dtype.type(x.size // x.shape[1])
         return sums.reshape(mean.shape) * inverse
     tail = next((i for i in range(x.ndim, 0, -1) if i - 1 not in axes or mean.shape[i - 1] != 1), 0)

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from wengert.core.arrays.large import LARGE
+
 Parts = list[tuple[int, int]]
 
 BAND = 1 << 15
@@ -24,9 +26,14 @@ def steps(sizes: Any, reverse: bool) -> Parts:
     return parts[::-1] if reverse else parts
 
 
+def product(a: Any, b: Any) -> Any:
+    """a @ b of two matrices."""
+    return LARGE.dot(a, b)
+
+
 def projected(x: Any, weight: Any, *biases: Any) -> Any:
     """x @ weight.T plus the biases that there are."""
-    out = x @ weight.T
+    out = product(x, weight.T)
     given = [b for b in biases if b is not None]
     if given:
         out += given[0] if len(given) == 1 else given[0] + given[1]
@@ -50,6 +57,9 @@ def lstm(np: Any, x: Any, parts: Parts, h0: Any, c0: Any, w_ih: Any, w_hh: Any, 
     size = w_hh.shape[0] // 4
     scale, shift = gate_scale(np, 4, size, 2, x.dtype)
     gates = projected(x, w_ih, b_ih, b_hh)
+    found: tuple[Any, ...] | None = LARGE.lstm(gates, parts, h0, c0, w_hh) if w_hr is None else None
+    if found is not None:
+        return found
     gates *= scale
     recurrent = np.ascontiguousarray((w_hh * scale[:, None]).T)
     projection = None if w_hr is None else w_hr.T
@@ -179,6 +189,16 @@ def lstm_back(np: Any, d: Any, slope: Any, forget: Any, extra: Any, g: Any, part
         c *= forget[start:stop]
         np.matmul(own, w_hh, out=h)
     return dh, dc, arrived
+
+
+def lstm_back_at_once(gates: Any, cells: Any, before: Any, g: Any, parts: Parts, w_hh: Any) -> Any:
+    """(gradient of the gates before their functions, of h0, of c0) from the five gradients of `lstm`'s results.
+
+    None where no kernel computes that, or where gradients came for the gates or cells themselves.
+    """
+    if any(x.size and (x.max() or x.min()) for x in g[3:]):
+        return None
+    return LARGE.lstm_back(gates, cells, before, (g[0].reshape(cells.shape), g[1], g[2]), parts, w_hh)
 
 
 def gru_back(np: Any, d: Any, update: Any, extra: Any, g: Any, parts: Parts, w_hh: Any) -> Any:

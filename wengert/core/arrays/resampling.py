@@ -148,6 +148,37 @@ def resampled(np: Any, x: Any, rules: tuple[Rule, ...], back: bool) -> Any:
     return x
 
 
+@lru_cache(maxsize=128)
+def whole_taps(rule: Rule) -> tuple[Any, Any, int]:
+    """(index, weight, bits) of a rule in whole numbers: the weights times 2 ** bits, the largest below 2 ** 15."""
+    index, weight = taps(rule, False)
+    weight = weight.copy()
+    for t in range(1, index.shape[1]):  # an element that is met again at the edge takes all its weight at once
+        again = index[:, t] == index[:, t - 1]
+        weight[:, t] += numpy.where(again, weight[:, t - 1], 0)
+        weight[:, t - 1] = numpy.where(again, 0, weight[:, t - 1])
+    largest, bits = float(weight.max(initial=0.0)), 0
+    while bits < 22 and int(0.5 + largest * (1 << (bits + 1))) < 1 << 15:
+        bits += 1
+    return index, numpy.trunc(weight * (1 << bits) + numpy.copysign(0.5, weight)).astype(numpy.int32), bits
+
+
+def resampled_bytes(np: Any, x: Any, rules: tuple[Rule, ...]) -> Any:
+    """The same of unsigned bytes in whole numbers, the last dim first, rounded to bytes after each."""
+    lead = x.ndim - len(rules)
+    for i in reversed(range(len(rules))):
+        if rules[i][1] == rules[i][2]:
+            continue
+        index, weight, bits = whole_taps(rules[i])
+        shape = (-1,) + (1,) * (len(rules) - i - 1)
+        total = np.asarray(1 << (bits - 1), dtype=np.int32)
+        for t in range(index.shape[1]):
+            factor = np.asarray(weight[:, t]).reshape(shape)
+            total = total + x.take(np.asarray(index[:, t]), axis=lead + i) * factor
+        x = np.clip(total >> bits, 0, 255).astype(np.uint8)
+    return x
+
+
 def along_axis(np: Any, x: Any, axis: int, rule: Rule, back: bool, finite: bool) -> Any:
     """One rule along one dim."""
     index, weight = taps(rule, back)

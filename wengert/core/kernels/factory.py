@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy
 
-from wengert.core.kernels import acceptance, blas, cache, native, rowcalls, threads
+from wengert.core.kernels import acceptance, blas, cache, layers, native, rowcalls, threads
 from wengert.core.kernels.elementwise import Loop, flat_text, loop_text
 from wengert.core.kernels.expressions import ARRAYS, Expression, OperatorNames, Untraceable, argument, made, scalar
 from wengert.core.kernels.machine import Machine
@@ -38,6 +38,7 @@ class Factory:
     def __init__(self) -> None:
         self.machine = Machine()
         self.target = self.machine.target
+        self.made_tables: dict[Any, Any] = {}
         names = ["wengert_parallel", "wengert_threads", "wengert_forked"]
         parallel, helpers, forked = self.machine.build(threads.pool_text(self.target), names)
         self.machine.symbols["wengert_parallel"] = parallel
@@ -89,6 +90,20 @@ class Factory:
         kinds = ["array"] * len(kernel.operands) + ["whole"] * 3 + ["number"] * kernel.numbers
         whole = text + module([native.builtin_text(symbol, kinds)], attributes="")
         return native.builtin(symbol, self.machine.build(whole, [f"{symbol}_entry"])[0])
+
+    def layer(self, name: str, dtype: Any) -> Any:
+        """A kernel of products, convolutions or whole layers as a function of arrays, tested. Raises: Rejected."""
+        return layers.make(self, name, dtype)
+
+    def tables(self, text: Any, arguments: Sequence[tuple[str, str]], dtype: str) -> Any:
+        """The builtin function of a kernel that is given a table of `arguments`; each is made once."""
+        known = self.made_tables.get((text, dtype))
+        if known is None:
+            written, symbol = text(self.target, dtype)
+            whole = written + module([native.builtin_text(symbol, [kind for kind, _ in arguments])], attributes="")
+            known = native.builtin(symbol, self.machine.build(whole, [f"{symbol}_entry"])[0])
+            self.made_tables[text, dtype] = known
+        return known
 
     def examined(self) -> Any:
         """A function that tells what kernels are made for; one has been made and tested."""

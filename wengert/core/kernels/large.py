@@ -7,7 +7,9 @@ number as the second; what does not suit a kernel goes to NumPy.
 from __future__ import annotations
 
 from collections.abc import Callable
+from threading import local
 from typing import Any
+from weakref import ref
 
 import numpy as np
 
@@ -98,8 +100,180 @@ def rows_sum(x: Any) -> Any:
     return _rows_sum(x) if kernel is None else kernel(x)
 
 
+_layers: dict[Any, Order] = {}
+
+
+def layer(name: str, dtype: Any) -> Any:
+    """The kernel of a layer of this name and dtype (float32 or float64), or None; the first question orders it."""
+    placed = _layers.get((name, dtype))
+    if placed is None:
+        placed = _layers[name, dtype] = order(name.replace("_", " "), lambda factory: factory.layer(name, dtype))
+    return placed.function
+
+
+def alike(arrays: tuple[Any, ...]) -> bool:
+    """Whether all that there are are plain arrays of one dtype that kernels compute in, and none is empty."""
+    dtype = arrays[0].dtype
+    return (dtype is _F32 or dtype is _F64) and all(
+        x is None or (x.__class__ is np.ndarray and x.dtype is dtype and x.size) for x in arrays
+    )
+
+
+LEAST_PRODUCT = 1 << 20
+"""Multiplications from which a kernel is faster than the shortest call of BLAS."""
+
+
+def turned(a: Any, b: Any) -> bool:
+    """Whether b is a's transpose, for which BLAS computes half of the result."""
+    return bool(a.strides == b.strides[::-1] and a.shape == b.shape[::-1] and a.ctypes.data == b.ctypes.data)
+
+
+def matrix(x: Any) -> Any:
+    """A matrix as the only one of many."""
+    return x[None]
+
+
+def dot(a: Any, b: Any) -> Any:
+    """a @ b of two matrices: by a kernel if one is ready, else by BLAS."""
+    if a.ndim == 2 and b.ndim == 2 and a.dtype is b.dtype and b.shape[1] > 1:
+        m, k = a.shape
+        fits = m > 1 and m * b.size >= LEAST_PRODUCT and b.shape[0] == k and not turned(a, b)
+        kernel = layer("product", a.dtype) if fits and (a.dtype is _F32 or a.dtype is _F64) else None
+        if kernel is not None:
+            return kernel(matrix(a), matrix(b))[0]
+    return gemm(a, b)
+
+
+def matmul(a: Any, b: Any) -> Any:
+    """a @ b of arrays with the same leading dims, or None where no kernel is for them."""
+    if a.ndim < 2 or a.shape[:-2] != b.shape[:-2] or not alike((a, b)):
+        return None
+    (m, k), n = a.shape[-2:], b.shape[-1]
+    if m < 2 or n < 2 or b.shape[-2] != k or a.size * n < LEAST_PRODUCT:
+        return None
+    kernel = layer("product", a.dtype)
+    if kernel is None:
+        return None
+    lead = a.shape[:-2]
+    out = kernel(*[x if x.ndim == 3 else x.reshape(-1, *x.shape[-2:]) for x in (a, b)])
+    return out.reshape(*lead, m, n)
+
+
+def attend(q: Any, k: Any, v: Any, mask: Any, dropped: Any, scale: float, causal: bool) -> Any:
+    """Attention of heads by a kernel, or None."""
+    if q.shape[0] * q.shape[1] * k.shape[1] < LARGE or not alike((q, k, v, dropped)) or not scores(mask, q.dtype):
+        return None
+    kernel = layer("attention", q.dtype)
+    return None if kernel is None else kernel(q, k, v, mask, dropped, scale, causal)
+
+
+def attend_back(
+    g: Any, g_total: Any, q: Any, k: Any, v: Any, mask: Any, dropped: Any, out: Any, total: Any, scale: float,
+    causal: bool, wants_mask: bool,
+) -> Any:  # fmt: skip
+    """The gradients of attention by a kernel, or None."""
+    given = (g, g_total, q, k, v, dropped, out, total)
+    if q.shape[0] * q.shape[1] * k.shape[1] < LARGE or not alike(given) or not scores(mask, q.dtype):
+        return None
+    kernel = layer("attention_back", q.dtype)
+    if kernel is None:
+        return None
+    return kernel(g, g_total, q, k, v, mask, dropped, out, total, scale, causal, wants_mask)
+
+
+def scores(mask: Any, dtype: Any) -> bool:
+    """Whether a mask suits the kernels of attention."""
+    return mask is None or (mask.__class__ is np.ndarray and (mask.dtype is dtype or mask.dtype.kind == "b"))
+
+
+class Sums(local):
+    """Sums over a gradient that were found on the way, for the rules of the same node that ask for them next.
+
+    They are handed out once, and only to who holds the very arrays; these are not kept alive for it.
+    """
+
+    def __init__(self) -> None:
+        self.g = self.x = _nothing
+        self.found: list[Any] = [None, None]
+
+    def put(self, g: Any, x: Any, slopes: Any, shifts: Any) -> None:
+        """Keep the gradients of a weight and a bias."""
+        self.g, self.x, self.found = ref(g), ref(x), [slopes, shifts]
+
+    def slopes(self, g: Any, x: Any) -> Any:
+        """The gradient of the weight, or None."""
+        return self.taken(0) if self.g() is g and self.x() is x else None
+
+    def shifts(self, g: Any) -> Any:
+        """The gradient of the bias, or None."""
+        return self.taken(1) if self.g() is g else None
+
+    def taken(self, place: int) -> Any:
+        """What stands there; afterwards it is gone."""
+        found, self.found[place] = self.found[place], None
+        return found
+
+
+def _nothing() -> Any:
+    return _nothing
+
+
+SUMS = Sums()
+
+
+def channels(x: Any, weight: Any, bias: Any, eps: float) -> Any:
+    """Channels normalised over batch and space by a kernel, or None."""
+    if x.size < LARGE or not alike((x, weight, bias)):
+        return None
+    if any(p is not None and p.size != x.shape[1] for p in (weight, bias)):
+        return None
+    kernel = layer("channels", x.dtype)
+    return None if kernel is None else kernel(x, weight, bias, eps)
+
+
+def channels_back(g: Any, g_mean: Any, g_inverse: Any, x: Any, mean: Any, inverse: Any, weight: Any) -> Any:
+    """The gradient of x in that by a kernel, or None; those of weight and bias are kept for who asks next."""
+    if x.size < LARGE or not alike((g, g_mean, g_inverse, x, mean, inverse, weight)):
+        return None
+    kernel = layer("channels_back", x.dtype)
+    if kernel is None:
+        return None
+    found, slopes, shifts = kernel(g, g_mean, g_inverse, x, mean, inverse, weight)
+    SUMS.put(g, x, slopes, shifts)
+    return found
+
+
+def add_rows(size: int, index: Any, rows: Any) -> Any:
+    """Rows added up where an index says, by a kernel, or None."""
+    if rows.size < LARGE or not alike((rows,)) or index.__class__ is not np.ndarray or index.dtype != np.int64:
+        return None
+    kernel = layer("add_rows", rows.dtype)
+    if kernel is None or index.min() < 0 or index.max() >= size:
+        return None
+    return kernel(size, index, rows)
+
+
+def lstm(gates: Any, parts: Any, h0: Any, c0: Any, w_hh: Any) -> Any:
+    """The steps of an LSTM by a kernel, or None."""
+    if gates.size < LARGE or not alike((gates, h0, c0, w_hh)) or not gates.flags.c_contiguous:
+        return None
+    kernel = layer("lstm", gates.dtype)
+    return None if kernel is None else kernel(gates, parts, h0, c0, w_hh)
+
+
+def lstm_back(gates: Any, cells: Any, before: Any, g: Any, parts: Any, w_hh: Any) -> Any:
+    """The steps of an LSTM backwards by a kernel, or None."""
+    if gates.size < LARGE or not alike((gates, cells, before, *g, w_hh)):
+        return None
+    kernel = layer("lstm_back", gates.dtype)
+    return None if kernel is None else kernel(gates, cells, before, g, parts, w_hh)
+
+
 def install() -> None:
     """Take the places of NumPy's functions."""
     for name, function in FUNCTIONS.items():
         setattr(PLACES, name, function)
-    PLACES.total, PLACES.rows_sum, PLACES.dot = total, rows_sum, gemm
+    PLACES.total, PLACES.rows_sum, PLACES.dot = total, rows_sum, dot
+    PLACES.matmul, PLACES.attend, PLACES.attend_back = matmul, attend, attend_back
+    PLACES.lstm, PLACES.lstm_back, PLACES.add_rows = lstm, lstm_back, add_rows
+    PLACES.channels, PLACES.channels_back, PLACES.channel_slopes = channels, channels_back, SUMS.slopes

@@ -40,7 +40,9 @@ class Machine:
             raise RuntimeError(f"no kernels for a processor of {triple}")
         self.target: Target = found
         self.compiler = self.code_generator()
-        self.linker = llvm.create_lljit_compiler(self.code_generator())
+        # JITLink lays the sections of an object side by side.  The older linker maps each on its own and ends the
+        # process when the free memory happens to lie so that code and constants are more than 2 GiB apart.
+        self.linker = llvm.create_lljit_compiler(self.code_generator(), use_jit_link=sys.platform != "win32")
         # Its end would unmap code that threads may be running.
         ctypes.pythonapi.Py_IncRef(ctypes.py_object(self.linker))
         self.symbols: dict[str, int] = {}

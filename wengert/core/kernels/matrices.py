@@ -18,20 +18,34 @@ __all__ = ["ARGUMENTS", "DEPTH", "product_text"]
 DEPTH = 512
 """Steps of the inner dim that are done at once."""
 
+LINE = DEPTH + 16
+"""Distance of the rows of A where they are copied; a power of two would make them share a few lines of the cache."""
+
+FEW = 12
+"""Rows of A up to which copying it does not pay."""
+
 ARGUMENTS = (
     ("array", "c"), ("array", "a"), ("array", "b"), ("whole", "count"), ("whole", "m"), ("whole", "n"), ("whole", "k"),
     ("whole", "c_next"), ("whole", "a_next"), ("whole", "b_next"), ("whole", "ldc"), ("whole", "ars"), ("whole", "acs"),
     ("whole", "brs"), ("whole", "bcs"), ("whole", "pack"), ("whole", "rows"),
+    ("whole", "panels"),
 )  # fmt: skip
 """What the kernel is given: `count` products, `*_next` from one to the next, strides in elements; pack: copy B
-together; rows: of one piece."""
+together; rows and panels of columns of one piece."""
 
 
 def product_text(target: Target, dtype: str) -> tuple[str, str]:
     """The module, and the name of its function `f(table)`."""
     tiles = Tiles(target, dtype)
     symbol = f"product_{dtype}"
-    functions = [*tiles.functions(), *tiles.transpose(), copied(tiles), piece(tiles, symbol), caller(tiles, symbol)]
+    functions = [
+        *tiles.functions(),
+        *tiles.transpose(),
+        copied(tiles),
+        strip(tiles),
+        piece(tiles, symbol),
+        caller(tiles, symbol),
+    ]
     return module(functions, "declare void @wengert_parallel(ptr, ptr, i64)"), symbol
 
 
@@ -65,17 +79,48 @@ def copied(tiles: Tiles) -> Function:
     return f
 
 
+def strip(tiles: Tiles) -> Function:
+    """`strip(table, c, a, ars, acs, b, m, n, k, more)`: one panel; B is copied together if the table says so."""
+    f, dtype = (
+        Function(
+            "define internal void @strip(ptr %table, ptr %c, ptr %a, i64 %ars, i64 %acs, ptr %b, i64 %m, i64 %n, "
+            "i64 %k, i1 %more)"
+        ),
+        tiles.dtype,
+    )
+    room = f.emit(f"alloca {dtype}, i64 {DEPTH * tiles.width}, align 64")
+    t = fields(f)
+
+    def together() -> None:
+        f.when(
+            f.long("icmp eq", t["bcs"], 1),
+            lambda: f.do(f"call void @copied(ptr {room}, ptr %b, i64 {t['brs']}, i64 %k, i64 %n)"),
+            lambda: transpose_call(f, room, tiles.width, "%b", t["bcs"], "%n", "%k"),
+        )
+
+    packed = f.long("icmp ne", t["pack"], 0)
+    f.when(packed, together)
+    used = f.emit(f"select i1 {packed}, ptr {room}, ptr %b")
+    apart = f.emit(f"select i1 {packed}, i64 {tiles.width}, i64 {t['brs']}")
+    panel_call(f, tiles.name, c="%c", ldc=t["ldc"], a="%a", ars="%ars", acs="%acs", b=used, ldb=apart, m="%m", n="%n",
+               k="%k", more="%more")  # fmt: skip
+    f.do("ret void")
+    return f
+
+
 def piece(tiles: Tiles, symbol: str) -> Function:
     """`void f_piece(table, index)`."""
     f, dtype = Function(f"define internal void @{symbol}_piece(ptr %table, i64 %index)"), tiles.dtype
-    room = f.emit(f"alloca {dtype}, i64 {DEPTH * tiles.width}, align 64")
     t = fields(f)
-    down, across = divided(f, t["m"], t["rows"]), divided(f, t["n"], tiles.width)
-    each = f.long("mul", down, across)
+    wide = f.long("mul", t["panels"], tiles.width)
+    across = divided(f, t["n"], wide)
+    each = f.long("mul", divided(f, t["m"], t["rows"]), across)
     which, rest = f.long("udiv", "%index", each), f.long("urem", "%index", each)
-    column = f.long("mul", f.long("udiv", rest, down), tiles.width)
-    row = f.long("mul", f.long("urem", rest, down), t["rows"])
-    m, n = f.least(f.long("sub", t["m"], row), t["rows"]), f.least(f.long("sub", t["n"], column), tiles.width)
+    first, row = (
+        f.long("mul", f.long("urem", rest, across), wide),
+        f.long("mul", f.long("udiv", rest, across), t["rows"]),
+    )
+    m, end = f.least(f.long("sub", t["m"], row), t["rows"]), f.least(f.long("add", first, wide), t["n"])
 
     def at(name: str, *steps: tuple[str, str]) -> str:
         place = f.long("mul", which, t[f"{name}_next"])
@@ -83,38 +128,52 @@ def piece(tiles: Tiles, symbol: str) -> Function:
             place = f.long("add", place, f.long("mul", index, stride))
         return f.offset(t[name], place, dtype)
 
-    c, a, b = at("c", (row, t["ldc"]), (column, "1")), at("a", (row, t["ars"])), at("b", (column, t["bcs"]))
+    c, a, b = at("c", (row, t["ldc"])), at("a", (row, t["ars"])), at("b")
+    lines, turned = lines_of(f, dtype, t)
+    ars = f.emit(f"select i1 {turned}, i64 {LINE}, i64 {t['ars']}")
+    acs = f.emit(f"select i1 {turned}, i64 1, i64 {t['acs']}")
 
     def part(start: str) -> None:
         k = f.least(f.long("sub", t["k"], start), DEPTH)
         left = f.offset(a, f.long("mul", start, t["acs"]), dtype)
-        right = f.offset(b, f.long("mul", start, t["brs"]), dtype)
-        straight = f.long("icmp eq", t["bcs"], 1)
+        f.when(turned, lambda: transpose_call(f, lines, LINE, left, t["acs"], k, m))
+        left, more = f.emit(f"select i1 {turned}, ptr {lines}, ptr {left}"), f.long("icmp ne", start, 0)
+        below = f.offset(b, f.long("mul", start, t["brs"]), dtype)
 
-        def together() -> None:
-            f.when(
-                straight,
-                lambda: f.do(f"call void @copied(ptr {room}, ptr {right}, i64 {t['brs']}, i64 {k}, i64 {n})"),
-                lambda: transpose_call(f, room, tiles.width, right, t["bcs"], n, k),
-            )
+        def panel(column: str) -> None:
+            n = f.least(f.long("sub", end, column), tiles.width)
+            right, into = f.offset(below, f.long("mul", column, t["bcs"]), dtype), f.offset(c, column, dtype)
+            f.do(f"call void @strip(ptr %table, ptr {into}, ptr {left}, i64 {ars}, i64 {acs}, ptr {right}, i64 {m}, "
+                 f"i64 {n}, i64 {k}, i1 {more})")  # fmt: skip
 
-        packed = f.long("icmp ne", t["pack"], 0)
-        f.when(packed, together)
-        used = f.emit(f"select i1 {packed}, ptr {room}, ptr {right}")
-        apart = f.emit(f"select i1 {packed}, i64 {tiles.width}, i64 {t['brs']}")
-        panel_call(f, tiles.name, c=c, ldc=t["ldc"], a=left, ars=t["ars"], acs=t["acs"], b=used, ldb=apart, m=m, n=n,
-                   k=k, more=f.long("icmp ne", start, 0))  # fmt: skip
+        f.loop(first, end, tiles.width, panel)
 
     f.loop("0", t["k"], DEPTH, part)
+    f.do(f"call void @free(ptr {lines})")
     f.do("ret void")
     return f
+
+
+def lines_of(f: Function, dtype: str, t: dict[str, str]) -> tuple[str, str]:
+    """Memory in which the rows of A stand one after the other, and whether it is to be used.
+
+    It is for an A whose columns are its rows in memory: every step would meet another page. If there is no memory, A
+    is read where it is.
+    """
+    f.declared |= {"declare ptr @malloc(i64)", "declare void @free(ptr)"}
+    down = f.emit(f"and i1 {f.long('icmp eq', t['ars'], 1)}, {f.long('icmp ugt', t['acs'], 1)}")
+    wanted = f.emit(f"and i1 {down}, {f.long('icmp ugt', t['m'], FEW)}")
+    size = f.long("mul", t["rows"], LINE * (4 if dtype == "float" else 8))
+    lines = f.emit(f"call ptr @malloc(i64 {f.emit(f'select i1 {wanted}, i64 {size}, i64 64')})")
+    return lines, f.emit(f"and i1 {wanted}, {f.emit(f'icmp ne ptr {lines}, null')}")
 
 
 def caller(tiles: Tiles, symbol: str) -> Function:
     """`void f(table)`: all pieces."""
     f = Function(f"define void @{symbol}(ptr %table)")
     t = fields(f)
-    number = f.long("mul", f.long("mul", divided(f, t["m"], t["rows"]), divided(f, t["n"], tiles.width)), t["count"])
+    across = divided(f, t["n"], f.long("mul", t["panels"], tiles.width))
+    number = f.long("mul", f.long("mul", divided(f, t["m"], t["rows"]), across), t["count"])
     f.do(f"call void @wengert_parallel(ptr @{symbol}_piece, ptr %table, i64 {number})")
     f.do("ret void")
     return f

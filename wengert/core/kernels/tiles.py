@@ -228,6 +228,4 @@ def panel_call(f: Any, name: str, **given: Any) -> None:
 
 def transpose_call(f: Any, to: str, step: Any, source: str, stride: Any, rows: Any, columns: Any) -> None:
     """Call `transpose`."""
-    f.do(
-        f"call void @transpose(ptr {to}, i64 {step}, ptr {source}, i64 {stride}, i64 {rows}, i64 {columns})"
-    )
+    f.do(f"call void @transpose(ptr {to}, i64 {step}, ptr {source}, i64 {stride}, i64 {rows}, i64 {columns})")

@@ -28,7 +28,9 @@ class RawNamespace:
         op = REGISTRY.get(name)
         if op is None:
             raise AttributeError(f"no operator {name!r}")
-        function = partial(op.body, self if op.recorded_body else self.np)
+        function: Any = partial(op.body, self if op.recorded_body else self.np)
+        if op.quick is not None and self.np is numpy:
+            function = quick_or(function, op)
         setattr(self, name, function)
         return function
 
@@ -39,6 +41,22 @@ class RawNamespace:
         elif type(d) is complex:
             d = d.conjugate()
         return g * d
+
+
+def quick_or(general: Any, op: Any) -> Any:
+    """The body of an operator, behind the loop that the compiled core has for small arrays."""
+    count, quick = len(op.params), op.quick
+    tail = tuple(op.defaults.get(name) for name in op.params)
+    required = len(op.required) if op.params[: len(op.required)] == op.required else count
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if not kwargs and required <= len(args):
+            found = quick(args if len(args) == count else args + tail[len(args) :])
+            if found is not None:
+                return found
+        return general(*args, **kwargs)
+
+    return call
 
 
 NUMPY = RawNamespace(numpy)

@@ -13,6 +13,8 @@ from collections.abc import Callable, Iterator
 from operator import itemgetter
 from typing import Any
 
+from wengert.core.arrays.loops import LOOPS, RULES
+
 Array = Any
 """Annotation that marks a tensor parameter of a body."""
 
@@ -38,13 +40,14 @@ class Op:
     rules: per tensor parameter its gradient rule or None.
     saves: environment positions (see FIRST) that rules mention and the tape must keep;
       `saves_for[i]` the subset that the rule of tensor i needs.
+    quick, quick_rules: what the compiled core has for small arrays in place of body and rules (core/arrays/loops.py).
     """
 
     __slots__ = (
         "name", "body", "kind", "params", "defaults", "required", "positional", "arrays", "many", "ints", "rules",
         "saves", "saves_for", "outputs", "node_class", "call", "inplace", "method", "space", "promote", "raw",
         "cast", "front", "samples", "fresh", "batch", "jvp", "shape", "recorded_body", "aliases", "errors",
-        "doc", "kinks", "reads",
+        "doc", "kinks", "reads", "quick", "quick_rules",
         "backward_name", "variadic", "domain", "reference", "numbers",
     )  # fmt: skip
 
@@ -67,6 +70,7 @@ class Op:
         self.call: Any = None
         self.raw: Any = None
         self.node_class: Any = None
+        self.quick, self.quick_rules = LOOPS.get(name), RULES.get(name)
         self.doc = body.__doc__ or ""
         for key, default in _OPTIONS.items():
             setattr(self, key, options.pop(key, default))

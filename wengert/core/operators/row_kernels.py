@@ -7,9 +7,7 @@ Each wraps the body of a record, or its rule on arrays: large contiguous cases g
 from __future__ import annotations
 
 from functools import update_wrapper
-from threading import local
 from typing import Any
-from weakref import ref
 
 import numpy
 
@@ -137,28 +135,27 @@ def layer_norm_back(body: Any) -> Any:
                 kernel = ready("layer_norm_back", input)
                 if kernel is not None:
                     found, slopes, shifts = kernel(grad, input, mean, inverse, weight, grad_mean, grad_inverse, n)
-                    _aside.given = ref(grad), ref(input), slopes, shifts
+                    large_functions.SUMS.put(grad, input, slopes, shifts)
                     return found
         return body(np, grad, grad_mean, grad_inverse, input, mean, inverse, weight, axes)
 
     return faster
 
 
-_aside = local()
+def bias_rule(op: Any) -> None:
+    """The rule of the bias of a normalisation: the sum may have been found with the gradient of the input."""
+    rule, place = op.rules[2], op.position("bias")
+    pick, function = rule.pick, rule.function
 
+    def faster(environment: list[Any]) -> Any:
+        g = environment[GRADIENT][0]
+        if g.__class__ is _ndarray and g.size >= LARGE:
+            found = large_functions.SUMS.shifts(g)
+            if found is not None and found.size == environment[place].size:
+                return found.reshape(environment[place].shape)
+        return function(*pick(environment))
 
-def aside(grad: Any, input: Any, kept: tuple[int, ...]) -> Any:
-    """(gradient of the weight, of the bias) if they were found with that of the input just before; else None.
-
-    The rules of one node are called one after the other with the same arrays, which are not kept alive for this.
-    """
-    given = getattr(_aside, "given", None)
-    if given is None or given[0]() is not grad or (input is not None and given[1]() is not input):
-        return None
-    size = 1
-    for n in kept:
-        size *= n
-    return given[2:] if given[2].size == size else None
+    rule.function, rule.single, rule.pick = faster, False, lambda environment: (environment,)
 
 
 def layer_norm_weight(body: Any) -> Any:
@@ -167,10 +164,10 @@ def layer_norm_weight(body: Any) -> Any:
     def faster(np: Any, grad: Any, input: Any, mean: Any, inverse: Any, axes: Any) -> Any:
         if input.size >= LARGE and large(input) and grad.dtype is input.dtype:
             count = len(axes)
-            given = aside(grad, input, input.shape[count:])
-            if given is not None:
-                return given[0].reshape((1,) * count + input.shape[count:])
             lead, rest = input.shape[:count], input.shape[count:]
+            given = large_functions.SUMS.slopes(grad, input)
+            if given is not None and given.size == numpy.prod(rest):
+                return given.reshape((1,) * count + rest)
             if tuple(axes) == tuple(range(count)) and mean.shape == lead + (1,) * len(rest):
                 n = 1
                 for size in rest:
@@ -249,12 +246,6 @@ def added(body: Any, mean: bool) -> Any:
 
 def summed(x: Any, dim: Any, keepdim: bool) -> Any:
     """Sum over all dims, the last, or all but the last; None where no kernel is ready."""
-    given = getattr(_aside, "given", None)
-    if given is not None and given[0]() is x and dim.__class__ is tuple and dim == tuple(range(len(dim))):
-        found = aside(x, None, x.shape[len(dim) :])
-        if found is not None:
-            shifts = found[1].reshape(x.shape[len(dim) :])
-            return shifts.reshape((1,) * len(dim) + shifts.shape) if keepdim else shifts
     if dim.__class__ is tuple:
         dim = None if not dim else dim[0] if len(dim) == 1 else dim
     if dim is None:
@@ -293,5 +284,7 @@ def install() -> None:
         op = REGISTRY[name]
         op.body = update_wrapper(wrap(op.body), op.body)
     large_functions.install()
+    bias_rule(REGISTRY["layer_norm_kernel"])
+    bias_rule(REGISTRY["batch_norm_kernel"])
     soft_rule("softmax_back", REGISTRY["_softmax"])
     soft_rule("log_softmax_back", REGISTRY["_log_softmax"])

@@ -36,7 +36,15 @@ from wengert.core.tape.flatcalls import flat_call
 from wengert.core.tape.inplace import check_storable, recorded_write, refresh_saved_result
 from wengert.core.tape.levels import BATCHED, DUAL, Level, copy_of, duals_of, keep_marks, outside, set_duals
 from wengert.core.tape.modes import PLAIN, current
-from wengert.core.tape.views import check_inplace, counter_of, mark_views_stale, rebase, register_view, written
+from wengert.core.tape.views import (
+    check_inplace,
+    counter_of,
+    mark_views_stale,
+    rebase,
+    register_view,
+    set_view,
+    written,
+)
 
 RULED = (batchfolds, batchindices, batchlayers, batchmatrices, batchplaces, batchproducts)
 """Modules that state rules when they are imported."""
@@ -530,8 +538,7 @@ def cut(x: Any) -> Any:
         return x
     out = copy_of(x)
     out._node, out._flags = None, out._flags & ~1 & ((1 << NR_SHIFT) - 1)
-    if out._extra is not None:
-        out._extra.view = None
+    set_view(out, None)
     return out
 
 

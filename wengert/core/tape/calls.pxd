@@ -2,10 +2,12 @@
 cimport cython
 from wengert.core.tape.core cimport Node, OpNode, Result, TensorBase, VersionCounter
 from wengert.core.tape.core cimport attach, new_node, to_array, wrap
+from wengert.core.tape.views cimport link_view, shares_memory
 
 cdef class Form:
     cdef public object op
     cdef public object body
+    cdef public object quick
     cdef public object where
     cdef public Py_ssize_t positional
     cdef public tuple names
@@ -15,6 +17,8 @@ cdef class Form:
     cdef public tuple keeps
     cdef public object node_class
     cpdef object compute(self, tuple args)
+    @cython.locals(count=cython.Py_ssize_t)
+    cpdef object seen(self, object a, tuple args)
 
 cdef object PLAIN, OFF, VARIABLE, IGNORING
 cdef object _mode_get()
@@ -22,6 +26,10 @@ cdef object _hush()
 cdef object _restore(object token)
 @cython.locals(x=TensorBase, out=TensorBase, node=OpNode, flags=cython.longlong)
 cpdef object apply_one(Form form, tuple args)
+@cython.locals(x=TensorBase, flags=cython.longlong)
+cpdef object apply_view(Form form, tuple args)
+@cython.locals(out=TensorBase, node=OpNode)
+cpdef object viewed(Form form, TensorBase x, object r, tuple args, object mode, int depth)
 @cython.locals(x=TensorBase, out=TensorBase, y=TensorBase, node=OpNode, flags=cython.longlong)
 cpdef object apply_two(Form form, tuple args)
 @cython.locals(x=TensorBase, out=TensorBase, node=OpNode, flags=cython.longlong)

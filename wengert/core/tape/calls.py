@@ -14,12 +14,14 @@ from typing import Any
 import numpy as np
 
 from wengert.core.arrays.quiet import IGNORING, VARIABLE, hush, restore
+from wengert.core.arrays.windows import WINDOWS
 from wengert.core.base import uncompiled as cython
 from wengert.core.base.errors import ArgumentError
 from wengert.core.operators.kinds import Composite, Elementwise
 from wengert.core.operators.raw import NUMPY
 from wengert.core.operators.record import FIRST, REGISTRY, RESULT, Op
 from wengert.core.tape import hot, hot_nodes
+from wengert.core.tape.arguments import ALIASES, bind, integers, signature_text
 from wengert.core.tape.core import (
     F32,
     F64,
@@ -32,11 +34,11 @@ from wengert.core.tape.core import (
     to_array,
     wrap,
 )
-from wengert.core.tape.dispatch import _ALIASES, INTERCEPT, apply, bind, integers, node_class_of, save, signature_text
+from wengert.core.tape.dispatch import INTERCEPT, apply, node_class_of, save
 from wengert.core.tape.hot import versions2
 from wengert.core.tape.inspection import describe
 from wengert.core.tape.modes import MODE, OFF, PLAIN
-from wengert.core.tape.views import register_view
+from wengert.core.tape.views import DEFAULT, link_view, shares_memory
 
 _ndarray = np.ndarray
 BOOL = np.dtype(bool)
@@ -78,6 +80,7 @@ class Form:
     __slots__ = (
         "op",
         "body",
+        "quick",
         "where",
         "positional",
         "names",
@@ -89,7 +92,7 @@ class Form:
     )
 
     def __init__(self, op: Op) -> None:
-        self.op, self.body = op, op.body
+        self.op, self.body, self.quick = op, op.body, op.quick or WINDOWS.get(op.name)
         self.where: Any = NUMPY if op.recorded_body else np
         self.positional = op.positional
         self.names = op.params[op.positional :]
@@ -100,11 +103,24 @@ class Form:
         self.node_class: Any = None
 
     def compute(self, args: tuple[Any, ...]) -> Any:
-        """Run the body on raw arguments."""
+        """Run the body on raw arguments, or the loop that stands in for it."""
+        if self.quick is not None:
+            found = self.quick(args)
+            if found is not None:
+                return found
         if self.names:
             k = self.positional
             return self.body(self.where, *args[:k], **dict(zip(self.names, args[k:], strict=True)))
         return self.body(self.where, *args)
+
+    def seen(self, a: Any, args: tuple[Any, ...]) -> Any:
+        """The view of the raw array `a`; `args` holds the tensor in its place."""
+        count = len(args)
+        if count == 2 and not self.names and self.quick is None:
+            return self.body(self.where, a, args[1])
+        if count == 1 and self.quick is None:
+            return self.body(self.where, a)
+        return self.compute((a, *args[1:]))
 
 
 def apply_one(form: Form, args: tuple[Any, ...]) -> Any:
@@ -115,32 +131,26 @@ def apply_one(form: Form, args: tuple[Any, ...]) -> Any:
     a = x._array
     flags = x._flags
     mode = _mode_get()
-    if (
-        flags > 1
-        or type(a) is not _ndarray
-        or not (form.view or plain_floats(a))
-        or (mode is not PLAIN and mode is not OFF)
-    ):
+    if flags > 1 or type(a) is not _ndarray or not plain_floats(a) or (mode is not PLAIN and mode is not OFF):
         return apply(form.op, args)
-    token = None if form.view else _hush()
+    token = _hush()
     try:
         r = form.compute((a, *args[1:]))
     except Exception:
         return apply(form.op, args)
     finally:
-        if token is not None:
-            _restore(token)
+        _restore(token)
     if type(r) is not _ndarray:
         if type(r) is tuple or type(r) is list:
             return apply(form.op, args)
         r = to_array(r)
     out = wrap(r)
-    if flags and mode is PLAIN and form.differentiable and (form.view or r.dtype is a.dtype or r.dtype.kind in "fcV"):
+    if flags and mode is PLAIN and form.differentiable and (r.dtype is a.dtype or r.dtype.kind in "fcV"):
         dtype = a.dtype
         node = new_node(form.node_class or class_of(form, args))
         node._inputs = (x._node,)
         node._saved = node._versions = None
-        if form.view or (form.elementwise and r.dtype is dtype and r.shape == a.shape):
+        if form.elementwise and r.dtype is dtype and r.shape == a.shape:
             node._fit = None
         else:
             node._fit = ((0, a.shape, dtype),)
@@ -148,8 +158,41 @@ def apply_one(form: Form, args: tuple[Any, ...]) -> Any:
         node.shape = a.shape
         attach(node, out, 3)
         keep_one(node, form, x, out)
-    if form.view:
-        register_view(out, x, form.op, args, mode, 0)
+    return out
+
+
+def apply_view(form: Form, args: tuple[Any, ...]) -> Any:
+    """An operator whose result is a view of its first argument, the only tensor."""
+    if not isinstance(args[0], TensorBase):
+        return apply(form.op, args)
+    x = args[0]
+    a = x._array
+    flags = x._flags
+    mode = _mode_get()
+    if flags > 1 or type(a) is not _ndarray or (mode is not PLAIN and mode is not OFF):
+        return apply(form.op, args)
+    try:
+        r = form.seen(a, args)
+    except Exception:
+        return apply(form.op, args)
+    if type(r) is not _ndarray:
+        return apply(form.op, args)
+    return viewed(form, x, r, (None, *args[1:]), mode, 4)
+
+
+def viewed(form: Form, x: Any, r: Any, args: tuple[Any, ...], mode: Any, depth: int) -> Any:
+    """`r` as the tensor that the view operator makes of x (None in its place among `args`)."""
+    out = wrap(r)
+    if x._flags and mode is PLAIN and form.differentiable:
+        node = new_node(form.node_class or class_of(form, args))
+        node._inputs = (x._node,)
+        node._saved = ()
+        node._versions = node._fit = None
+        node.args = args
+        node.shape = x._array.shape
+        attach(node, out, depth)
+    if shares_memory(out, x):
+        link_view(out, x, form.op, args, 0, 0, mode, DEFAULT)
     return out
 
 
@@ -381,7 +424,9 @@ def path_of(op: Op) -> Callable[[tuple[Any, ...]], Any]:
     """The way that full argument tuples of this operator go."""
     if op.many < 0 and op.outputs == 1:
         form = Form(op)
-        if op.arrays == (0,):
+        if form.view and op.arrays == (0,) and not op.saves:
+            return lambda args: apply_view(form, args)
+        if op.arrays == (0,) and not form.view:
             return lambda args: apply_one(form, args)
         if op.arrays == (0, 1) and form.elementwise:
             return lambda args: apply_two(form, args)
@@ -416,7 +461,9 @@ def make_call(op: Op) -> Callable[..., Any]:
         for i in ints:
             value = args[i]
             if type(value) is not int and value is not None:
-                args = (*args[:i], integers(value), *args[i + 1 :])
+                found = integers(value)
+                if found is not value:
+                    args = (*args[:i], found, *args[i + 1 :])
         return run(args)
 
     return named(call, op)
@@ -435,14 +482,19 @@ def composite_call(op: Op) -> Callable[..., Any]:
     body, count = op.body, op.positional
     spread = count - 1 if op.variadic else -1
     params = op.params
+    short = SHORT.get(op.name)
 
     def call(*args: Any, **kwargs: Any) -> Any:
+        if short is not None and not kwargs:
+            found = short(args)
+            if found is not None:
+                return found
         if spread >= 0 and len(args) > spread:
             args = gathered(args, spread)
         if kwargs:
             out = kwargs.pop("out", None)
             for given in kwargs.keys() - set(params):
-                own = _ALIASES.get(given)
+                own = ALIASES.get(given)
                 if own is None or own not in params:
                     raise ArgumentError(
                         f"{op.name}() got an unexpected keyword argument '{given}'; it is {signature_text(op)}"
@@ -475,6 +527,9 @@ def named(call: Any, op: Op) -> Any:
 
 
 OUT: dict[str, Any] = {}
+
+SHORT: dict[str, Callable[[tuple[Any, ...]], Any]] = {}
+"""A short way of some composites for positional arguments; None: not for it (shortcuts.py)."""
 
 
 def install(op: Op) -> None:

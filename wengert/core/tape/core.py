@@ -36,7 +36,7 @@ from wengert.core.arrays.quiet import hush, restore
 from wengert.core.base import native
 from wengert.core.base import uncompiled as cython
 from wengert.core.base.errors import ArgumentError, FreedGraphError, GraphError, InplaceError
-from wengert.core.operators.raw import namespace_of, sum_to
+from wengert.core.operators.raw import NUMPY, namespace_of, sum_to
 from wengert.core.tape.handles import HookTable
 from wengert.core.tape.modes import MODE, OFF, PLAIN
 
@@ -301,10 +301,20 @@ class Node:
         if op.many >= 0:
             return op.rules[0](environment)
         inputs = self._inputs
-        if len(inputs) == 1:
-            rule = op.rules[0]
-            return (None if rule is None else rule(environment),)
-        return [None if inputs[i] is None or rule is None else rule(environment) for i, rule in enumerate(op.rules)]
+        rules = op.rules
+        quick = None if m is not NUMPY else op.quick_rules
+        found: list[Any] = []
+        count = len(inputs)
+        for i in range(count):
+            rule = rules[i]
+            value = None
+            if rule is not None and (count == 1 or inputs[i] is not None):
+                if quick is not None and quick[i] is not None:
+                    value = quick[i](environment)
+                if value is None:
+                    value = rule(environment)
+            found.append(value)
+        return found
 
     def release(self) -> None:
         """Forget the saved values."""

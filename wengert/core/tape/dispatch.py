@@ -9,7 +9,6 @@ and the methods are all `op.call`.
 
 from __future__ import annotations
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -19,9 +18,10 @@ from wengert.core.arrays.quiet import hush, restore
 from wengert.core.arrays.shape import broadcast_shapes
 from wengert.core.base.errors import ArgumentError, InferenceError, WengertError
 from wengert.core.operators.kinds import Elementwise
-from wengert.core.operators.raw import FOREIGN, namespace_of
+from wengert.core.operators.raw import FOREIGN, NUMPY, namespace_of
 from wengert.core.operators.record import FIRST, RESULT, Op
 from wengert.core.tape import core
+from wengert.core.tape.arguments import signature_text
 from wengert.core.tape.core import (
     NR_SHIFT,
     ManyNode,
@@ -36,8 +36,9 @@ from wengert.core.tape.devices import together
 from wengert.core.tape.inspection import saved_attributes
 from wengert.core.tape.modes import PLAIN, current
 from wengert.core.tape.packing import pack_saved
-from wengert.core.tape.views import refresh, register_view
+from wengert.core.tape.views import refresh, register_view, register_views
 
+_NO_FIT = (0, None, None)
 STALE, INFERENCE, OVERRIDE, MARKED = 2, 4, 8, 48
 CLAIMED = OVERRIDE | MARKED
 
@@ -47,82 +48,9 @@ _HALF = {dtypes.float16.numpy, dtypes.bfloat16.numpy} | {
 }
 _F32 = np.dtype(np.float32)
 _NUMBERS = (bool, int, float, complex)
-_ALIASES = {"axis": "dim", "keepdims": "keepdim", "self": "input", "x": "input", "x1": "input", "x2": "other"}
 
 
-# ---------------------------------------------------------------- arguments
-
-
-def bind(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
-    """The full argument tuple of a call: names resolved, defaults filled in."""
-    if len(args) > op.positional:
-        raise ArgumentError(
-            f"{op.name}() takes {op.positional} positional arguments but {len(args)} were given: "
-            f"it is {signature_text(op)}"
-        )
-    params = op.params
-    values = list(args)
-    used = 0
-    for name in params[len(args) :]:
-        if name in kwargs:
-            used += 1
-            value = kwargs[name]
-            values.append(number_of(op, len(values), value) if isinstance(value, TensorBase) else value)
-        elif name in op.defaults:
-            values.append(op.defaults[name])
-        else:
-            values.append(_renamed(op, name, kwargs))
-            used += 1
-    if used != len(kwargs):
-        _use_aliases(op, args, kwargs, values)
-    return tuple(values)
-
-
-def number_of(op: Op, i: int, value: Any) -> Any:
-    """A tensor without dims in the place of a number, such as `alpha`, as that number."""
-    if i in op.arrays or i == op.many or value._array.ndim:
-        return value
-    return value._array.item()
-
-
-def _renamed(op: Op, name: str, kwargs: dict[str, Any]) -> Any:
-    for other, own in _ALIASES.items():
-        if own == name and other in kwargs:
-            return kwargs[other]
-    raise ArgumentError(f'{op.name}() missing 1 required positional arguments: "{name}"; it is {signature_text(op)}')
-
-
-def _use_aliases(op: Op, args: tuple[Any, ...], kwargs: dict[str, Any], values: list[Any]) -> None:
-    """NumPy's spellings (axis, keepdims), or the error of a name that is none of ours."""
-    for given in kwargs:
-        name = given if given in op.params else _ALIASES.get(given, given)
-        if name not in op.params:
-            raise ArgumentError(f"{op.name}() got an unexpected keyword argument '{given}'; it is {signature_text(op)}")
-        i = op.params.index(name)
-        if i < len(args):
-            raise ArgumentError(f"{op.name}() got multiple values for argument '{given}'")
-        values[i] = kwargs[given]
-
-
-def signature_text(op: Op) -> str:
-    """`name(input, dim=None)` for messages and documentation."""
-    parts = []
-    for i, name in enumerate(op.params):
-        if i == op.positional:
-            parts.append("*")
-        parts.append(f"{name}={op.defaults[name]!r}" if name in op.defaults else name)
-    return f"{op.name}({', '.join(parts)})"
-
-
-def integers(value: Any) -> Any:
-    """A size or list of dims as a tuple of ints; one int and None stay."""
-    if value is None or value.__class__ is int:
-        return value
-    if isinstance(value, (tuple, list)):
-        return tuple(v if v.__class__ is int else operator.index(v) for v in value)
-    if isinstance(value, (TensorBase, np.ndarray)) and value.ndim:  # type: ignore[union-attr]
-        return tuple(int(v) for v in value)  # type: ignore[union-attr]
-    return operator.index(value)
+# ---------------------------------------------------------------- operands
 
 
 def _wrong_type(op: Op, i: int, value: Any) -> ArgumentError:
@@ -282,10 +210,7 @@ def apply(op: Op, args: tuple[Any, ...], claimed: int = CLAIMED) -> Any:
     mode = current()
     if mode.overrides:
         return INTERCEPT["apply"](op, args)
-    flags = 0
-    for x in args[op.many] if op.many >= 0 else [args[i] for i in op.arrays]:
-        if isinstance(x, TensorBase):
-            flags |= x._flags
+    flags = flags_of(op, args)
     if flags & claimed:
         return overridden(op, args) if flags & OVERRIDE else TRANSFORMS["apply"](op, args)
     if flags & STALE:
@@ -318,10 +243,30 @@ def apply(op: Op, args: tuple[Any, ...], claimed: int = CLAIMED) -> Any:
     return out
 
 
+def tensors_of(op: Op, args: Any) -> Any:
+    """The tensor arguments of a full argument tuple, a list parameter spread out."""
+    return args[op.many] if op.many >= 0 else [args[i] for i in op.arrays]
+
+
+def flags_of(op: Op, args: tuple[Any, ...]) -> int:
+    """The joined flags of the tensors among the arguments."""
+    flags = 0
+    for value in tensors_of(op, args):
+        if isinstance(value, TensorBase):
+            x = value
+            flags |= x._flags
+    return flags
+
+
 def compute(op: Op, raw: list[Any], args: tuple[Any, ...]) -> Any:
     """Run the body; an error of the array library becomes the user's error."""
-    arrays = raw[op.many] if op.many >= 0 else [raw[i] for i in op.arrays]
-    namespace = namespace_of(next((a for a in arrays if hasattr(a, "dtype")), None))
+    namespace = NUMPY
+    if FOREIGN:
+        namespace = namespace_of(next((a for a in tensors_of(op, raw) if hasattr(a, "dtype")), None))
+    if op.quick is not None and namespace is NUMPY:
+        found = op.quick(tuple(raw))
+        if found is not None:
+            return found
     body = op.body
     where: Any = namespace if op.recorded_body else namespace.np
     token = hush()
@@ -435,32 +380,41 @@ def fill(node: Any, op: Op, args: tuple[Any, ...], out: Any) -> None:
     view = op.kind.view
     result: Any = None if out is None else out._array
     elementwise = isinstance(op.kind, Elementwise) and not mixed(op, args, result)
-    for x in op.values(args):
-        if not isinstance(x, TensorBase):
+    for value in tensors_of(op, args):
+        if not isinstance(value, TensorBase):
             inputs.append(None)
-            fit.append((0, None, None))
+            fit.append(_NO_FIT)
             continue
-        flags = x._flags
-        wanted = flags & 1 and x._array.dtype.kind in "fcV"
-        inputs.append(x._node if wanted else None)
+        x = value
         a = x._array
+        flags = x._flags
+        if not flags & 1:
+            inputs.append(None)
+            fit.append(_NO_FIT)
+            continue
+        dtype = a.dtype
+        inputs.append(x._node if dtype.kind in "fcV" else None)
         nr = flags >> NR_SHIFT
-        if elementwise and a.shape == result.shape and a.dtype == result.dtype and a.dtype not in _HALF or view:
+        if view or (elementwise and a.shape == result.shape and dtype == result.dtype and dtype not in _HALF):
             fit.append((nr, None, None))
             plain = plain and not nr
         else:
-            fit.append((nr, a.shape, a.dtype))
+            fit.append((nr, a.shape, dtype))
             plain = False
     node._inputs = tuple(inputs)
     node._fit = None if plain else tuple(fit)
-    tensors = (op.many,) if op.many >= 0 else op.arrays
-    node.args = tuple(
-        None if i in tensors and (i == op.many or isinstance(x, TensorBase)) else x for i, x in enumerate(args)
-    )
-    if op.many >= 0:
-        node.shape = [x._array.shape for x in args[op.many]]
+    many = op.many
+    kept = list(args)
+    if many >= 0:
+        kept[many] = None
+        node.shape = [value._array.shape for value in args[many]]
     else:
-        node.shape = first_tensor(op, args)._array.shape if isinstance(first_tensor(op, args), TensorBase) else None
+        for i in op.arrays:
+            if isinstance(kept[i], TensorBase):
+                kept[i] = None
+        first = args[op.arrays[0]]
+        node.shape = first._array.shape if isinstance(first, TensorBase) else None
+    node.args = tuple(kept)
 
 
 def mixed(op: Op, args: tuple[Any, ...], result: Any) -> bool:
@@ -470,7 +424,7 @@ def mixed(op: Op, args: tuple[Any, ...], result: Any) -> bool:
     """
     if result.dtype.kind == "V":
         return True
-    for x in op.values(args):
+    for x in tensors_of(op, args):
         if isinstance(x, TensorBase):
             dtype = x._array.dtype
             if dtype is not result.dtype and dtype.kind != "b" and dtype != result.dtype:
@@ -506,18 +460,19 @@ def save(node: Any, op: Op, args: tuple[Any, ...], out: Any, original: Any = Non
             value = args[position - FIRST]
             if original is not None and position == first:
                 value = original
-            if value.__class__ is list or value.__class__ is tuple:
-                value = list(value)
-                version = [0 if x._vc is None else x._vc.n for x in value]
-                dirty = True
-            elif not isinstance(value, TensorBase):
-                value = None
-            else:
-                if value._flags & INFERENCE:
+            if isinstance(value, TensorBase):
+                x = value
+                if x._flags & INFERENCE:
                     raise InferenceError(INFERENCE_SAVED)
-                if value._vc is not None:
-                    version = value._vc.n
+                if x._vc is not None:
+                    version = x._vc.n
                     dirty = dirty or version != 0
+            elif value.__class__ is list or value.__class__ is tuple:
+                value = list(value)
+                version = [0 if part._vc is None else part._vc.n for part in value]
+                dirty = True
+            else:
+                value = None
         saved.append(value)
         versions.append(version)
     node._saved = tuple(saved)
@@ -532,29 +487,31 @@ def results_read(op: Op, outs: tuple[Any, ...]) -> tuple[Any, ...]:
 
 def many_results(op: Op, args: Any, results: Any, half: Any, recording: Any, mode: Any) -> Any:
     """Wrap and record the results of an operator with several."""
-    outs = []
+    outs: list[Any] = []
+    differentiable: list[bool] = []
     for a in results:
         a = to_array(a)
-        outs.append(wrap(rounded(a, half) if half is not None and a.dtype is _F32 else a))
-    differentiable = [x._array.dtype.kind in "fcV" for x in outs]
-    if recording and any(differentiable):
+        x = wrap(rounded(a, half) if half is not None and a.dtype is _F32 else a)
+        outs.append(x)
+        differentiable.append(a.dtype.kind in "fcV")
+    if recording and True in differentiable:
         node = core.new_node(node_class_of(op, True, args))
         node.metas = tuple(
-            (x._array.shape, x._array.dtype) if d else None for x, d in zip(outs, differentiable, strict=True)
+            [(out._array.shape, out._array.dtype) if d else None for out, d in zip(outs, differentiable, strict=True)]
         )
         fill(node, op, args, None)
         holder = wrap(None)
         attach(node, holder, 4)
         node._outputs = len(outs)
-        for nr, (x, d) in enumerate(zip(outs, differentiable, strict=True)):
-            if d:
+        for nr in range(len(outs)):
+            if differentiable[nr]:
+                x = outs[nr]
                 x._node, x._flags = node, 1 | nr << NR_SHIFT
         save(node, op, args, tuple(outs))
         if mode is not PLAIN:
             dressed(node, mode)
     if op.kind.view:
-        for nr, x in enumerate(outs):
-            register_view(x, first_tensor(op, args), op, args, mode, nr, many=True)
+        register_views(outs, first_tensor(op, args), op, args, mode)
     elif mode.inference:
         for x in outs:
             x._flags |= INFERENCE

@@ -19,7 +19,7 @@ from wengert.core.tape import lightspaces, tangent
 from wengert.core.tape.core import RECORDED, TensorBase
 from wengert.core.tape.levels import DUAL, Level, born, copy_of, duals_of, keep_marks, outside, own_duals, set_duals
 from wengert.core.tape.modes import current
-from wengert.core.tape.views import Extra, counter_of, view_info
+from wengert.core.tape.views import Extra, counter_of, set_view, view_info
 
 ENABLED: ContextVar[bool] = ContextVar("wengert_forward_mode", default=True)
 """Whether tangents are propagated at all (`_set_fwd_grad_enabled`)."""
@@ -77,8 +77,7 @@ def aliased(x: Any) -> Any:
         out = copy_of(x)
     else:
         out = RECORDED.alias(x)
-    if out._extra is not None:
-        out._extra.view = None
+    set_view(out, None)
     set_duals(out, duals_of(x))
     return out
 

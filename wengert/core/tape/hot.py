@@ -42,6 +42,7 @@ from wengert.core.tape.hot_nodes import (
     TanhBackward0,
 )
 from wengert.core.tape.modes import MODE, OFF, PLAIN
+from wengert.core.tape.views import view_info
 
 if cython.compiled:
     from cython.cimports import numpy as cnp
@@ -614,7 +615,7 @@ def pow(a: Any, c: Any) -> Any:
 
 def needs_care(x: Any) -> bool:
     """Whether x lies on expanded memory or is a view of a tensor with history that is being recorded."""
-    view = x._extra.view
+    view = view_info(x)
     return 0 in x._array.strides or (view is not None and view.base._flags != 0 and _mode_get() is not OFF)
 
 

@@ -20,7 +20,7 @@ from typing import Any
 
 from wengert.core.tape import core
 from wengert.core.tape.core import MarkedResult, Result, TensorBase, new_tensor
-from wengert.core.tape.views import Extra, extra_of, view_info
+from wengert.core.tape.views import Extra, extra_of, twin, view_info
 
 DUAL, BATCHED = 16, 32
 MARKED = DUAL | BATCHED
@@ -135,8 +135,8 @@ def copy_of(x: Any) -> Any:
     out._array, out._node, out._flags, out._vc = x._array, x._node, x._flags & ~8, x._vc
     out._extra = None
     if x._extra is not None:
-        extra = out._extra = Extra()
-        extra.view = x._extra.view
+        info = view_info(x)
+        extra = out._extra = Extra() if info is None else twin(info)
         marks = x._extra.marks
         if marks and "duals" in marks:
             extra.marks = {"duals": dict(marks["duals"]), "born": marks.get("born", 0)}

@@ -22,9 +22,9 @@ from wengert.core.operators.kinds import Composite
 from wengert.core.operators.raw import NUMPY, sum_to
 from wengert.core.operators.record import REGISTRY, Op
 from wengert.core.tape import batchrules
+from wengert.core.tape.arguments import bind
 from wengert.core.tape.batching import stands_for
 from wengert.core.tape.core import F32, F64, RECORDED, TensorBase, wrap
-from wengert.core.tape.dispatch import bind
 from wengert.core.tape.flatcalls import flat_call
 from wengert.core.tape.levels import BATCHED, DUAL, Level, duals_of
 from wengert.core.tape.views import Extra

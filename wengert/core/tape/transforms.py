@@ -16,7 +16,7 @@ from wengert.core.tape.levels import BATCHED, DUAL, copy_of, duals_of, keep_mark
 from wengert.core.tape.modes import current, enter, leave
 from wengert.core.tape.packedmarks import remembering
 from wengert.core.tape.packing import MARKED, pack_saved
-from wengert.core.tape.views import STALE, view_info
+from wengert.core.tape.views import STALE, set_view, view_info
 
 
 def moving(values: list[Any], level: Any) -> list[dict[Any, Any]]:
@@ -154,8 +154,7 @@ def original(x: Any) -> Any:
     found = duals_of(x)
     out = copy_of(x)
     out._array, out._vc = x._array.copy(), None
-    if out._extra is not None:
-        out._extra.view = None
+    set_view(out, None)
     if found:
         out._extra = None
         duals.set_duals(out, found)

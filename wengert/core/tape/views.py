@@ -34,18 +34,29 @@ from wengert.core.tape.core import (
 )
 from wengert.core.tape.core import extra_of as node_extra
 
+if cython.compiled:
+    from cython.cimports.cpython.weakref import PyWeakref_NewRef
+    from cython.cimports.wengert.core.tape.views import same_root
+
+    @cython.cfunc
+    @cython.inline
+    def weak_reference(x: object) -> object:
+        return PyWeakref_NewRef(x, None)
+
+else:
+    weak_reference = weakref.ref
+
 STALE, INFERENCE = 2, 4
 DEFAULT, MULTIPLE, NO_GRAD, CUSTOM, INFERENCE_MADE = range(5)
 
 
 @cython.cclass
 class Extra:
-    """What few tensors have: a view's descent, a retained gradient, marks."""
+    """What few tensors have: a retained gradient, marks; a view has a `ViewInfo`, which is one of these."""
 
-    __slots__ = ("view", "grad", "retains", "marks")
+    __slots__ = ("grad", "retains", "marks")
 
     def __init__(self) -> None:
-        self.view: Any = None
         self.grad: Any = None
         self.retains = False
         self.marks: Any = None
@@ -77,13 +88,54 @@ class Link:
 
 
 @cython.cclass
-class ViewInfo:
-    """Where a view comes from: its base, the links from there, how it was made."""
+class ViewInfo(Extra):
+    """Where a view comes from: its base, the links from there, how it was made.
 
-    __slots__ = ("base", "chain", "creation")
+    Views are made far more often than their links are asked for: a view notes its last link only (`op` with `args`,
+    its result `nr` of `outputs`, from `shape`) and the view that this was taken of (`above`).  `links` are
+    given outright where the descent was rewritten.
+    """
 
-    def __init__(self, base: Any, chain: tuple[Link, ...], creation: int) -> None:
-        self.base, self.chain, self.creation = base, chain, creation
+    __slots__ = ("base", "above", "links", "creation", "op", "args", "nr", "shape", "outputs")
+
+    def __init__(self, base: Any, links: tuple[Link, ...] | None, creation: int) -> None:
+        self.grad = self.marks = self.above = None
+        self.retains = False
+        self.base, self.links, self.creation = base, links, creation
+
+    @property
+    def chain(self) -> tuple[Link, ...]:
+        """The links from the base to this view."""
+        found: list[Link] = []
+        info: Any = self
+        while info is not None:
+            if info.links is not None:
+                return (*info.links, *reversed(found))
+            found.append(Link(info.op, info.args, info.nr, info.shape, info.outputs))
+            info = info.above
+        return tuple(reversed(found))
+
+
+if cython.compiled:
+
+    @cython.cfunc
+    @cython.inline
+    def _new_info() -> ViewInfo:
+        return ViewInfo.__new__(ViewInfo)
+
+    @cython.cfunc
+    @cython.inline
+    def _new_counter() -> VersionCounter:
+        return VersionCounter.__new__(VersionCounter)
+
+else:
+    _new_counter = VersionCounter
+
+    def _new_info() -> ViewInfo:
+        info = ViewInfo.__new__(ViewInfo)
+        info.grad = info.marks = info.links = None
+        info.retains = False
+        return info
 
 
 def extra_of(x: Any) -> Extra:
@@ -91,6 +143,26 @@ def extra_of(x: Any) -> Extra:
     if x._extra is None:
         x._extra = Extra()
     return x._extra
+
+
+def set_view(x: Any, info: ViewInfo | None) -> None:
+    """Give x another descent, or none; the rest of its extra record stays."""
+    old = x._extra
+    if info is None:
+        if not isinstance(old, ViewInfo):
+            return
+        if old.grad is None and old.marks is None and not old.retains:
+            x._extra = None
+            return
+    new = Extra() if info is None else info
+    if old is not None:
+        new.grad, new.retains, new.marks = old.grad, old.retains, old.marks
+    x._extra = new
+
+
+def twin(info: ViewInfo) -> ViewInfo:
+    """The same descent for another tensor."""
+    return ViewInfo(info.base, info.chain, info.creation)
 
 
 def counter_of(x: Any) -> VersionCounter:
@@ -102,11 +174,12 @@ def counter_of(x: Any) -> VersionCounter:
 
 def view_info(x: Any) -> ViewInfo | None:
     """How a differentiable view came to be; None for other tensors."""
-    return None if x._extra is None else x._extra.view
+    extra = x._extra
+    return extra if isinstance(extra, ViewInfo) else None
 
 
 def register_view(out: Any, source: Any, op: Any, args: Any, mode: Any, nr: int, many: bool = False) -> None:
-    """Make `out` known as a view of `source` by `op`."""
+    """Make `out` known as a view of `source` by `op` (`many`: its result `nr`)."""
     if source._flags & INFERENCE:
         out._flags |= INFERENCE
         return
@@ -115,13 +188,29 @@ def register_view(out: Any, source: Any, op: Any, args: Any, mode: Any, nr: int,
     position = op.arrays[0]
     plain = tuple([None if i == position else a for i, a in enumerate(args)])
     outputs = out._node.outputs if many and out._node is not None else (-1 if many else 0)
-    link_view(out, source, Link(op, plain, nr, source._array.shape, outputs), mode, MULTIPLE if many else DEFAULT)
+    link_view(out, source, op, plain, nr, outputs, mode, MULTIPLE if many else DEFAULT)
+
+
+def register_views(outs: list[Any], source: Any, op: Any, args: Any, mode: Any) -> None:
+    """Make the several results of `op` known as views of `source`."""
+    if source._flags & INFERENCE:
+        for out in outs:
+            out._flags |= INFERENCE
+        return
+    position = op.arrays[0]
+    plain = tuple([None if i == position else a for i, a in enumerate(args)])
+    for nr, out in enumerate(outs):
+        if shares_memory(out, source):
+            count = -1 if out._node is None else out._node._outputs
+            link_view(out, source, op, plain, nr, count, mode, MULTIPLE)
 
 
 def shares_memory(out: Any, source: Any) -> bool:
     """Views are made by operators that return a window on their input, except where they must copy."""
     a, b = out._array, source._array
     if a is b:
+        return True
+    if cython.compiled and type(a) is _ndarray and type(b) is _ndarray and same_root(a, b):
         return True
     if type(a) is not _ndarray:
         return type(a) is type(b) and a.data.mem is b.data.mem
@@ -133,24 +222,34 @@ def shares_memory(out: Any, source: Any) -> bool:
     return base is b or not hasattr(a, "base")
 
 
-def link_view(out: Any, source: Any, link: Any, mode: Any, creation: int) -> None:
-    """Hang a view on its base and on the base's list of views."""
-    above = view_info(source)
+def link_view(out: Any, source: Any, op: Any, args: Any, nr: Any, outputs: Any, mode: Any, creation: int) -> None:
+    """Hang a view, `op` of `source` with `args`, on its base and on the base's list of views."""
+    extra = source._extra
+    above = extra if isinstance(extra, ViewInfo) else None
     if creation == DEFAULT and not mode.grad:
         creation = INFERENCE_MADE if mode.inference else NO_GRAD
     if above is not None and creation == DEFAULT:
         creation = above.creation
-    base = source if above is None else above.base
-    chain = (link,) if above is None else (*above.chain, link)
-    extra_of(out).view = ViewInfo(base, chain, creation)
-    vc = out._vc = counter_of(source)
+    info = _new_info()
+    info.base = source if above is None else above.base
+    info.above, info.creation = above, creation
+    info.op, info.args, info.nr, info.shape, info.outputs = op, args, nr, source._array.shape, outputs
+    if out._extra is None:
+        info.retains = False
+        out._extra = info
+    else:
+        set_view(out, info)
+    vc = source._vc
+    if vc is None:
+        vc = source._vc = _new_counter()
+    out._vc = vc
     views = vc.views
     if views is None:
-        vc.views = [weakref.ref(out)]
+        vc.views = [weak_reference(out)]
     else:
         if len(views) >= 16 and not len(views) & (len(views) - 1):
             views[:] = [ref for ref in views if ref() is not None]
-        views.append(weakref.ref(out))
+        views.append(weak_reference(out))
 
 
 def refresh(x: Any) -> None:

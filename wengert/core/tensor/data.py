@@ -13,6 +13,7 @@ from wengert.core.arrays.backend import backend_for, backend_of
 from wengert.core.base.errors import ArgumentError, GraphError, ValueRangeError
 from wengert.core.tape.core import TensorBase, wrap
 from wengert.core.tape.modes import current
+from wengert.core.tensor import sequences
 from wengert.core.tensor.interchange import array_from_dlpack
 
 INFERENCE = 4
@@ -44,157 +45,50 @@ def on_device(array: Any, device: Any, requires_grad: bool = False) -> Any:
     return finish(backend_for(where).from_numpy(array, where.index), requires_grad)
 
 
-def first_leaf(data: Any) -> Any:
-    """The first element of nested sequences."""
-    while isinstance(data, (list, tuple)) and data:
-        data = data[0]
-    return data
-
-
-def contains_tensor(data: Any) -> bool:
-    """Whether nested sequences hold tensors or arrays."""
-    if isinstance(data, (list, tuple)):
-        return any(contains_tensor(x) for x in data[:64]) if data else False
-    return isinstance(data, (TensorBase, np.ndarray))
-
-
-def lowered(data: Any) -> Any:
-    """Tensors inside nested sequences as arrays."""
-    if isinstance(data, (list, tuple)):
-        return [lowered(x) for x in data]
-    return backend_of(data._array).to_numpy(data._array) if isinstance(data, TensorBase) else data
-
-
 def array_from(data: Any, dtype: Any = None) -> Any:
     """A new NumPy array from Python data, in the dtype that torch infers or the one asked for."""
     wanted = None if dtype is None else dtypes.as_dtype(dtype).numpy
     if isinstance(data, TensorBase):
         a = backend_of(data._array).to_numpy(data._array)
         return np.array(a, dtype=wanted or a.dtype)
-    if isinstance(data, (np.ndarray, np.generic)) and not isinstance(data, (float, complex)):
-        found = dtypes.of(data.dtype).numpy
-        return np.array(data, dtype=wanted or found)
-    if isinstance(data, (list, tuple)) and contains_tensor(data):
-        return nested_tensors(data, wanted)
-    if not isinstance(data, (bool, int, float, complex, list, tuple, range)):
-        data = foreign(data)
-        if isinstance(data, np.ndarray):
+    if data.__class__ not in sequences.PLAIN and not isinstance(data, (list, tuple, range)):
+        if not isinstance(data, (np.ndarray, np.generic)) or isinstance(data, (str, bytes)):
+            data = foreign(data)
+        if isinstance(data, (np.ndarray, np.generic)):
+            refuse_layout(data)
             return np.array(data, dtype=wanted or dtypes.of(data.dtype).numpy)
-    return from_python(data, wanted)
+    return sequences.array_of(data, wanted)
 
 
 def foreign(data: Any) -> Any:
     """Objects that are neither numbers nor lists: arrays by protocol, sequences, or an error."""
+    if isinstance(data, (str, bytes)):
+        raise ArgumentError(f"new(): invalid data type '{type(data).__name__}'")
     if hasattr(data, "__array_interface__") or hasattr(data, "__array__"):
         return np.asarray(data)
     if hasattr(data, "__dlpack__"):
         return np.from_dlpack(data)
-    if isinstance(data, (str, bytes)) or not hasattr(data, "__len__"):
-        raise (
-            ArgumentError(f"new(): invalid data type '{type(data).__name__}'")
-            if isinstance(data, (str, bytes))
-            else RuntimeError(f"Could not infer dtype of {type(data).__name__}")
+    return data
+
+
+def refuse_layout(a: Any) -> None:
+    """Raise for an array that no tensor can share.
+
+    Raises: ArgumentError for a dtype that tensors lack; ValueRangeError for foreign byte order, and for strides that
+    are negative or no whole number of elements.
+    """
+    dtypes.of(a.dtype)
+    if any(s < 0 for s in a.strides):
+        raise ValueRangeError(
+            "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
+            "currently supported. (You can probably work around this by making a copy of your array with "
+            "array.copy().)"
         )
-    return list(data)
-
-
-def from_python(data: Any, wanted: Any) -> Any:
-    """Numbers and nested lists of numbers."""
-    try:
-        a = np.array(data)
-    except ValueError:
-        raise ragged(data) from None
-    except OverflowError:
-        raise RuntimeError("Overflow when unpacking long long") from None
-    kind = a.dtype.kind
-    if kind in "OUSVMm":
-        raise refused(data, a)
-    if wanted is None:
-        wanted = inferred(a, data)
-    if a.dtype == wanted:
-        return a
-    if kind == "c" and wanted.kind != "c":
-        raise ArgumentError("can't convert complex to float" if wanted.kind in "fV" else "can't convert complex to int")
-    if kind in "iu" and wanted.kind in "iu" and a.size:
-        low, high = np.iinfo(wanted).min, np.iinfo(wanted).max
-        if int(a.min()) < low or int(a.max()) > high:
-            if kind == "u":
-                raise RuntimeError("Overflow when unpacking long long")
-            name = dtypes.of(wanted).name
-            raise RuntimeError(f"value cannot be converted to type {_C_NAME.get(name, name)} without overflow")
-    if kind == "f" and wanted.kind in "iu":
-        return a.astype(wanted)
-    with np.errstate(all="ignore"):
-        return a.astype(wanted)
-
-
-_C_NAME = {"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "int64": "int64_t"}
-
-
-def inferred(a: Any, data: Any) -> Any:
-    """The NumPy dtype that torch.tensor gives Python data."""
-    kind = a.dtype.kind
-    if kind == "b":
-        return a.dtype
-    if kind == "f":
-        leaf = first_leaf(data)
-        if isinstance(leaf, np.generic) and not isinstance(leaf, float):
-            return a.dtype
-        return dtypes.default_float()
-    if kind == "c":
-        return dtypes.default_complex()
-    leaf = first_leaf(data)
-    if isinstance(leaf, np.generic):
-        return a.dtype
-    if kind == "u":
-        raise RuntimeError("Overflow when unpacking long long")
-    return np.dtype(np.int64)
-
-
-def nested_tensors(data: Any, wanted: Any) -> Any:
-    """Lists that hold tensors or arrays: stacked."""
-    parts = lowered(data)
-    try:
-        a = np.array(parts)
-    except ValueError:
-        raise ragged(data) from None
-    if a.dtype.kind == "O":
-        raise refused(data, a)
-    if wanted is None:
-        leaf = first_leaf(parts)
-        wanted = leaf.dtype if isinstance(leaf, np.ndarray) else inferred(a, data)
-        if wanted != a.dtype and not isinstance(leaf, np.ndarray):
-            wanted = a.dtype
-    return a.astype(wanted)
-
-
-def ragged(data: Any) -> Exception:
-    """The error of nested sequences of different lengths."""
-    level, dim = [data], 0
-    while level:
-        lengths = [len(x) if isinstance(x, (list, tuple)) else -1 for x in level]
-        wanted = lengths[0]
-        for given in lengths:
-            if given != wanted:
-                if wanted == -1:
-                    return ArgumentError(f"not a sequence: element at dim {dim} is a list, the first one is not")
-                if given == -1:
-                    odd = next(x for x in level if not isinstance(x, (list, tuple)))
-                    return ArgumentError(f"expected sequence at dim {dim}; got {type(odd).__name__}")
-                return ValueRangeError(f"expected sequence of length {wanted} at dim {dim} (got {given})")
-        level = [y for x in level if isinstance(x, (list, tuple)) for y in x]
-        dim += 1
-    return ValueRangeError("nested sequences cannot be made one array")
-
-
-def refused(data: Any, a: Any) -> Exception:
-    """The error of data that are no numbers."""
-    leaf = first_leaf(data)
-    if isinstance(leaf, (str, bytes)):
-        return ValueRangeError(f"too many dimensions '{type(leaf).__name__}'")
-    if isinstance(leaf, int):
-        return RuntimeError("Overflow when unpacking long long")
-    return RuntimeError(f"Could not infer dtype of {type(leaf).__name__}")
+    if any(s % a.dtype.itemsize for s in a.strides):
+        raise ValueRangeError(
+            "given numpy array strides not a multiple of the element byte size. Copy the numpy array to reallocate the "
+            "memory."
+        )
 
 
 def tensor(
@@ -230,6 +124,9 @@ def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
     if isinstance(data, TensorBase):
         return data.to(device=device, dtype=dtype)  # type: ignore[attr-defined]
     if isinstance(data, np.ndarray):
+        refuse_layout(data)
+        if data.__class__ is not np.ndarray:
+            data = data.view(np.ndarray)  # without what a class such as a masked array knows besides
         wanted = dtypes.of(data.dtype).numpy if dtype is None else dtypes.as_dtype(dtype).numpy
         a = data if data.dtype == wanted else data.astype(wanted)
         return on_device(a, device)
@@ -247,19 +144,30 @@ def asarray(
         out = out.clone() if copy and out is obj else out
         return out.detach().requires_grad_() if requires_grad else out.detach()
     if isinstance(obj, np.ndarray) or hasattr(obj, "__dlpack__") or is_buffer(obj):
-        out = from_buffer_like(obj, dtype)
-        out = as_tensor(out, dtype, device)
+        found = from_buffer_like(obj, dtype)
+        out = as_tensor(found, dtype, device)
+        if copy is False and out is not found:
+            raise ValueRangeError(
+                f"can't alias tensor with dtype '{found.dtype.scalar}' on {found.device} into dtype "
+                f"'{out.dtype.scalar}' on {out.device}."
+            )
         out = out.clone() if copy else out
     else:
         if copy is False:
-            raise ValueRangeError("can't alias arbitrary sequence")
+            raise ValueRangeError("can't alias arbitrary sequence into a tensor.")
         out = tensor(obj, dtype=dtype, device=device)
     return out.requires_grad_() if requires_grad else out
 
 
 def is_buffer(obj: Any) -> bool:
-    """Whether an object offers its memory."""
-    return isinstance(obj, (bytes, bytearray, memoryview))
+    """Whether an object offers its memory: bytes, `array.array`, a mapped file."""
+    if isinstance(obj, (bool, int, float, complex, list, tuple, np.generic)):
+        return False
+    try:
+        memoryview(obj)
+    except TypeError:
+        return False
+    return True
 
 
 def from_buffer_like(obj: Any, dtype: Any) -> Any:
@@ -278,18 +186,7 @@ def from_numpy(ndarray: Any, /) -> Any:
     """
     if not isinstance(ndarray, np.ndarray):
         raise ArgumentError(f"expected np.ndarray (got {type(ndarray).__name__})")
-    if not ndarray.dtype.isnative:
-        raise ValueRangeError(
-            "given numpy array has byte order different from the native byte order. Conversion between byte orders is "
-            "currently not supported."
-        )
-    dtypes.of(ndarray.dtype)
-    if any(s < 0 for s in ndarray.strides):
-        raise ValueRangeError(
-            "At least one stride in the given numpy array is negative, and tensors with negative strides are not "
-            "currently supported. (You can probably work around this by making a copy of your array with "
-            "array.copy().)"
-        )
+    refuse_layout(ndarray)
     if not ndarray.flags.writeable:
         warn_read_only()
     if type(ndarray) is not np.ndarray:

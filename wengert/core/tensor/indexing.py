@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.arrays import dtype as dtypes
+from wengert.core.arrays import windows
 from wengert.core.arrays.backend import DEVICE_OF
 from wengert.core.base.errors import ArgumentError, DeviceError, IndexRangeError, ValueRangeError
 from wengert.core.operators.library import indexing as records
@@ -25,14 +26,15 @@ from wengert.core.operators.library import views
 from wengert.core.operators.raw import FOREIGN, namespace_of
 from wengert.core.operators.record import REGISTRY
 from wengert.core.tape import core
+from wengert.core.tape.calls import Form, viewed
 from wengert.core.tape.core import RECORDED, TensorBase, type_name, wrap
 from wengert.core.tape.dispatch import record
 from wengert.core.tape.inplace import apply_inplace, check_writable
 from wengert.core.tape.levels import BATCHED
 from wengert.core.tape.modes import OFF, PLAIN, current
-from wengert.core.tape.views import DEFAULT, Link, link_view, view_info, written
+from wengert.core.tape.views import Link, view_info, written
 
-SELECT, SLICE, UNSQUEEZE = REGISTRY["select"], REGISTRY["slice"], REGISTRY["unsqueeze"]
+SELECT, SLICE, UNSQUEEZE = Form(REGISTRY["select"]), Form(REGISTRY["slice"]), Form(REGISTRY["unsqueeze"])
 INDEX, WRITE = records.index, records.index_write
 
 _new = core.new_tensor
@@ -44,17 +46,9 @@ _PADDING = (None,) * records.SLOTS
 # ---------------------------------------------------------------- views
 
 
-def seen(op: Any, x: Any, array: Any, *args: Any) -> Any:
-    """`array` as the view of x that `op` with `args` makes: recorded if wanted, and known as a view."""
-    mode = current()
-    out = _new(core.Tensor)
-    out._array = array
-    out._flags = 0
-    out._node = out._vc = out._extra = None
-    if x._flags and mode is PLAIN:
-        record(op, (x, *args), out, mode, 4)
-    link_view(out, x, Link(op, (None, *args), 0, x._array.shape, 0), mode, DEFAULT)
-    return out
+def seen(form: Any, x: Any, array: Any, *args: Any) -> Any:
+    """`array` as the view of x that the operator of `form` with `args` makes: recorded if wanted, known as a view."""
+    return viewed(form, x, array, (None, *args), current(), 4)
 
 
 def plain(x: Any) -> bool:
@@ -65,6 +59,24 @@ def plain(x: Any) -> bool:
     return mode is PLAIN or mode is OFF
 
 
+def select_array(a: Any, dim: int, index: int) -> Any:
+    """`a` without `dim`, at `index`."""
+    found = windows.selected((a, dim, index))
+    return a[(_ALL,) * dim + (index, ...)] if found is None else found
+
+
+def cut_array(a: Any, dim: int, start: int | None, stop: int | None, step: int) -> Any:
+    """a[start:stop:step] along `dim`."""
+    found = windows.narrowed((a, dim, start, stop, step))
+    return a[(_ALL,) * dim + (slice(start, stop, step),)] if found is None else found
+
+
+def widened_array(a: Any, dim: int) -> Any:
+    """`a` with a dim of length 1 put in."""
+    found = windows.inserted((a, dim))
+    return a[(_ALL,) * dim + (None, ...)] if found is None else found
+
+
 class TensorSteps:
     """The steps of a key on tensors: differentiable views."""
 
@@ -72,21 +84,21 @@ class TensorSteps:
     def select(x: Any, dim: int, index: int) -> Any:
         """x without `dim`, at `index`."""
         if plain(x):
-            return seen(SELECT, x, x._array[(_ALL,) * dim + (index, ...)], dim, index)
+            return seen(SELECT, x, select_array(x._array, dim, index), dim, index)
         return RECORDED.select(x, dim, index)
 
     @staticmethod
     def cut(x: Any, dim: int, start: int | None, stop: int | None, step: int) -> Any:
         """x[start:stop:step] along `dim`."""
         if plain(x):
-            return seen(SLICE, x, x._array[(_ALL,) * dim + (slice(start, stop, step),)], dim, start, stop, step)
+            return seen(SLICE, x, cut_array(x._array, dim, start, stop, step), dim, start, stop, step)
         return RECORDED.slice(x, dim, start, stop, step)
 
     @staticmethod
     def insert(x: Any, dim: int) -> Any:
         """x with a dim of size 1 put in."""
         if plain(x):
-            return seen(UNSQUEEZE, x, x._array[(_ALL,) * dim + (None, ...)], dim)
+            return seen(UNSQUEEZE, x, widened_array(x._array, dim), dim)
         return RECORDED.unsqueeze(x, dim)
 
     @staticmethod
@@ -98,20 +110,9 @@ class TensorSteps:
 class ArraySteps:
     """The same steps on bare arrays."""
 
-    @staticmethod
-    def select(x: Any, dim: int, index: int) -> Any:
-        """x without `dim`, at `index`."""
-        return x[(_ALL,) * dim + (index, ...)]
-
-    @staticmethod
-    def cut(x: Any, dim: int, start: int | None, stop: int | None, step: int) -> Any:
-        """x[start:stop:step] along `dim`."""
-        return x[(_ALL,) * dim + (slice(start, stop, step),)]
-
-    @staticmethod
-    def insert(x: Any, dim: int) -> Any:
-        """x with a dim of size 1 put in."""
-        return x[(_ALL,) * dim + (None, ...)]
+    select = staticmethod(select_array)
+    cut = staticmethod(cut_array)
+    insert = staticmethod(widened_array)
 
     @staticmethod
     def shape(x: Any) -> Any:
@@ -298,7 +299,7 @@ def getitem(x: Any, key: Any) -> Any:
         a = x._array
         if plain(x):
             try:
-                return seen(SELECT, x, a[key, ...], 0, key)
+                return seen(SELECT, x, select_array(a, 0, key), 0, key)
             except IndexError:
                 pass
         if not a.ndim:
@@ -311,11 +312,57 @@ def getitem(x: Any, key: Any) -> Any:
         out = gathered(x, key)
         if out is not None:
             return out
-    elif kind is tuple and not x._flags and plain(x):
-        out = selected(x, key)
+    elif kind is tuple:
+        out = basic(x, key)
         if out is not None:
             return out
     return general(x, items_of(key))
+
+
+def basic(x: Any, key: tuple[Any, ...]) -> Any:
+    """x[key] for ints, slices, None and one `...` in bounds, x being plain; None: not this way."""
+    used, dots = 0, 0
+    for item in key:
+        kind = type(item)
+        if kind is int or kind is slice:
+            used += 1
+        elif item is ...:
+            dots += 1
+        elif item is not None:
+            return None
+    mode = current()
+    shape = x._array.shape
+    ndim = len(shape)
+    if used > ndim or dots > 1 or (mode is not PLAIN and mode is not OFF):
+        return None
+    if not x._flags and used == len(key) > 1:
+        out = selected(x, key)
+        if out is not None:
+            return out
+    out, dim, place = x, 0, 0
+    for item in key:
+        kind = type(item)
+        if kind is int:
+            n = shape[place]
+            if item < -n or item >= n:
+                return None
+            out = viewed(SELECT, out, select_array(out._array, dim, item), (None, dim, item), mode, 4)
+            place += 1
+        elif kind is slice:
+            start, stop, step = bounds(item)
+            n = shape[place]
+            if step != 1 or start or (stop is not None and stop < n):
+                array = cut_array(out._array, dim, start, stop, step)
+                out = viewed(SLICE, out, array, (None, dim, start, stop, step), mode, 4)
+            dim += 1
+            place += 1
+        elif item is None:
+            out = viewed(UNSQUEEZE, out, widened_array(out._array, dim), (None, dim), mode, 4)
+            dim += 1
+        else:
+            dim += ndim - used
+            place += ndim - used
+    return RECORDED.alias(x) if out is x else out
 
 
 _DIRECT = frozenset(np.dtype(t) for t in (np.int64, np.int32, np.bool_))
@@ -353,8 +400,8 @@ def selected(x: Any, key: tuple[Any, ...]) -> Any:
         return None
     above, shape = view_info(x), a.shape
     out = seen(SELECT, x, array, 0, key[0])
-    links = [Link(SELECT, (None, 0, index), 0, shape[k:], 0) for k, index in enumerate(key)]
-    out._extra.view.chain = tuple(links) if above is None else (*above.chain, *links)
+    links = [Link(SELECT.op, (None, 0, index), 0, shape[k:], 0) for k, index in enumerate(key)]
+    out._extra.links = tuple(links) if above is None else (*above.chain, *links)
     return out
 
 

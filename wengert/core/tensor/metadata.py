@@ -26,10 +26,10 @@ from wengert.core.tape.views import (
     ViewInfo,
     check_inplace,
     counter_of,
-    extra_of,
     mark_views_stale,
     refresh,
     released,
+    set_view,
     view_info,
     written,
 )
@@ -66,7 +66,7 @@ def history(x: Any, out: Any, name: str) -> None:
         hide_base(x)
     own = view_info(x)
     if own is not None and found is not None:
-        own.chain = (*own.chain, found.chain[-1])
+        set_view(x, ViewInfo(own.base, (*own.chain, found.chain[-1]), own.creation))
     node = out._node
     if node is None or node is x._node or node.__class__ is AccumulateGrad:
         return
@@ -93,7 +93,7 @@ def hide_base(x: Any) -> None:
         info = None if view is None else view_info(view)
         if info is not None and info.base is x:
             info.base = base
-    extra_of(x).view = ViewInfo(base, (), 0)
+    set_view(x, ViewInfo(base, (), 0))
 
 
 def renamed(node: Any, name: str) -> Any:

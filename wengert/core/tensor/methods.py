@@ -7,10 +7,10 @@ from typing import Any
 
 from wengert.core.operators.kinds import Composite
 from wengert.core.operators.record import REGISTRY, Op
-from wengert.core.tape import calls, core, hot, inplace
+from wengert.core.tape import calls, core, hot, inplace, shortcuts
+from wengert.core.tape.arguments import bind, integers
 from wengert.core.tape.calls import gathered
 from wengert.core.tape.core import GENERAL, TensorBase
-from wengert.core.tape.dispatch import bind, integers
 from wengert.core.tensor import (
     conversion,
     copying,
@@ -111,6 +111,7 @@ _HOT = ("mul", "add", "sub", "div", "neg", "mm", "tanh", "exp", "relu", "pow", "
 
 def install_methods() -> None:
     """Make every registered operator a function and, where it says so, a method with its in-place form."""
+    shortcuts.install()
     calls.install_all()
     for op in list(REGISTRY.values()):
         function = hot_method(op.name) if op.name in _HOT else getattr(core.RECORDED, op.name)

@@ -6,8 +6,8 @@ are recorded, that way ends in an error; there the functions are computed by our
 The table of those (array_api.numpy_functions) is loaded when it is first needed.
 
 Note [Operators and calls]: `array * tensor` and `np.multiply(array, tensor)` come in by the same door.  The first means
-the tensor's own operator, in which NumPy's numbers are weak; the second is NumPy's.  Only the caller's instruction
-tells which it was.
+the tensor's own operator, in which NumPy's numbers are weak; the second is NumPy's.  Only the caller's code tells
+which it was: its instruction, or, where that is a call, the names that it mentions.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.base.errors import ArgumentError, ValueRangeError
+from wengert.core.base.errors import ArgumentError, GraphError, ValueRangeError
 from wengert.core.tape.core import TensorBase
 from wengert.core.tape.modes import current
 
@@ -49,11 +49,18 @@ class Instructions:
     codes: frozenset[int] = frozenset()
 
 
-def is_operator(frame: Any) -> bool:
-    """Whether the frame stands at an operator, see Note [Operators and calls]."""
+_RUNNERS = {"operator", "sum", "prod", "reduce", "accumulate", "map", "starmap"}
+"""What runs operators from Python's library: `sum([np.float64(1), tensor])`."""
+
+
+def is_operator(frame: Any, ufunc: Any) -> bool:
+    """Whether the frame stands at an operator, or at a function that runs one, see Note [Operators and calls]."""
     if not Instructions.codes:
         Instructions.codes = _operator_codes()
-    return frame.f_code.co_code[frame.f_lasti] in Instructions.codes
+    code = frame.f_code
+    if code.co_code[frame.f_lasti] in Instructions.codes:
+        return True
+    return ufunc.__name__ not in code.co_names and not _RUNNERS.isdisjoint(code.co_names)
 
 
 def tensors_in(values: Iterable[Any]) -> list[Any]:
@@ -90,7 +97,7 @@ def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **options: Any
         and ufunc in _REFLECTED
         and not isinstance(inputs[0], TensorBase)
         and (not options or options.get("out", (None,))[0] is inputs[0])
-        and is_operator(sys._getframe(1))
+        and is_operator(sys._getframe(1), ufunc)
         and (not options or recorded(tensors_in(inputs)))
     ):
         left = inputs[0].item() if isinstance(inputs[0], np.generic) else inputs[0]
@@ -107,6 +114,8 @@ def array_ufunc(self: Any, ufunc: Any, method: str, *inputs: Any, **options: Any
 
 def _plain_ufunc(self: Any, ufunc: Any, method: str, inputs: Any, options: dict[str, Any]) -> Any:
     """The ufunc on the arrays of the tensors, its results as tensors where no place for them was given."""
+    if method == "at" and isinstance(inputs[0], TensorBase):
+        raise ArgumentError("first operand must be array, not Tensor; use index_add_ or index_put_")
     given = [x.__array__() if isinstance(x, TensorBase) else x for x in inputs]  # type: ignore[attr-defined]
     if isinstance(options.get("where"), TensorBase):
         options["where"] = options["where"].__array__()
@@ -130,11 +139,17 @@ def array_function(self: Any, function: Any, types: Any, args: Any, kwargs: dict
     """What a function of NumPy's gives on tensors, see Note [Two answers to NumPy]."""
     if _others_answer(types, "__array_function__"):
         return NotImplemented
-    if function.__name__ in _NEEDED or recorded(tensors_in((*args, *kwargs.values()))):
+    history = recorded(tensors_in((*args, *kwargs.values())))
+    if history or function.__name__ in _NEEDED:
         own = LATE["functions"]().RECORDED.get(function)
         if own is not None and kwargs.get("out") is None:
             return own(*args, **{name: value for name, value in kwargs.items() if name != "out"})
-    return function._implementation(*args, **kwargs)
+    try:
+        return function._implementation(*args, **kwargs)
+    except GraphError as error:
+        if not history:
+            raise
+        raise GraphError(f"{error} (np.{function.__name__} is not recorded.)") from None
 
 
 def array_namespace(self: Any, /, *, api_version: str | None = None) -> Any:

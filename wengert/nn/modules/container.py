@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """Modules that hold others: in sequence, as a list, as a dictionary."""
 
 from __future__ import annotations

@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """Affine layers: Identity, Linear, Bilinear and a Linear that learns its input size."""
 
 from __future__ import annotations

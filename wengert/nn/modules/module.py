@@ -1,3 +1,4 @@
+# cython: annotation_typing=False
 """Module: a function with parameters, built from modules."""
 
 from __future__ import annotations

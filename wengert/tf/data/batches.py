@@ -112,7 +112,8 @@ def stacked(elements: list[Any]) -> Any:
                 )  # fmt: skip
         return from_array(np.stack([x._array for x in parts]))
 
-    return nest.map_structure(joined, *elements)
+    columns = zip(*map(nest.flatten, elements), strict=True)
+    return nest.rebuilt(elements[0], iter([joined(*column) for column in columns]))
 
 
 def groups(source: Iterable[Any], n: int, drop: bool) -> Iterator[list[Any]]:

@@ -134,9 +134,11 @@ class RandomUniform(RandomInitializer):
         return {"minval": self.minval, "maxval": self.maxval, **super().get_config()}
 
 
-def fans(shape: Any) -> tuple[int, int]:
-    """How many inputs and outputs an entry of a kernel of this shape has."""
+def fans(shape: Any, input_axes: Any = None, output_axes: Any = None) -> tuple[int, int]:
+    """How many inputs and outputs an entry of a kernel of this shape has; axes say which dims are which."""
     shape = tuple(shape)
+    if input_axes is not None and output_axes is not None:
+        return math.prod(shape[i] for i in input_axes), math.prod(shape[i] for i in output_axes)
     if len(shape) < 2:
         return (shape[0], shape[0]) if shape else (1, 1)
     field = math.prod(shape[:-2])
@@ -165,7 +167,7 @@ class VarianceScaling(RandomInitializer):
         super().__init__(seed)
 
     def __call__(self, shape: Any, dtype: Any = None, **options: Any) -> Any:
-        inputs, outputs = fans(shape)
+        inputs, outputs = fans(shape, options.get("input_axes"), options.get("output_axes"))
         count = {"fan_in": inputs, "fan_out": outputs, "fan_avg": (inputs + outputs) / 2.0}[self.mode]
         scale, seed, kind = self.scale / max(1.0, count), drawn_seed(self.seed), float_name(dtype)
         if self.distribution == "uniform":

@@ -166,6 +166,37 @@ def binary_focal_crossentropy(
     return reduce_mean(out, axis)
 
 
+def categorical_focal_crossentropy(
+    y_true: Any, y_pred: Any, alpha: Any = 0.25, gamma: float = 2.0, from_logits: bool = False,
+    label_smoothing: float = 0.0, axis: int = -1,
+) -> Any:  # fmt: skip
+    """Sum of alpha * (1 - p)^gamma * -true * log(p) over `axis`."""
+    pred = tensor_of(y_pred)
+    true = cast(tensor_of(y_true), pred.dtype)
+    if label_smoothing:
+        true = true * (1.0 - label_smoothing) + label_smoothing / true._array.shape[-1]
+    pred = nn.softmax(pred, axis) if from_logits else pred
+    p = clipped(pred / reduce_sum(pred, axis, True))
+    return reduce_sum(math.pow(1.0 - p, gamma) * alpha * (-true * math.log(p)), axis)
+
+
+def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
+    """1 - 2 * sum(true * pred) / (sum(true) + sum(pred))."""
+    pred = tensor_of(y_pred)
+    true = cast(tensor_of(y_true), pred.dtype)
+    both = reduce_sum(true * pred, axis)
+    return 1.0 - 2.0 * both / (reduce_sum(true, axis) + reduce_sum(pred, axis) + SETTINGS["epsilon"])
+
+
+def tversky(y_true: Any, y_pred: Any, alpha: float = 0.5, beta: float = 0.5, axis: Any = None) -> Any:
+    """Dice's loss with weights: alpha for what is missed, beta for what is said wrongly."""
+    pred = tensor_of(y_pred)
+    true = cast(tensor_of(y_true), pred.dtype)
+    both = reduce_sum(true * pred, axis)
+    missed, wrong = reduce_sum((1.0 - pred) * true, axis), reduce_sum(pred * (1.0 - true), axis)
+    return 1.0 - both / (both + missed * alpha + wrong * beta + SETTINGS["epsilon"])
+
+
 def categorical_crossentropy(
     y_true: Any, y_pred: Any, from_logits: bool = False, label_smoothing: float = 0.0, axis: int = -1
 ) -> Any:
@@ -333,6 +364,13 @@ CategoricalCrossentropy = wrapper(
 )
 
 
+CategoricalFocalCrossentropy = wrapper(
+    "CategoricalFocalCrossentropy", categorical_focal_crossentropy, alpha=0.25, gamma=2.0, from_logits=False,
+    label_smoothing=0.0, axis=-1,
+)  # fmt: skip
+Dice, Tversky = wrapper("Dice", dice, axis=None), wrapper("Tversky", tversky, alpha=0.5, beta=0.5, axis=None)
+
+
 class SparseCategoricalCrossentropy(Loss):
     """-log(pred[label]), for labels given as numbers of classes."""
 
@@ -366,15 +404,16 @@ def one_hot_labels(labels: Any, count: int) -> Any:
 
 
 CLASSES = (
-    "BinaryCrossentropy", "BinaryFocalCrossentropy", "CategoricalCrossentropy", "CategoricalHinge", "CosineSimilarity",
-    "Hinge", "Huber", "KLDivergence", "LogCosh", "MeanAbsoluteError", "MeanAbsolutePercentageError",
-    "MeanSquaredError", "MeanSquaredLogarithmicError", "Poisson", "SparseCategoricalCrossentropy", "SquaredHinge",
+    "BinaryCrossentropy", "BinaryFocalCrossentropy", "CategoricalCrossentropy", "CategoricalFocalCrossentropy",
+    "CategoricalHinge", "CosineSimilarity", "Dice", "Hinge", "Huber", "KLDivergence", "LogCosh", "MeanAbsoluteError",
+    "MeanAbsolutePercentageError", "MeanSquaredError", "MeanSquaredLogarithmicError", "Poisson",
+    "SparseCategoricalCrossentropy", "SquaredHinge", "Tversky",
 )  # fmt: skip
 FUNCTIONS = (
-    "binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy", "categorical_hinge",
-    "cosine_similarity", "hinge", "huber", "kl_divergence", "log_cosh", "mean_absolute_error",
-    "mean_absolute_percentage_error", "mean_squared_error", "mean_squared_logarithmic_error", "poisson",
-    "sparse_categorical_crossentropy", "squared_hinge",
+    "binary_crossentropy", "binary_focal_crossentropy", "categorical_crossentropy", "categorical_focal_crossentropy",
+    "categorical_hinge", "cosine_similarity", "dice", "hinge", "huber", "kl_divergence", "log_cosh",
+    "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error", "mean_squared_logarithmic_error",
+    "poisson", "sparse_categorical_crossentropy", "squared_hinge", "tversky",
 )  # fmt: skip
 mse = MSE = mean_squared_error
 mae = MAE = mean_absolute_error
@@ -385,18 +424,6 @@ logcosh = log_cosh
 TABLE = {name: globals()[name] for name in (*CLASSES, *FUNCTIONS, "mse", "MSE", "mae", "MAE", "mape", "msle", "kld")}
 get = getter("loss", lambda: TABLE)
 __all__ = [
-    *CLASSES,
-    *FUNCTIONS,
-    "Loss",
-    "get",
-    "mse",
-    "MSE",
-    "mae",
-    "MAE",
-    "mape",
-    "MAPE",
-    "msle",
-    "MSLE",
-    "kld",
-    "KLD",
-]
+    *CLASSES, *FUNCTIONS, "KLD", "Loss", "MAE", "MAPE", "MSE", "MSLE", "get", "kld", "kullback_leibler_divergence",
+    "logcosh", "mae", "mape", "mse", "msle",
+]  # fmt: skip

@@ -84,17 +84,23 @@ class Metric(Configured):
     __str__ = __repr__
 
 
-def weighted(values: Any, weights: Any) -> tuple[Any, Any]:
-    """Values with weights in a shape that goes with them."""
-    w = array(weights, values.dtype)
-    if w.ndim == values.ndim + 1 and w.shape[-1] == 1:
-        w = w[..., 0]
-    if w.ndim > values.ndim:
-        w = w.reshape(w.shape[: values.ndim])
-    if w.ndim < values.ndim and w.ndim:
-        # A weight per example counts for the mean of what the example has.
-        values = values.mean(tuple(range(w.ndim, values.ndim)))
-    return values * w, np.broadcast_to(w, values.shape)
+def samplewise(values: Any, weights: Any, reduce: Any) -> tuple[Any, Any]:
+    """One value per example, weighted, and the weights (None without any); `reduce` joins what an example has."""
+    w = None
+    if weights is not None:
+        w = array(weights, values.dtype)
+        if w.ndim == values.ndim + 1 and w.shape[-1] == 1:
+            w = w[..., 0]
+        elif values.ndim == w.ndim + 1 and values.shape[-1] == 1:
+            values = values[..., 0]
+        elif values.ndim == w.ndim + 1 and w.ndim:
+            w = w[..., None]
+        if values.ndim > w.ndim:
+            values = reduce(values, axis=tuple(range(w.ndim, values.ndim)))
+        w = np.broadcast_to(w, values.shape)
+        values = values * w
+        w = reduce(w, axis=tuple(range(1, w.ndim))) if w.ndim > 1 else w
+    return (reduce(values, axis=tuple(range(1, values.ndim))) if values.ndim > 1 else values), w
 
 
 class Sum(Metric):
@@ -107,8 +113,7 @@ class Sum(Metric):
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
         """Add values."""
         v = array(values, self.total._array.dtype)
-        if sample_weight is not None:
-            v, _ = weighted(v, sample_weight)
+        v, _ = samplewise(v, sample_weight, np.sum)
         self.total.replace(np.asarray(self.total._array + v.sum(dtype=v.dtype)))
 
     def result(self) -> Any:
@@ -127,11 +132,8 @@ class Mean(Metric):
     def update_state(self, values: Any, sample_weight: Any = None) -> None:
         """Take values in."""
         kind = self.total._array.dtype
-        v = array(values, kind)
-        count = np.asarray(v.size, kind)
-        if sample_weight is not None:
-            v, w = weighted(v, sample_weight)
-            count = w.sum(dtype=kind)
+        v, w = samplewise(array(values, kind), sample_weight, np.mean)
+        count = np.asarray(len(v) if v.ndim else 1, kind) if w is None else w.sum(dtype=kind)
         self.total.replace(np.asarray(self.total._array + v.sum(dtype=kind), kind))
         self.count.replace(np.asarray(self.count._array + count, kind))
 
@@ -279,30 +281,49 @@ class R2Score(Metric):
                  dtype: Any = None):  # fmt: skip
         super().__init__(dtype, name)
         self.class_aggregation, self.num_regressors = class_aggregation, num_regressors
-        self.seen: list[Any] = []
+        self.num_samples = self.add_variable((), "zeros", "int32", name="num_samples")
+        self._columns: list[Any] = []
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take a batch in."""
         true, pred = aligned(y_true, y_pred)
-        w = np.ones(len(true)) if sample_weight is None else array(sample_weight)
-        self.seen.append((true.reshape(len(true), -1), pred.reshape(len(pred), -1), w.reshape(-1, 1)))
+        true, pred = (a.reshape(len(a), -1).astype(self._dtype) for a in (true, pred))
+        if not self._columns:
+            names = ("squared_sum", "sum", "residual", "count")
+            self._columns = [self.add_variable(true.shape[1:], "zeros", name=name) for name in names]
+        w = np.ones((len(true), 1), true.dtype) if sample_weight is None else array(sample_weight, true.dtype)
+        w = np.broadcast_to(w.reshape(len(true), -1), true.shape)
+        parts = (w * np.square(true), w * true, w * np.square(true - pred), w)
+        for v, part in zip(self._columns, parts, strict=True):
+            v.replace(v._array + part.sum(0))
+        self.num_samples.replace(np.asarray(self.num_samples._array + len(true), np.int32))
 
     def result(self) -> Any:
-        """The score so far."""
-        true, pred, w = (np.concatenate(x) for x in zip(*self.seen, strict=True))
-        mean = (w * true).sum(0) / w.sum()
-        score = 1 - (w * np.square(true - pred)).sum(0) / (w * np.square(true - mean)).sum(0)
-        return from_array(np.asarray(score if self.class_aggregation is None else score.mean(), self._dtype))
+        """The score so far. Raises ValueError before there is any data."""
+        if not self._columns:
+            raise ValueError("R2Score has no result before `update_state` was called")
+        squares, total, residual, count = (v._array for v in self._columns)
+        spread = squares - np.square(total) / count
+        score = 1 - residual / spread
+        return from_array(np.asarray(self.joined(score, spread), self._dtype))
 
-    def reset_state(self) -> None:
-        """Forget what was collected."""
-        self.seen.clear()
+    def joined(self, score: Any, spread: Any) -> Any:
+        """The scores of all outputs as `class_aggregation` and `num_regressors` want them."""
+        if self.class_aggregation == "variance_weighted_average":
+            score = (score * spread).sum() / spread.sum()
+        elif self.class_aggregation is not None:
+            score = score.mean()
+        if self.num_regressors:
+            n = float(self.num_samples._array)
+            score = 1 - (1 - score) * (n - 1) / (n - self.num_regressors - 1)
+        return score
 
 
 class Confusion(Metric):
     """Base of metrics made of counts of right and wrong positives and negatives, for each threshold."""
 
     counts: tuple[str, ...] = ("true_positives", "false_positives")
+    kept_as: str | None = None
 
     def __init__(self, thresholds: Any = None, top_k: Any = None, class_id: Any = None, name: str | None = None,
                  dtype: Any = None):  # fmt: skip
@@ -313,7 +334,7 @@ class Confusion(Metric):
         self.init_thresholds, self.thresholds = thresholds, [float(t) for t in given]
         self.top_k, self.class_id = top_k, class_id
         for count in self.counts:
-            setattr(self, count, self.add_variable((len(self.thresholds),), "zeros", name=count))
+            setattr(self, count, self.add_variable((len(self.thresholds),), "zeros", name=self.kept_as or count))
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count a batch."""
@@ -367,6 +388,8 @@ class Recall(Confusion):
 class Count(Confusion):
     """One of the four counts."""
 
+    kept_as = "accumulator"
+
     def __init__(self, thresholds: Any = None, name: str | None = None, dtype: Any = None):
         super().__init__(thresholds, name=name, dtype=dtype)
 
@@ -393,11 +416,11 @@ class AUC(Confusion):
         num_labels: Any = None, label_weights: Any = None, from_logits: bool = False,
     ):  # fmt: skip
         if curve not in ("ROC", "PR"):
-            raise ValueError(f"Invalid `curve` argument value \"{curve}\". Expected one of: ['ROC', 'PR']")
+            raise ValueError(f'Invalid AUC curve value: "{curve}". Expected values are ["PR", "ROC"]')
         if summation_method not in ("interpolation", "minoring", "majoring"):
             raise ValueError(
-                f'Invalid `summation_method` argument value "{summation_method}". Expected one of: '
-                "['interpolation', 'majoring', 'minoring']"
+                f'Invalid AUC summation method value: "{summation_method}". Expected values are '
+                '["interpolation", "majoring", "minoring"]'
             )
         if num_thresholds <= 1:
             raise ValueError(f"Argument `num_thresholds` must be an integer > 1. Received: {num_thresholds}")
@@ -479,6 +502,19 @@ TABLE |= {"mse": MeanSquaredError, "mae": MeanAbsoluteError, "acc": Accuracy}
 get = getter("metric", lambda: TABLE)
 mse = MSE = mean_squared_error = losses.mean_squared_error
 mae = MAE = mean_absolute_error = losses.mean_absolute_error
+mape = MAPE = losses.mean_absolute_percentage_error
+msle = MSLE = losses.mean_squared_logarithmic_error
+kld = KLD = kullback_leibler_divergence = losses.kl_divergence
+huber, poisson, logcosh = losses.huber, losses.poisson, losses.log_cosh
+hinge, squared_hinge, categorical_hinge = losses.hinge, losses.squared_hinge, losses.categorical_hinge
 binary_crossentropy, categorical_crossentropy = losses.binary_crossentropy, losses.categorical_crossentropy
 sparse_categorical_crossentropy = losses.sparse_categorical_crossentropy
-__all__ = [*NAMES, "Metric", "get", "binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"]
+binary_focal_crossentropy = losses.binary_focal_crossentropy
+categorical_focal_crossentropy = losses.categorical_focal_crossentropy
+__all__ = [
+    *NAMES, "KLD", "MAE", "MAPE", "MSE", "MSLE", "Metric", "binary_accuracy", "binary_crossentropy",
+    "binary_focal_crossentropy", "categorical_accuracy", "categorical_crossentropy", "categorical_focal_crossentropy",
+    "categorical_hinge", "get", "hinge", "huber", "kld", "kullback_leibler_divergence", "logcosh", "mae", "mape", "mse",
+    "msle", "poisson", "sparse_categorical_accuracy", "sparse_categorical_crossentropy",
+    "sparse_top_k_categorical_accuracy", "squared_hinge", "top_k_categorical_accuracy",
+]  # fmt: skip

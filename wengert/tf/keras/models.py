@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from wengert.tf import nest
+from wengert.tf.keras.files import load_values, save_values
 from wengert.tf.keras.layers.core import InputLayer
 from wengert.tf.keras.layers.layer import Layer, shape_of
 from wengert.tf.keras.layers.symbolic import KerasTensor, input_tensor, ordered, replaced
@@ -23,9 +24,8 @@ class Model(Layer):
     """A layer that is trained as a whole. `Model(inputs, outputs)` is made of calls on tensors to come."""
 
     def __new__(cls, *args: Any, **options: Any) -> Any:
-        if cls is Model and (args or "inputs" in options):
-            return object.__new__(Functional)
-        return object.__new__(cls)
+        kind: Any = Functional if cls is Model and (args or "inputs" in options) else cls
+        return super().__new__(kind, *args, **options)
 
     def __init__(self, inputs: Any = None, outputs: Any = None, name: str | None = None, **options: Any):
         super().__init__(name=name, **options)
@@ -78,7 +78,8 @@ class Model(Layer):
                 if len(shape) + 1 == len(k.shape) and k.shape[-1] == 1:
                     continue
                 raise ValueError(
-                    f"Input {i} with name '{k.name}' of layer \"{self.name}\" is incompatible with the layer: expected "
+                    f"Input {i} with name '{self._members[i].name}' of layer '{self.name}' is incompatible with the "
+                    "layer: expected "
                     f"shape={k.shape}, found shape={shape}"
                 )
 
@@ -133,37 +134,23 @@ class Model(Layer):
     # ------------------------------------------------------------ files
 
     def save_weights(self, filepath: Any, overwrite: bool = True, **options: Any) -> None:
-        """Write the weights: NumPy's `.npz`, or HDF5 for `.h5` where h5py is installed."""
-        path = os.fspath(filepath)
-        values = {f"{i:05d}": v._array for i, v in enumerate(self.variables)}
-        if path.endswith(".h5"):
-            with h5py().File(path, "w") as file:
-                for key, value in values.items():
-                    file[key] = value
-            return
-        with open(path, "wb") as file:
-            np.savez(file, **values)
+        """Write the weights to a file `*.weights.h5` (HDF5 where h5py is installed) or `*.npz` (NumPy's format)."""
+        save_values(filepath, [v._array for v in self.variables])
 
-    def load_weights(self, filepath: Any, **options: Any) -> None:
-        """Read the weights. Raises ValueError for another number of them or other shapes."""
-        path = os.fspath(filepath)
-        if path.endswith(".h5"):
-            with h5py().File(path, "r") as file:
-                values = [file[key][()] for key in sorted(file)]
-        else:
-            with np.load(path) as file:
-                values = [file[key] for key in sorted(file.files)]
-        own = self.variables
+    def load_weights(self, filepath: Any, skip_mismatch: bool = False, **options: Any) -> None:
+        """Read what `save_weights` wrote. Raises ValueError for another number of weights or other shapes."""
+        own, values = self.variables, load_values(filepath)
         if len(own) != len(values):
             raise ValueError(
-                f"A total of {len(values)} values are in {path!r}, the model has {len(own)} variables. "
+                f"A total of {len(values)} values are in {os.fspath(filepath)!r}, the model has {len(own)} variables. "
                 "A model is built by calling it once before weights are loaded."
             )
         for v, value in zip(own, values, strict=True):
-            if v._array.shape != value.shape:
+            if v._array.shape != value.shape and not skip_mismatch:
                 raise ValueError(f"{v.path}: the file has shape {value.shape}, the variable {v._array.shape}")
         for v, value in zip(own, values, strict=True):
-            v.assign(value)
+            if v._array.shape == value.shape:
+                v.assign(value)
 
     # ------------------------------------------------------------ what there is not
 
@@ -293,15 +280,6 @@ class Sequential(Model):
         return list(self._stack)
 
 
-def h5py() -> Any:
-    """The package h5py. Raises ImportError if it is not installed."""
-    try:
-        import h5py as package
-    except ImportError as error:
-        raise ImportError("weights in .h5 files need the package h5py; a name that ends in .npz does not") from error
-    return package
-
-
 WIDTHS = (31, 22, 13)
 
 
@@ -363,7 +341,7 @@ def clone_model(model: Any) -> Any:
     if model.inputs:
         out.add(input_tensor(batch_shape=model.inputs[0].shape, dtype=model.inputs[0].dtype))
     for layer in model.layers:
-        out.add(type(layer).from_config(layer.get_config()))
+        out.add(layer.alike(name=layer.name))
     return out
 
 

@@ -74,10 +74,18 @@ function prepareFold(tape, fold) {
   }
 }
 
-// Open groups level by level as long as not more than `budget` boxes are on the stage, groups that look alike together.
+// Groups of one look are open together: lines, passes of a loop, pieces of a group, modules of one name or of one list.
+function lookOf(tape, fold, group) {
+  const kind = tape.words[fold.kinds[group]], label = tape.words[fold.labels[group]];
+  if (kind !== "group") return `${kind} in ${fold.parents[group]}`;
+  return fold.name === "module" ? label.slice(label.lastIndexOf(".") + 1).replace(/^\d+$/, "part") : fold.name === "loop" ? kind : label;
+}
+
+// Open groups level by level, groups of one look together, as long as not more than `budget` boxes are on the stage, or twice
+// as many where there would be few.
 // `calm` leaves long loops and groups of one node folded.
 function openWithin(tape, fold, budget, calm = budget < tape.count) {
-  const wordOf = g => tape.words[fold.kinds[g]], { members, nodes, parents } = fold;
+  const wordOf = g => tape.words[fold.kinds[g]], { members, nodes } = fold;
   const folded = g => calm && ((members[g].length === 1 && members[g][0] >= 0) || (members[g].length > FEW_PASSES && wordOf(g) === "loop"));
   fold.open.fill(0);
   fold.open[0] = 1;
@@ -86,7 +94,7 @@ function openWithin(tape, fold, budget, calm = budget < tape.count) {
     const alike = new Map();
     for (const g of level.flatMap(above => members[above].filter(m => m < 0).map(m => ~m))) {
       if (folded(g)) continue;
-      const look = wordOf(g) === "group" ? `${nodes[g]} ${members[g].length}` : `${wordOf(g)} in ${parents[g]}`;
+      const look = lookOf(tape, fold, g);
       if (alike.has(look)) alike.get(look).push(g); else alike.set(look, [g]);
     }
     level = [];

@@ -149,12 +149,10 @@ function showSource(tape, line) {
   const [file, number, name] = tape.lines[line], texts = tape.sources[tape.words[file]];
   panel.append(element("h3", "Line of the program"), element("p", `${tape.words[file]}:${number}, in ${tape.words[name]}`, "faint"));
   if (!texts || texts[number] === undefined) return;
-  const block = element("pre");
-  for (let near = number - 4; near <= number + 4; near++) {
-    if (texts[near] === undefined) continue;
-    const shown = element("div", undefined, near === number ? "here" : "");
-    block.append(add(shown, element("i", String(near)), ` ${tape.words[texts[near]]}`));
-  }
+  const block = element("pre"), rows = [];
+  for (let near = number - 4; near <= number + 4; near++) if (texts[near] !== undefined) rows.push([near, tape.words[texts[near]]]);
+  const indents = rows.filter(([, text]) => text.trim()).map(([, text]) => text.search(/\S/)), indent = Math.min(99, ...indents);
+  for (const [near, text] of rows) block.append(add(element("div", undefined, near === number ? "here" : ""), element("i", String(near)), ` ${text.slice(indent)}`));
   panel.append(block);
 }
 

@@ -221,7 +221,7 @@ def linear_bias(np, input: Array, weight: Array, bias: Array):
         _same_dtype(bias, weight, input)
     if kind.kind == "b":
         check_not_bool(weight, "addmm_impl_cpu_")
-    out = np.matmul(input, weight.T)
+    out = product(np, input, weight.T)
     out += bias
     return out
 
@@ -256,7 +256,7 @@ def linear_plain(np, input: Array, weight: Array):
     if input.shape[1] != weight.shape[1] or input.dtype != weight.dtype:
         raise mm_error(input, weight.T)
     check_not_bool(weight, "addmm_impl_cpu_")
-    return np.matmul(input, weight.T)
+    return product(np, input, weight.T)
 
 
 @composite(

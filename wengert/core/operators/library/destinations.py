@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from wengert.core.base.errors import AliasError, DtypeError
+from wengert.core.arrays import dtype as dtypes
+from wengert.core.base.errors import AliasError, ArgumentError, DtypeError
 from wengert.core.operators.library.matrices import array_of, cplusplus_of, scalar_of
 from wengert.core.operators.raw import namespace_of
 
@@ -35,6 +36,17 @@ def of_dtype(words: Callable[[Any, Any], str], which: int = -1) -> Demand:
     return demand
 
 
+def castable(words: Callable[[Any], str]) -> Demand:
+    """The tensors given must be able to hold the results; `words(given)` of an ArgumentError says that they are not."""
+
+    def demand(arguments: Any, outs: Any, values: Any) -> None:
+        for target, value in zip(outs, values, strict=True):
+            if not dtypes.can_cast(dtypes.of(array_of(value).dtype), dtypes.of(array_of(target).dtype)):
+                raise ArgumentError(words(target))
+
+    return demand
+
+
 def expected_dtype(result: Any, given: Any) -> str:
     """Words of the selections."""
     return f"Expected out tensor to have dtype {cplusplus_of(result)}, but got {cplusplus_of(given)} instead"
@@ -49,16 +61,14 @@ def matching_dtype(result: Any, given: Any) -> str:
 
 
 def root(array: Any) -> Any:
-    """The array that owns the memory."""
-    while array.base.__class__ is array.__class__:
-        array = array.base
+    """What owns the memory."""
+    while (owner := getattr(array, "base", None)) is not None:
+        array = owner
     return array
 
 
 def grown(target: Any, value: Any) -> Any:
     """What the tensor given covers once it has the result's shape; only for asking where that lies."""
-    if target.shape == value.shape:
-        return target
     strides = [target.itemsize]
     for n in value.shape[:0:-1]:
         strides.insert(0, strides[0] * n)
@@ -66,14 +76,20 @@ def grown(target: Any, value: Any) -> Any:
     return as_strided(target, value.shape, tuple(strides[: value.ndim]))
 
 
+def overlapping(x: Any, target: Any, value: Any) -> bool:
+    """Whether the input and what the tensor given covers, now or with the result in it, share memory."""
+    share = namespace_of(x).np.may_share_memory
+    if share(x, target) or (x is target and value.size):
+        return True
+    return target.shape != value.shape and root(x) is root(target) and share(x, grown(target, value))
+
+
 def apart(arguments: Any, outs: Any, values: Any) -> None:
     """The tensors given must not share memory with an input, nor grow into one that lies in the same memory."""
     given = [array_of(x) for x in tensors_of(arguments)]
     for target, value in zip(map(array_of, outs), map(array_of, values), strict=True):
         for x in given:
-            if x.__class__ is not target.__class__ or root(x) is not root(target):
-                continue
-            if namespace_of(x).np.may_share_memory(x, grown(target, value)):
+            if x.__class__ is target.__class__ and overlapping(x, target, value):
                 raise AliasError(
                     "unsupported operation: some elements of the input tensor and the written-to tensor refer to a "
                     "single memory location. Please clone() the tensor before performing the operation."

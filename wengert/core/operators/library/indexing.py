@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from wengert.core.arrays import dtype as dtypes
+from wengert.core.arrays.large import LARGE
 from wengert.core.arrays.shape import broadcast_shapes
 from wengert.core.base.errors import ArgumentError, DtypeError, IndexRangeError, MissingError, ShapeError
 from wengert.core.operators.kinds import composite, opaque, view
@@ -121,6 +122,9 @@ def add_rows(np, size, index, rows):
     One flat `add.at` over elements: NumPy's fast path is for one dim only.
     """
     k = rows.shape[1]
+    found = LARGE.add_rows(size, index, rows) if k > 1 else None
+    if found is not None:
+        return found
     if k == 1:
         return add_at(np, size, index, rows[:, 0])[:, None]
     flat = index[:, None] * k + np.arange(k)

@@ -6,7 +6,8 @@ from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.shape import broadcast_shapes, wrap_dim
 from wengert.core.base.errors import ShapeError, ValueRangeError
 from wengert.core.operators.kinds import composite, opaque
-from wengert.core.operators.library.destinations import apart
+from wengert.core.operators.library.destinations import apart, both, castable
+from wengert.core.operators.library.matrices import scalar_of
 from wengert.core.operators.record import Array
 from wengert.core.operators.samples import call
 
@@ -34,11 +35,16 @@ def _cat_gradients(m, g, shape, dim):
     return out
 
 
+def _uncast(given):
+    """Words for a destination that cannot hold the result."""
+    return f"torch.cat(): input types can't be cast to the desired output type {scalar_of(given)}"
+
+
 @opaque(
     vjp=_cat_gradients,
     aliases=("concat", "concatenate"),
     method=False,
-    errors=apart,
+    errors=both(castable(_uncast), apart),
     samples=lambda s: [
         call([s.array(2, 3), s.array(1, 3)]), call([s.array(2, 3), s.array(2, 1)], dim=-1), call([s.array(3)]),
         call([s.array(0), s.array(2, 3)]), call([s.array(2, 0), s.array(2, 3)], dim=1),

@@ -7,6 +7,7 @@ them holds in every order.
 from __future__ import annotations
 
 from wengert.core.arrays import dtype as dtypes
+from wengert.core.arrays.large import LARGE, SIZE
 from wengert.core.base.errors import DimError, DtypeError, MissingError, ShapeError
 from wengert.core.operators.kinds import Bilinear, Opaque, linear, plain
 from wengert.core.operators.record import Array, register
@@ -102,7 +103,8 @@ def product(np, a, b):
     kind = a.dtype
     if kind.kind == "V" or kind.char == "e":
         return np.matmul(a.astype("float32"), b.astype("float32")).astype(kind)
-    return np.matmul(a, b)
+    found = LARGE.matmul(a, b) if a.size >= SIZE else None
+    return np.matmul(a, b) if found is None else found
 
 
 class FullPrecision(Opaque):

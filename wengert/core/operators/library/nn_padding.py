@@ -80,7 +80,9 @@ def padded(np, input: Array, pad: Ints, mode):
     """
     _check(input.shape, pad, mode)
     if input.dtype.kind == "b" and mode in _KERNELS:
-        raise MissingError(f"\"{_KERNELS[mode]}{len(pad) // 2}d\" not implemented for 'Bool'; pad numbers of another dtype")
+        raise MissingError(
+            f"\"{_KERNELS[mode]}{len(pad) // 2}d\" not implemented for 'Bool'; pad numbers of another dtype"
+        )
     out = input
     for k in range(len(pad) // 2):
         d = input.ndim - 1 - k

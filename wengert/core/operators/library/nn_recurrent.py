@@ -98,8 +98,11 @@ def _lstm_back(m, g, out, parts, reverse, given):
     c0, w_hh, w_hr = given[2], given[4], given[7]
     gates, cells = out[3], out[4]
     i, f, n, o = _columns(gates, cells.shape[1])
-    saturated = m.tanh(cells)
     before = _previous(m, c0, cells, parts, reverse)
+    found = arrays.lstm_back_at_once(gates, cells, before, g, parts, w_hh) if _direct(m) and w_hr is None else None
+    if found is not None:
+        return found[0], found[0], *found[1:], None
+    saturated = m.tanh(cells)
     if _direct(m):
         d, slope = arrays.lstm_slopes(m.np, gates, before, saturated)
     else:
@@ -188,6 +191,10 @@ def _summed(m, x):
     return arrays.column_sums(m.np, x) if _direct(m) else m.sum(x, 0)
 
 
+def _product(m, a, b):
+    return arrays.product(a, b) if _direct(m) else a @ b
+
+
 def _turned(m, x):
     return m.transpose(x, 0, 1)
 
@@ -202,12 +209,12 @@ def _layer_gradients(m, g, out, tensors, cell, sizes, reverse, bias):
         d, hidden, dh, dc, projection = _gru_back(m, g, out, parts, reverse, given)
     else:
         d, hidden, dh, dc, projection = _rnn_back(m, g, out, parts, reverse, given, cell == "rnn_relu")
-    dx = d @ w_ih
+    dx = _product(m, d, w_ih)
     gradients = [dx.reshape(tuple(x.shape)) if x.ndim == 3 else dx, dh]
     if dc is not None:
         gradients.append(dc)
     before = _previous(m, h0, _flat(out[0]), parts, reverse)
-    gradients += [_turned(m, d) @ _flat(x), _turned(m, hidden) @ before]
+    gradients += [_product(m, _turned(m, d), _flat(x)), _product(m, _turned(m, hidden), before)]
     if bias:
         first = _summed(m, d)
         gradients += [first, first if hidden is d else _summed(m, hidden)]

@@ -6,7 +6,7 @@ from itertools import product
 from math import prod
 
 from wengert.core.arrays import grid as places
-from wengert.core.arrays.resampling import resampled
+from wengert.core.arrays.resampling import resampled, resampled_bytes
 from wengert.core.base.errors import DtypeError, ShapeError
 from wengert.core.operators.kinds import elementwise, linear, opaque, plain
 from wengert.core.operators.library.overloads import refuse, scalar_name
@@ -41,6 +41,8 @@ def resample(np, input: Array, rules, label):
     narrow = len(rules) == 1 and rules[0][0] != "nearest"
     if input.dtype.kind not in "fV" and (input.dtype != np.uint8 or narrow):
         refuse(_routine(label), "biuc", input)
+    if input.dtype.kind == "u" and len(rules) == 2 and rules[0][0] != "nearest":
+        return resampled_bytes(np, input, rules)
     if input.dtype.kind == "u" and rules[0][0] != "nearest":
         found = resampled(np, input.astype(np.float32), rules, False)
         return np.clip(np.floor(found + 0.5), 0, 255).astype(np.uint8)

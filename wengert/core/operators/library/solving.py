@@ -429,8 +429,14 @@ def _cholesky_inverse_rule(m, g, input, out, upper):
     return -(input @ both) if upper else -(both @ input)
 
 
+def _cholesky_inverse_tangent(m, t, input, out, upper):
+    moved = m.conj_transpose(t) @ input if upper else t @ m.conj_transpose(input)
+    return -(out @ (moved + m.conj_transpose(moved)) @ out)
+
+
 @full_precision(
     vjp=_cholesky_inverse_rule,
+    jvp=_cholesky_inverse_tangent,
     samples=lambda s: [call(s.invertible(3))],
 )
 def cholesky_inverse(np, input: Array, upper=False):

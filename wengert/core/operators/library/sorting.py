@@ -11,6 +11,7 @@ from wengert.core.base.errors import DimError, DtypeError, ShapeError
 from wengert.core.operators.kinds import composite, opaque, plain
 from wengert.core.operators.library.destinations import apart, both, of_dtype
 from wengert.core.operators.library.extrema import check_not_empty
+from wengert.core.operators.library.matrices import scalar_of
 from wengert.core.operators.library.overloads import is_number, missing_derivative, refuse
 from wengert.core.operators.record import Array
 from wengert.core.operators.samples import call
@@ -132,9 +133,13 @@ def _ranked_dtype(result, given):
     return f"output values must be of same type as input, {result.dtype}, not {given.dtype}"
 
 
+def _place_dtype(result, given):
+    return f"output indices must be of scalar type Long, not {scalar_of(given)}"
+
+
 @composite(
     samples=lambda s: [call(s.distinct(3, 4), 2), call(s.distinct(3, 4), 1, 0, True), call(s.distinct(), 1)],
-    errors=both(of_dtype(_ranked_dtype, 0), apart),
+    errors=both(of_dtype(_ranked_dtype, 0), of_dtype(_place_dtype, 1), apart),
 )
 def kthvalue(m, input: Array, k: int, dim=-1, keepdim=False):
     """The `k`-th smallest element along `dim` (from 1), as (values, indices).  nan is largest.

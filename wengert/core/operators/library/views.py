@@ -383,10 +383,10 @@ view_dtype = register(
 )
 def view_as_given(m, input: Array, size: Ints):
     """The same elements in the same order under another shape, or the same memory read as another dtype."""
-    if isinstance(size, dtypes.dtype):
+    if isinstance(size, (dtypes.dtype, type)):
         size = (size,)
-    if size.__class__ is not int and len(size) == 1 and isinstance(size[0], dtypes.dtype):
-        return m.view_dtype(input, size[0])
+    if size.__class__ is not int and len(size) == 1 and isinstance(size[0], (dtypes.dtype, type)):
+        return m.view_dtype(input, dtypes.as_dtype(size[0], "view(): argument 'dtype' (position 1)"))
     return m.view_shape(input, tuple(size) if size.__class__ is not int else size)
 
 

@@ -1,7 +1,7 @@
 """`tf.keras.layers`: layers as custom training loops use them."""
 
 from wengert.tf.keras.layers.activation import *  # noqa: F403
-from wengert.tf.keras.layers.attention import Attention, EinsumDense, MultiHeadAttention
+from wengert.tf.keras.layers.attention import AdditiveAttention, Attention, EinsumDense, MultiHeadAttention
 from wengert.tf.keras.layers.convolutional import *  # noqa: F403
 from wengert.tf.keras.layers.core import *  # noqa: F403
 from wengert.tf.keras.layers.layer import Layer
@@ -32,7 +32,8 @@ from wengert.tf.keras.layers.symbolic import KerasTensor
 from wengert.tf.keras.layers.symbolic import input_tensor as Input  # noqa: N812
 
 __all__ = [
-    "GRU", "LSTM", "RNN", "Attention", "BatchNormalization", "Bidirectional", "EinsumDense", "GRUCell",
-    "GroupNormalization", "Input", "KerasTensor", "LSTMCell", "Layer", "LayerNormalization", "MultiHeadAttention",
-    "RMSNormalization", "SimpleRNN", "SimpleRNNCell", "StackedRNNCells", "TimeDistributed", "UnitNormalization",
+    "GRU", "LSTM", "RNN", "AdditiveAttention", "Attention", "BatchNormalization", "Bidirectional", "EinsumDense",
+    "GRUCell", "GroupNormalization", "Input", "KerasTensor", "LSTMCell", "Layer", "LayerNormalization",
+    "MultiHeadAttention", "RMSNormalization", "SimpleRNN", "SimpleRNNCell", "StackedRNNCells", "TimeDistributed",
+    "UnitNormalization",
 ]  # fmt: skip

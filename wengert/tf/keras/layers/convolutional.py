@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from wengert.tf import math, nn
-from wengert.tf.arrays import pad, transpose
+from wengert.tf.arrays import expand_dims, pad, squeeze, transpose
+from wengert.tf.keras import constraints, initializers, regularizers
 from wengert.tf.keras.layers.core import WeightedLayer
 
 CONVOLUTIONS = {1: nn.conv1d, 2: nn.conv2d, 3: nn.conv3d}
@@ -27,7 +28,7 @@ class Conv(WeightedLayer):
     rank = 2
 
     def __init__(
-        self, filters: int, kernel_size: Any, strides: Any = 1, padding: str = "valid", data_format: Any = None,
+        self, filters: Any, kernel_size: Any, strides: Any = 1, padding: str = "valid", data_format: Any = None,
         dilation_rate: Any = 1, groups: int = 1, activation: Any = None, use_bias: bool = True, **options: Any,
     ):  # fmt: skip
         super().__init__(activation, use_bias, **options)
@@ -137,13 +138,18 @@ class ConvTranspose(Conv):
 class DepthwiseConv(Conv):
     """Base of convolutions of every channel by itself."""
 
-    def __init__(self, kernel_size: Any, strides: Any = 1, padding: str = "valid", depth_multiplier: int = 1,
-                 data_format: Any = None, dilation_rate: Any = 1, activation: Any = None, use_bias: bool = True,
-                 depthwise_initializer: Any = "glorot_uniform", **options: Any):  # fmt: skip
+    def __init__(
+        self, kernel_size: Any, strides: Any = 1, padding: str = "valid", depth_multiplier: int = 1,
+        data_format: Any = None, dilation_rate: Any = 1, activation: Any = None, use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform", depthwise_regularizer: Any = None,
+        depthwise_constraint: Any = None, **options: Any,
+    ):  # fmt: skip
+        own = {"kernel_initializer": depthwise_initializer, "kernel_regularizer": depthwise_regularizer,
+               "kernel_constraint": depthwise_constraint}  # fmt: skip
+        # The number of filters follows from the channels.
         super().__init__(
-            None, kernel_size, strides, padding, data_format, dilation_rate, 1, activation, use_bias,  # type: ignore[arg-type]
-            kernel_initializer=depthwise_initializer, **options,
-        )  # fmt: skip
+            None, kernel_size, strides, padding, data_format, dilation_rate, 1, activation, use_bias, **own, **options
+        )
         self.depth_multiplier = depth_multiplier
 
     def kernel_shape(self) -> tuple[int, ...]:
@@ -160,40 +166,70 @@ class DepthwiseConv(Conv):
         self.built = True
 
     def convolved(self, x: Any) -> Any:
-        """The convolution itself."""
-        return nn.depthwise_conv2d(
-            x, self.kernel, (1, *self.strides, 1), self.padding.upper(), dilations=self.dilation_rate
-        )
+        """The convolution itself; one spatial dim is one row of two."""
+        line = self.rank == 1
+        wide = (self.strides[0],) * 2 if line else self.strides
+        out = nn.depthwise_conv2d(
+            expand_dims(x, 1) if line else x, expand_dims(self.kernel, 0) if line else self.kernel, (1, *wide, 1),
+            self.padding.upper(), dilations=(1, *self.dilation_rate) if line else self.dilation_rate,
+        )  # fmt: skip
+        return squeeze(out, [1]) if line else out
 
 
-class SeparableConv2D(Conv):
+class SeparableConv(Conv):
     """A depthwise convolution, then one that mixes the channels."""
 
-    def __init__(self, filters: int, kernel_size: Any, strides: Any = 1, padding: str = "valid",
-                 data_format: Any = None, dilation_rate: Any = 1, depth_multiplier: int = 1, activation: Any = None,
-                 use_bias: bool = True, **options: Any):  # fmt: skip
-        super().__init__(filters, kernel_size, strides, padding, data_format, dilation_rate, 1, activation, use_bias,
-                         **options)  # fmt: skip
+    depthwise_kernel: Any
+    pointwise_kernel: Any
+
+    def __init__(
+        self, filters: int, kernel_size: Any, strides: Any = 1, padding: str = "valid", data_format: Any = None,
+        dilation_rate: Any = 1, depth_multiplier: int = 1, activation: Any = None, use_bias: bool = True,
+        depthwise_initializer: Any = "glorot_uniform", pointwise_initializer: Any = "glorot_uniform",
+        bias_initializer: Any = "zeros", depthwise_regularizer: Any = None, pointwise_regularizer: Any = None,
+        bias_regularizer: Any = None, activity_regularizer: Any = None, depthwise_constraint: Any = None,
+        pointwise_constraint: Any = None, bias_constraint: Any = None, **options: Any,
+    ):  # fmt: skip
+        super().__init__(
+            filters, kernel_size, strides, padding, data_format, dilation_rate, 1, activation, use_bias,
+            kernel_initializer="zeros", bias_initializer=bias_initializer, bias_regularizer=bias_regularizer,
+            bias_constraint=bias_constraint, activity_regularizer=activity_regularizer, **options,
+        )  # fmt: skip
         self.depth_multiplier = depth_multiplier
+        self.depthwise_initializer = initializers.get(depthwise_initializer)
+        self.pointwise_initializer = initializers.get(pointwise_initializer)
+        self.depthwise_regularizer = regularizers.get(depthwise_regularizer)
+        self.pointwise_regularizer = regularizers.get(pointwise_regularizer)
+        self.depthwise_constraint = constraints.get(depthwise_constraint)
+        self.pointwise_constraint = constraints.get(pointwise_constraint)
 
     def build(self, input_shape: Any) -> None:
         """Make both kernels and the bias."""
         self.channels = input_shape[self.channel_axis]
         assert self.channels is not None
-        shape = (*self.kernel_size, self.channels, self.depth_multiplier)
-        self.depthwise_kernel = self.add_weight(shape, "glorot_uniform", name="depthwise_kernel")
-        wide = (1, 1, self.channels * self.depth_multiplier, self.filters)
-        self.pointwise_kernel = self.add_weight(wide, "glorot_uniform", name="pointwise_kernel")
+        shapes = {
+            "depthwise": (*self.kernel_size, self.channels, self.depth_multiplier),
+            "pointwise": (*(1,) * self.rank, self.channels * self.depth_multiplier, self.filters),
+        }
+        for part, shape in shapes.items():
+            setattr(self, f"{part}_kernel", self.add_weight(
+                shape, getattr(self, f"{part}_initializer"), regularizer=getattr(self, f"{part}_regularizer"),
+                constraint=getattr(self, f"{part}_constraint"), name=f"{part}_kernel",
+            ))  # fmt: skip
         if self.use_bias:
             self.bias = self.add_part("bias", (self.filters,))
         self.built = True
 
     def convolved(self, x: Any) -> Any:
-        """Both convolutions."""
-        return nn.separable_conv2d(
-            x, self.depthwise_kernel, self.pointwise_kernel, (1, *self.strides, 1), self.padding.upper(),
-            dilations=self.dilation_rate,
-        )  # fmt: skip
+        """Both convolutions; one spatial dim is one row of two."""
+        line = self.rank == 1
+        first, second = self.depthwise_kernel, self.pointwise_kernel
+        if line:
+            x, first, second = expand_dims(x, 1), expand_dims(first, 0), expand_dims(second, 0)
+        wide = (self.strides[0],) * 2 if line else self.strides
+        dilation = (1, *self.dilation_rate) if line else self.dilation_rate
+        out = nn.separable_conv2d(x, first, second, (1, *wide, 1), self.padding.upper(), dilations=dilation)
+        return squeeze(out, [1]) if line else out
 
 
 def ranked(base: Any, name: str, rank: int) -> Any:
@@ -203,10 +239,12 @@ def ranked(base: Any, name: str, rank: int) -> Any:
 
 Conv1D, Conv2D, Conv3D = (ranked(Conv, f"Conv{n}D", n) for n in (1, 2, 3))
 Conv1DTranspose, Conv2DTranspose, Conv3DTranspose = (ranked(ConvTranspose, f"Conv{n}DTranspose", n) for n in (1, 2, 3))
-DepthwiseConv2D = ranked(DepthwiseConv, "DepthwiseConv2D", 2)
+DepthwiseConv1D, DepthwiseConv2D = (ranked(DepthwiseConv, f"DepthwiseConv{n}D", n) for n in (1, 2))
+SeparableConv1D, SeparableConv2D = (ranked(SeparableConv, f"SeparableConv{n}D", n) for n in (1, 2))
 Convolution1D, Convolution2D, Convolution3D, Convolution2DTranspose = Conv1D, Conv2D, Conv3D, Conv2DTranspose
 
 __all__ = [
     "Conv1D", "Conv1DTranspose", "Conv2D", "Conv2DTranspose", "Conv3D", "Conv3DTranspose", "Convolution1D",
-    "Convolution2D", "Convolution2DTranspose", "Convolution3D", "DepthwiseConv2D", "SeparableConv2D",
+    "Convolution2D", "Convolution2DTranspose", "Convolution3D", "DepthwiseConv1D", "DepthwiseConv2D", "SeparableConv1D",
+    "SeparableConv2D",
 ]  # fmt: skip

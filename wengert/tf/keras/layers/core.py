@@ -97,18 +97,13 @@ class Embedding(TensorLayer):
         self.embeddings_regularizer = regularizers.get(embeddings_regularizer)
         self.embeddings_constraint = constraints.get(embeddings_constraint)
         self._autocast = False
-        self.build(None)
 
     def build(self, input_shape: Any = None) -> None:
         """Make the table."""
-        if self.built:
-            return
-        from_name = self.add_weight(
+        self.embeddings = self.add_weight(
             (self.input_dim, self.output_dim), self.embeddings_initializer, name="embeddings",
             regularizer=self.embeddings_regularizer, constraint=self.embeddings_constraint,
         )  # fmt: skip
-        from_name._path = f"{self.name}/embeddings"
-        self.embeddings = from_name
         if self._first is not None:
             self.embeddings.assign(np.asarray(self._first).reshape(self.input_dim, self.output_dim))
         self.built = True

@@ -21,7 +21,7 @@ from wengert.tf.variable import Variable
 TRAINING: list[Any] = []
 """What `training` is in the calls that run, innermost last."""
 
-IGNORED = frozenset({"_nodes", "_graph_inputs", "_graph_outputs", "_order", "_inbound"})
+IGNORED = frozenset({"_nodes", "_graph_inputs", "_graph_outputs", "_order", "_given"})
 
 
 @lru_cache(maxsize=4096)
@@ -59,6 +59,13 @@ class Layer(Configured):
     """Base of layers: `build(input_shape)` makes the weights on the first call, `call(inputs)` computes."""
 
     supports_masking = False
+    _given: tuple[Any, Any] = ((), {})
+
+    def __new__(cls, *args: Any, **options: Any) -> Any:
+        """A layer that remembers what it is made from."""
+        out = object.__new__(cls)
+        out._given = (args, options)
+        return out
 
     def __init__(self, *, activity_regularizer: Any = None, trainable: bool = True, dtype: Any = None,
                  autocast: bool = True, name: str | None = None, **options: Any):  # fmt: skip
@@ -199,7 +206,7 @@ class Layer(Configured):
         first = initializers.get(initializer)
         shape = tuple(shape) if isinstance(shape, (tuple, list)) else () if shape is None else (shape,)
         out = KerasVariable(
-            first, shape, kind.name, trainable, name=name or "variable",
+            first, shape, kind.name, trainable, name=name,
             regularizer=regularizers.get(regularizer), constraint=constraints.get(constraint),
         )  # fmt: skip
         self.__dict__.setdefault("_added", []).append(out)
@@ -257,7 +264,7 @@ class Layer(Configured):
 
     def call(self, *args: Any, **kwargs: Any) -> Any:
         """Compute; a subclass's."""
-        raise NotImplementedError(f"Layer {type(self).__name__} does not have a `call()` method implemented.")
+        raise NotImplementedError(f"Layer {type(self).__name__} does not have a `call` method implemented.")
 
     def compute_output_shape(self, *shapes: Any, **options: Any) -> Any:
         """Shape of the result for the shape of the input."""
@@ -393,6 +400,11 @@ class Layer(Configured):
             raise AttributeError(f"The layer {self.name} has never been called and thus has no defined input.")
         return self._nodes[0]
 
+    def alike(self, **changes: Any) -> Any:
+        """A new layer made from the same arguments but for the changes; without a seed it begins with other weights."""
+        args, options = self._given
+        return type(self)(*fresh(args), **(fresh(options) | changes))
+
     def get_config(self) -> dict[str, Any]:
         """Arguments that make a layer like this."""
         return {"name": self.name, "trainable": self._trainable, "dtype": self._dtype}
@@ -403,6 +415,17 @@ class Layer(Configured):
     __str__ = __repr__
 
 
+def fresh(value: Any) -> Any:
+    """Arguments for another layer: initializers and layers among them are made anew."""
+    if isinstance(value, initializers.Initializer):
+        return value.clone()
+    if isinstance(value, Layer):
+        return value.alike()
+    if isinstance(value, dict):
+        return {key: fresh(part) for key, part in value.items()}
+    return type(value)(map(fresh, value)) if type(value) in (list, tuple) else value
+
+
 METRICS: list[type] = []
 
 
@@ -411,9 +434,13 @@ def MetricKind() -> Any:  # noqa: N802
     return tuple(METRICS)
 
 
+TOLD = (ValueError, TypeError, NotImplementedError, OpError)
+"""Classes of errors that are told with the layer and its arguments."""
+
+
 def explained(layer: Layer, error: Exception, args: Any, kwargs: Any) -> Exception:
     """An error out of a call with the layer's name and arguments, told once."""
-    if getattr(error, "_keras_told", False) or not isinstance(error, (ValueError, TypeError, OpError)):
+    if getattr(error, "_keras_told", False) or not isinstance(error, TOLD):
         return error
     lines = [f"  • {name}={described(value)}" for name, value in
              [*zip(parameters(type(layer).call), args, strict=False), *kwargs.items()]]  # fmt: skip

@@ -90,8 +90,9 @@ class BatchNormalization(Normalization):
             wide = [inputs._array.shape[axis] if d == axis else 1 for d in range(rank)]
             variance = reduce_mean(math.square(inputs - reshape(mean, wide)), dims)
             for v, now in ((self.moving_mean, mean), (self.moving_variance, variance)):
-                m = np.float32(self.momentum)
-                v.replace(np.asarray(v._array * m + bare(now)._array * (np.float32(1) - m), v._array.dtype))
+                kind = v._array.dtype.type
+                kept, new = kind(self.momentum), kind(1.0 - self.momentum)
+                v.replace(np.asarray(v._array * kept + bare(now)._array * new))
         else:
             mean, variance = self.moving_mean.value, self.moving_variance.value
         shape = None if axis == rank - 1 else [inputs._array.shape[axis] if d == axis else 1 for d in range(rank)]

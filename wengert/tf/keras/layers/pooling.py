@@ -21,7 +21,7 @@ class Pool(TensorLayer):
 
     rank, how = 2, "max"
 
-    def __init__(self, pool_size: Any = 2, strides: Any = None, padding: str = "valid", data_format: Any = None,
+    def __init__(self, pool_size: Any, strides: Any = None, padding: str = "valid", data_format: Any = None,
                  **options: Any):  # fmt: skip
         super().__init__(**options)
         self.pool_size = lengths(pool_size, self.rank, "pool_size")
@@ -39,6 +39,13 @@ class Pool(TensorLayer):
         """Arguments that make a layer like this."""
         keys = ("pool_size", "strides", "padding")
         return {**super().get_config(), **{key: getattr(self, key) for key in keys}}
+
+
+class MaxPool(Pool):
+    """The largest of each window."""
+
+    def __init__(self, pool_size: Any = 2, *args: Any, **options: Any):
+        super().__init__(pool_size, *args, **options)
 
 
 class GlobalPool(TensorLayer):
@@ -63,7 +70,7 @@ def pools(base: Any, front: str, label: str, how: str) -> list[Any]:
                                                   "__doc__": base.__doc__}) for n in (1, 2, 3)]  # fmt: skip
 
 
-MaxPooling1D, MaxPooling2D, MaxPooling3D = pools(Pool, "", "MaxPooling", "max")
+MaxPooling1D, MaxPooling2D, MaxPooling3D = pools(MaxPool, "", "MaxPooling", "max")
 AveragePooling1D, AveragePooling2D, AveragePooling3D = pools(Pool, "", "AveragePooling", "avg")
 GlobalMaxPooling1D, GlobalMaxPooling2D, GlobalMaxPooling3D = pools(GlobalPool, "Global", "MaxPooling", "max")
 GlobalAveragePooling1D, GlobalAveragePooling2D, GlobalAveragePooling3D = pools(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import numpy as np
@@ -20,9 +19,14 @@ PARTS = ("kernel", "recurrent", "bias")
 
 
 class Cell(Layer):
-    """Base of cells: one step. gates: how many blocks of `units` columns the kernels have."""
+    """Base of cells: one step.
+
+    gates: how many blocks of `units` columns the kernels have. seeded_first: whether the seed of the noise is drawn
+    before those of the weights, as TensorFlow does for some.
+    """
 
     gates = 1
+    seeded_first = False
     kernel: Any
     recurrent_kernel: Any
 
@@ -40,6 +44,8 @@ class Cell(Layer):
             )
         super().__init__(**options)
         self.units, self.use_bias, self.state_size = units, use_bias, units
+        if self.seeded_first:
+            self.seed_generator = SeedGenerator(seed)
         self.activation, self.recurrent_activation = map(activations.get, (activation, recurrent_activation))
         self.kernel_initializer, self.recurrent_initializer, self.bias_initializer = map(
             initializers.get, (kernel_initializer, recurrent_initializer, bias_initializer)
@@ -50,7 +56,8 @@ class Cell(Layer):
         self.constraints_ = [constraints.get(c) for c in (kernel_constraint, recurrent_constraint, bias_constraint)]
         self.dropout, self.recurrent_dropout = min(1.0, max(0.0, dropout)), min(1.0, max(0.0, recurrent_dropout))
         self.unit_forget_bias, self.reset_after = unit_forget_bias, reset_after
-        self.seed_generator = SeedGenerator(seed)
+        if not self.seeded_first:
+            self.seed_generator = SeedGenerator(seed)
         self.bias: Any = None
         self._masks: dict[str, Any] = {}
 
@@ -97,6 +104,8 @@ class Cell(Layer):
 
 class SimpleRNNCell(Cell):
     """activation(x @ kernel + bias + h @ recurrent_kernel)."""
+
+    seeded_first = True
 
     def call(self, inputs: Any, states: Any, training: Any = False) -> Any:
         """One step."""
@@ -305,15 +314,17 @@ class Bidirectional(TensorLayer):
                  **options: Any):  # fmt: skip
         if merge_mode not in ("sum", "mul", "ave", "concat", None):
             raise ValueError(
-                'Invalid merge mode. Merge mode should be one of {"sum", "mul", "ave", "concat", None}. '
-                f"Received: {merge_mode}"
+                f"Invalid merge mode. Received: {merge_mode}. Merge mode should be one of "
+                '{"sum", "mul", "ave", "concat", None}'
             )
         super().__init__(**options)
-        self.merge_mode, self.forward_layer = merge_mode, layer
-        self.backward_layer = backward_layer or twin(layer)
+        self.merge_mode = merge_mode
+        self.forward_layer = layer.alike(name=f"forward_{layer.name}")
+        self.backward_layer = backward_layer or layer.alike(
+            name=f"backward_{layer.name}", go_backwards=not layer.go_backwards
+        )
+        self.backward_layer.name = f"backward_{layer.name}"
         self.return_sequences, self.return_state = layer.return_sequences, layer.return_state
-        label = layer.name
-        self.forward_layer.name, self.backward_layer.name = f"forward_{label}", f"backward_{label}"
 
     def build(self, input_shape: Any) -> None:
         """Make both layers' weights."""
@@ -338,23 +349,6 @@ class Bidirectional(TensorLayer):
         }  # fmt: skip
         out = joins[self.merge_mode]()
         return [out, *rest] if self.return_state else out
-
-
-def twin(layer: Any) -> Any:
-    """A layer like another for the other direction."""
-    out = copy.copy(layer)
-    out.cell = copy.copy(layer.cell)
-    for held in (out, out.cell):
-        for key in ("_own_losses", "_nodes"):
-            held.__dict__[key] = []
-        held.__dict__.pop("_added", None)
-    out.cell.seed_generator = SeedGenerator(None)
-    out.cell._masks = {}
-    for part in ("kernel_initializer", "recurrent_initializer", "bias_initializer"):
-        first = getattr(out.cell, part)
-        setattr(out.cell, part, type(first).from_config(first.get_config()))
-    out.go_backwards = not layer.go_backwards
-    return out
 
 
 class TimeDistributed(TensorLayer):

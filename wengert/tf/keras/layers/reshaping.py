@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from wengert.tf.arrays import expand_dims, pad, repeat, reshape, tile, transpose
+from wengert.tf.image import resize
 from wengert.tf.keras.layers.layer import TensorLayer
 
 
@@ -138,8 +139,6 @@ class UpSampling(TensorLayer):
     def call(self, inputs: Any) -> Any:
         """The copies."""
         if self.interpolation == "bilinear":
-            from wengert.tf.image import resize
-
             shape = inputs._array.shape
             return resize(inputs, (shape[1] * self.size[0], shape[2] * self.size[1]))
         for dim, n in enumerate(self.size, 2 if self.first else 1):

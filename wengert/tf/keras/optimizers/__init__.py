@@ -26,9 +26,9 @@ class SGD(Optimizer):
         if not isinstance(m, (int, float)) or not 0 <= m <= 1:
             raise ValueError("`momentum` must be a float between [0, 1].")
 
-    def slots(self) -> dict[str, Any]:
+    def slots(self) -> list[dict[str, Any]]:
         """The momentum, where there is one."""
-        return {"momentum": 0.0} if self.momentum else {}
+        return [{"momentum": 0.0}] if self.momentum else []
 
     def step_array(self, g: Any, w: Any, rate: Any, state: dict[str, Any]) -> Any:
         """The new value of a weight."""
@@ -48,9 +48,9 @@ class Adam(Optimizer):
     epsilon: float
     amsgrad: bool
 
-    def slots(self) -> dict[str, Any]:
+    def slots(self) -> list[dict[str, Any]]:
         """Means of gradients and of their squares."""
-        return {"momentum": 0.0, "velocity": 0.0, **({"velocity_hat": 0.0} if self.amsgrad else {})}
+        return [{"momentum": 0.0, "velocity": 0.0}, *([{"velocity_hat": 0.0}] if self.amsgrad else [])]
 
     def step_array(self, g: Any, w: Any, rate: Any, state: dict[str, Any]) -> Any:
         """The new value of a weight."""
@@ -59,7 +59,7 @@ class Adam(Optimizer):
         one = kind(1)
         alpha = rate * np.sqrt(one - np.power(kind(self.beta_2), n)) / (one - np.power(kind(self.beta_1), n))
         state["momentum"] = m = state["momentum"] + (g - state["momentum"]) * kind(1 - self.beta_1)
-        state["velocity"] = v = state["velocity"] + (np.square(g) - state["velocity"]) * kind(1 - self.beta_2)
+        state["velocity"] = v = state["velocity"] + (self.squared(g) - state["velocity"]) * kind(1 - self.beta_2)
         if self.amsgrad:
             state["velocity_hat"] = v = np.maximum(state["velocity_hat"], v)
         return w - m * alpha / (np.sqrt(v) + kind(self.epsilon))
@@ -80,6 +80,27 @@ class AdamW(Adam):
             raise ValueError("Argument `weight_decay` must be a float. Received: weight_decay=None")
 
 
+class Lamb(Adam):
+    """Adam's step, scaled to the length of the weights."""
+
+    defaults = {"learning_rate": 0.001, "beta_1": 0.9, "beta_2": 0.999, "epsilon": 1e-7}
+
+    def slots(self) -> list[dict[str, Any]]:
+        """Means of gradients and of their squares."""
+        return [{"momentum": 0.0, "velocity": 0.0}]
+
+    def step_array(self, g: Any, w: Any, rate: Any, state: dict[str, Any]) -> Any:
+        """The new value of a weight."""
+        kind = w.dtype.type
+        n, one = kind(self.iterations._array + 1), kind(1)
+        state["momentum"] = m = state["momentum"] + (g - state["momentum"]) * kind(1 - self.beta_1)
+        state["velocity"] = v = state["velocity"] + (self.squared(g) - state["velocity"]) * kind(1 - self.beta_2)
+        root = np.sqrt(v / (one - np.power(kind(self.beta_2), n))) + kind(self.epsilon)
+        change = m / (one - np.power(kind(self.beta_1), n)) / root
+        size, length = np.sqrt(np.square(w).sum()), np.sqrt(np.square(change).sum())
+        return w - (size / length if size > 0 and length > 0 else one) * rate * change
+
+
 class RMSprop(Optimizer):
     """Steps by the gradient over the root of the mean of its squares."""
 
@@ -89,20 +110,16 @@ class RMSprop(Optimizer):
     epsilon: float
     centered: bool
 
-    def slots(self) -> dict[str, Any]:
+    def slots(self) -> list[dict[str, Any]]:
         """Mean of squares, and momentum and mean of gradients if wanted."""
-        out = {"velocity": 0.0}
-        if self.momentum > 0:
-            out["momentum"] = 0.0
-        if self.centered:
-            out["average_gradient"] = 0.0
-        return out
+        wanted = {"velocity": True, "momentum": self.momentum > 0, "average_gradient": self.centered}
+        return [{name: 0.0} for name, there in wanted.items() if there]
 
     def step_array(self, g: Any, w: Any, rate: Any, state: dict[str, Any]) -> Any:
         """The new value of a weight."""
         kind = w.dtype.type
         rho, rest = kind(self.rho), kind(1 - self.rho)
-        state["velocity"] = v = rho * state["velocity"] + rest * np.square(g)
+        state["velocity"] = v = rho * state["velocity"] + rest * self.squared(g)
         if self.centered:
             state["average_gradient"] = a = rho * state["average_gradient"] + rest * g
             v = v - np.square(a)
@@ -119,13 +136,13 @@ class Adagrad(Optimizer):
     initial_accumulator_value: float
     epsilon: float
 
-    def slots(self) -> dict[str, Any]:
+    def slots(self) -> list[dict[str, Any]]:
         """Sum of squares."""
-        return {"accumulator": self.initial_accumulator_value}
+        return [{"accumulator": self.initial_accumulator_value}]
 
     def step_array(self, g: Any, w: Any, rate: Any, state: dict[str, Any]) -> Any:
         """The new value of a weight."""
-        state["accumulator"] = a = state["accumulator"] + np.square(g)
+        state["accumulator"] = a = state["accumulator"] + self.squared(g)
         return w - rate * g / np.sqrt(a + w.dtype.type(self.epsilon))
 
 
@@ -136,17 +153,19 @@ class Adadelta(Optimizer):
     rho: float
     epsilon: float
 
-    def slots(self) -> dict[str, Any]:
+    def slots(self) -> list[dict[str, Any]]:
         """Means of squares of gradients and of steps."""
-        return {"accumulated_grad": 0.0, "accumulated_delta_var": 0.0}
+        return [{"accumulated_grad": 0.0, "accumulated_delta_var": 0.0}]
 
     def step_array(self, g: Any, w: Any, rate: Any, state: dict[str, Any]) -> Any:
         """The new value of a weight."""
         kind = w.dtype.type
         rho, rest, tiny = kind(self.rho), kind(1 - self.rho), kind(self.epsilon)
-        state["accumulated_grad"] = a = rho * state["accumulated_grad"] + rest * np.square(g)
-        change = -np.sqrt(state["accumulated_delta_var"] + tiny) * g / np.sqrt(a + tiny)
-        state["accumulated_delta_var"] = rho * state["accumulated_delta_var"] + rest * np.square(change)
+        state["accumulated_grad"] = a = rho * state["accumulated_grad"] + rest * self.squared(g)
+        root, width = np.sqrt(state["accumulated_delta_var"] + tiny), np.sqrt(a + tiny)
+        change = -root * g / width
+        squares = np.square(root) * self.squared(g) / np.square(width)
+        state["accumulated_delta_var"] = rho * state["accumulated_delta_var"] + rest * squares
         return w + rate * change
 
 
@@ -158,16 +177,16 @@ class Adamax(Optimizer):
     beta_2: float
     epsilon: float
 
-    def slots(self) -> dict[str, Any]:
+    def slots(self) -> list[dict[str, Any]]:
         """Mean of gradients and the largest."""
-        return {"momentum": 0.0, "norm": 0.0}
+        return [{"momentum": 0.0, "norm": 0.0}]
 
     def step_array(self, g: Any, w: Any, rate: Any, state: dict[str, Any]) -> Any:
         """The new value of a weight."""
         kind = w.dtype.type
         power = np.power(kind(self.beta_1), kind(self.iterations._array + 1))
         state["momentum"] = m = state["momentum"] + (g - state["momentum"]) * kind(1 - self.beta_1)
-        state["norm"] = u = np.maximum(kind(self.beta_2) * state["norm"], np.abs(g))
+        state["norm"] = u = np.maximum(kind(self.beta_2) * state["norm"], self.magnitude(g))
         return w - rate * m / ((kind(1) - power) * (u + kind(self.epsilon)))
 
 
@@ -179,17 +198,18 @@ class Nadam(Optimizer):
     beta_2: float
     epsilon: float
 
-    def __init__(self, *args: Any, **options: Any):
-        super().__init__(*args, **options)
+    def build(self, variables: Any) -> None:
+        """Make room for these Variables, and for the product of the momentums."""
+        if self.built:
+            return
+        super().build(variables)
         with name_scope(self.name):
             self.product = KerasVariable(np.float32(1), trainable=False, name="variable")
+        self._variables.append(self.product)
 
-    def _shared(self) -> list[Any]:
-        return [self.product]
-
-    def slots(self) -> dict[str, Any]:
+    def slots(self) -> list[dict[str, Any]]:
         """Means of gradients and of their squares."""
-        return {"momentum": 0.0, "velocity": 0.0}
+        return [{"momentum": 0.0, "velocity": 0.0}]
 
     def share(self, ahead: int, kind: Any) -> Any:
         """The momentum of a step."""
@@ -204,7 +224,7 @@ class Nadam(Optimizer):
         kind, one = w.dtype.type, w.dtype.type(1)
         now, later, product = self.share(1, kind), self.share(2, kind), kind(self.product._array)
         state["momentum"] = m = state["momentum"] + (g - state["momentum"]) * (one - kind(self.beta_1))
-        state["velocity"] = v = state["velocity"] + (np.square(g) - state["velocity"]) * (one - kind(self.beta_2))
+        state["velocity"] = v = state["velocity"] + (self.squared(g) - state["velocity"]) * (one - kind(self.beta_2))
         mean = later * m / (one - product * later) + (one - now) * g / (one - product)
         root = np.sqrt(v / (one - np.power(kind(self.beta_2), kind(self.iterations._array + 1))))
         return w - mean * rate / (root + kind(self.epsilon))
@@ -225,16 +245,16 @@ class Ftrl(Optimizer):
     l2_shrinkage_regularization_strength: float
     beta: float
 
-    def slots(self) -> dict[str, Any]:
+    def slots(self) -> list[dict[str, Any]]:
         """Sum of squares and the linear term."""
-        return {"accumulator": self.initial_accumulator_value, "linear": 0.0}
+        return [{"accumulator": self.initial_accumulator_value, "linear": 0.0}]
 
     def step_array(self, g: Any, w: Any, rate: Any, state: dict[str, Any]) -> Any:
         """The new value of a weight."""
         kind = w.dtype.type
         power, l1 = kind(-self.learning_rate_power), kind(self.l1_regularization_strength)
         l2 = kind(self.l2_regularization_strength) + kind(self.beta) / (kind(2) * rate)
-        old, new = state["accumulator"], state["accumulator"] + np.square(g)
+        old, new = state["accumulator"], state["accumulator"] + self.squared(g)
         shrunk = g + kind(2 * self.l2_shrinkage_regularization_strength) * w
         state["linear"] = n = state["linear"] + shrunk - (np.power(new, power) - np.power(old, power)) / rate * w
         state["accumulator"] = new
@@ -248,9 +268,9 @@ class Lion(Optimizer):
     beta_1: float
     beta_2: float
 
-    def slots(self) -> dict[str, Any]:
+    def slots(self) -> list[dict[str, Any]]:
         """The momentum."""
-        return {"momentum": 0.0}
+        return [{"momentum": 0.0}]
 
     def step_array(self, g: Any, w: Any, rate: Any, state: dict[str, Any]) -> Any:
         """The new value of a weight."""
@@ -259,7 +279,7 @@ class Lion(Optimizer):
         return w - rate * np.sign(m * kind(self.beta_1) + g * kind(1 - self.beta_1))
 
 
-RULES = ("SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "Nadam", "Ftrl", "Lion")
+RULES = ("SGD", "Adam", "AdamW", "RMSprop", "Adagrad", "Adadelta", "Adamax", "Nadam", "Ftrl", "Lamb", "Lion")
 TABLE = {key: globals()[name] for name in RULES for key in (name, name.lower())}
 get = getter("optimizer", lambda: TABLE)
 __all__ = [*RULES, "Optimizer", "get", "schedules"]

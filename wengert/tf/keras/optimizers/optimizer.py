@@ -56,12 +56,13 @@ class Optimizer(Configured):
         self.built = False
         self.excluded: list[Any] = []
         self._trainable_variables: list[Any] = []
+        self._places: dict[int, int] = {}
         self._slots: list[dict[str, Any]] = []
+        self._rows: IndexedSlices | None = None
         with name_scope(self.name):
-            self.iterations = KerasVariable(np.array(0, np.int64), dtype="int64", trainable=False, name="iteration")
+            self._iterations = KerasVariable(np.array(0, np.int64), dtype="int64", trainable=False, name="iteration")
             self._learning_rate: Any = self.rate_of(rate)
-        self._own = [self.iterations, *([] if callable(self._learning_rate) else [self._learning_rate])]
-        self._accumulated: list[Any] = []
+        self._variables = [self._iterations, *([] if callable(self._learning_rate) else [self._learning_rate])]
 
     def check(self) -> None:
         """Raise ValueError for options that do not go together."""
@@ -88,62 +89,75 @@ class Optimizer(Configured):
         return KerasVariable(np.float32(tensor_of(rate)._array), trainable=False, name="learning_rate")
 
     @property
+    def iterations(self) -> Any:
+        """How many updates there were."""
+        several = self.gradient_accumulation_steps
+        return from_array(self._iterations._array // several) if several else self._iterations
+
+    @property
     def learning_rate(self) -> Any:
         """The rate of the next step."""
         rate = self._learning_rate
         if isinstance(rate, LearningRateSchedule):
-            return rate(self.iterations)
+            return rate(self._iterations)
         return rate() if callable(rate) else rate
 
     @learning_rate.setter
     def learning_rate(self, value: Any) -> None:
         if isinstance(self._learning_rate, KerasVariable) and not callable(value):
             self._learning_rate.assign(np.float32(tensor_of(value)._array))
-        else:
-            self._learning_rate = self.rate_of(value)
+            return
+        if isinstance(self._learning_rate, LearningRateSchedule) and not callable(value):
+            raise TypeError(
+                "This optimizer was created with a `LearningRateSchedule` object as its `learning_rate` constructor "
+                "argument, hence its learning rate is not settable. If you need the learning rate to be settable, you "
+                "should instantiate the optimizer with a float `learning_rate` argument."
+            )
+        self._learning_rate = self.rate_of(value)
 
     lr = learning_rate
 
     @property
     def variables(self) -> list[Any]:
         """The counter, the rate and what is kept for the weights."""
-        return [*self._own, *self._shared(), *[v for slot in self._slots for v in slot.values()]]
+        return list(self._variables)
 
-    def _shared(self) -> list[Any]:
+    def slots(self) -> list[dict[str, Any]]:
+        """Names of what is kept for a Variable, with first values; each dict is a round through the Variables."""
         return []
-
-    def slots(self) -> dict[str, Any]:
-        """Names of what is kept for a Variable, with first values."""
-        return {}
 
     def build(self, variables: Any) -> None:
         """Make room for these Variables."""
         if self.built:
             return
         self._trainable_variables = list(variables)
+        self._places = {id(v): i for i, v in enumerate(self._trainable_variables)}
+        self._slots = [{} for _ in self._trainable_variables]
+        common = [{"average": 0.0}] if self.use_ema else []
+        common += [{"gradient_accumulator": 0.0}] if self.gradient_accumulation_steps else []
         with name_scope(self.name):
-            for v in self._trainable_variables:
-                path = getattr(v, "path", v.name.removesuffix(":0")).replace("/", "_")
-                self._slots.append({slot: self.slot(v, path, slot, value) for slot, value in self.slots().items()})
-        self.averages = [v._array.copy() for v in self._trainable_variables] if self.use_ema else []
+            for names in (*common, *self.slots()):
+                for v, kept in zip(self._trainable_variables, self._slots, strict=True):
+                    kept.update({name: self.slot(v, name, value) for name, value in names.items()})
         self.built = True
 
-    def slot(self, v: Any, path: str, name: str, value: Any) -> Any:
+    def slot(self, v: Any, name: str, value: Any) -> Any:
         """What is kept for a Variable under one name."""
-        return KerasVariable(np.full(v._array.shape, value, v._array.dtype), dtype=v._array.dtype, trainable=False,
-                             name=f"{path}_{name}")  # fmt: skip
-
-    def add_variable_from_reference(self, reference_variable: Any, name: str | None = None, initializer: Any = "zeros",
-                                    **options: Any) -> Any:  # fmt: skip
-        """A Variable like another, for optimizers that override `update_step`."""
-        path = getattr(reference_variable, "path", reference_variable.name.removesuffix(":0")).replace("/", "_")
-        with name_scope(self.name):
-            out = self.slot(reference_variable, path, name or "variable", 1.0 if initializer == "ones" else 0.0)
-        self._own.append(out)
+        path = getattr(v, "path", v.name).replace("/", "_").replace(":", "_")
+        first = np.full(v._array.shape, value, v._array.dtype)
+        out = KerasVariable(first, dtype=v._array.dtype, trainable=False, name=f"{path}_{name}")
+        self._variables.append(out)
         return out
 
+    def add_variable_from_reference(
+        self, reference_variable: Any, name: str | None = None, initializer: Any = "zeros", **options: Any
+    ) -> Any:
+        """A Variable like another, for optimizers that override `update_step`."""
+        with name_scope(self.name):
+            return self.slot(reference_variable, name or "variable", 1.0 if initializer == "ones" else 0.0)
+
     def _get_variable_index(self, variable: Any) -> int:
-        return next(i for i, v in enumerate(self._trainable_variables) if v is variable)
+        return self._places[id(variable)]
 
     def assign(self, variable: Any, value: Any) -> None:
         """Replace a value."""
@@ -176,23 +190,24 @@ class Optimizer(Configured):
             return
         variables = [v.__dict__.get("owner", v) if isinstance(v, Variable) else v for v in variables]
         given = self.present(grads, variables)
-        self.build(variables)
-        known = {id(v): i for i, v in enumerate(self._trainable_variables)}
+        if not self.built:
+            self.build(variables)
         for _, v in given:
-            if id(v) not in known:
+            if id(v) not in self._places:
                 raise ValueError(
                     f"Unknown variable: {v}. This optimizer can only be called for the variables it was originally "
                     "built with. When working with a new set of variables, you should recreate a new optimizer "
                     "instance."
                 )
-        arrays = [self.raw(g, v) for g, v in given]
-        if self.loss_scale_factor is not None:
-            arrays = [a / self.loss_scale_factor for a in arrays]
-        if self.gradient_accumulation_steps:
-            arrays = self.gathered([known[id(v)] for _, v in given], arrays)
-        if arrays is not None:
-            self.step(self.clipped(arrays), [v for _, v in given], known)
-        self.iterations.replace(self.iterations._array + 1)
+        several, known = self.gradient_accumulation_steps, [v for _, v in given]
+        found = [self.raw(g, v) for g, v in given]
+        if several:
+            found = self.gathered([whole(g) for g in found], known, several)
+        if found:
+            self.step(self.clipped(found), known)
+        if self.use_ema:
+            self.average()
+        self._iterations.replace(self._iterations._array + 1)
 
     def present(self, grads: list[Any], variables: list[Any]) -> list[tuple[Any, Any]]:
         """Pairs that have a gradient. Raises ValueError if none has."""
@@ -208,31 +223,36 @@ class Optimizer(Configured):
         return given
 
     def raw(self, g: Any, v: Any) -> Any:
-        """A gradient as an array of the Variable's dtype; rows become a whole array."""
-        return tensor_of(dense(g) if isinstance(g, IndexedSlices) else g)._array.astype(v._array.dtype, copy=False)
+        """A gradient as an array of the Variable's dtype, or as rows of such an array."""
+        scale = v._array.dtype.type(self.loss_scale_factor or 1)
+        if isinstance(g, IndexedSlices):
+            values = tensor_of(g.values)._array.astype(v._array.dtype, copy=False)
+            return IndexedSlices(from_array(values / scale if scale != 1 else values), g.indices, g.dense_shape)
+        a = tensor_of(g)._array.astype(v._array.dtype, copy=False)
+        return a / scale if scale != 1 else a
 
-    def gathered(self, places: list[int], arrays: list[Any]) -> Any:
-        """Mean of the gradients of several steps when there are enough, else None."""
-        self._accumulated.append(arrays)
-        if len(self._accumulated) < self.gradient_accumulation_steps:
-            return None
-        count, out = len(self._accumulated), [sum(parts) for parts in zip(*self._accumulated, strict=True)]
-        self._accumulated = []
-        return [a / count for a in out]
+    def gathered(self, arrays: list[Any], variables: list[Any], several: int) -> list[Any]:
+        """Mean of the gradients of several steps when there are enough, else nothing."""
+        kept = [self._slots[self._places[id(v)]]["gradient_accumulator"] for v in variables]
+        totals = [k._array + a for k, a in zip(kept, arrays, strict=True)]
+        full = (int(self._iterations._array) + 1) % several == 0
+        for k, total in zip(kept, totals, strict=True):
+            k.replace(np.zeros_like(total) if full else total)
+        return [total / total.dtype.type(several) for total in totals] if full else []
 
     def clipped(self, grads: list[Any]) -> list[Any]:
-        """Gradients within the limits."""
-        if self.clipnorm is not None and self.clipnorm > 0:
-            return [shortened(g, np.sqrt(np.square(g).sum()), self.clipnorm) for g in grads]
-        if self.global_clipnorm is not None and self.global_clipnorm > 0:
-            size = np.sqrt(sum(np.square(g).sum() for g in grads))
+        """Gradients within the limits; of rows each counts by itself, also where two belong to one row."""
+        if self.clipnorm is not None:
+            return [shortened(g, np.sqrt(np.square(own(g)).sum()), self.clipnorm) for g in grads]
+        if self.global_clipnorm is not None:
+            size = np.sqrt(sum(np.square(own(g)).sum() for g in grads))
             return [shortened(g, size, self.global_clipnorm) for g in grads]
-        if self.clipvalue is not None and self.clipvalue > 0:
-            return [np.clip(g, -self.clipvalue, self.clipvalue) for g in grads]
+        if self.clipvalue is not None:
+            return [changed(g, lambda a: np.clip(a, -self.clipvalue, self.clipvalue)) for g in grads]
         return grads
 
-    def step(self, grads: list[Any], variables: list[Any], known: dict[int, int]) -> None:
-        """Decay, the rule, averages and constraints."""
+    def step(self, grads: list[Any], variables: list[Any]) -> None:
+        """Decay, the rule and constraints."""
         rate = np.float32(tensor_of(self.learning_rate)._array)
         if self.weight_decay is not None:
             for v in variables:
@@ -240,12 +260,20 @@ class Optimizer(Configured):
                     v.replace(np.asarray(v._array - v._array * v._array.dtype.type(self.weight_decay * rate)))
         self.before()
         for g, v in zip(grads, variables, strict=True):
-            self.update_step(from_array(g), v, from_array(np.asarray(rate)))
-        if self.use_ema:
-            self.average()
+            self._rows = g if isinstance(g, IndexedSlices) else None
+            self.update_step(from_array(whole(g)), v, from_array(np.asarray(rate)))
+        self._rows = None
         for v in variables:
             if getattr(v, "constraint", None) is not None:
                 v.replace(np.asarray(tensor_of(v.constraint(v))._array, v._array.dtype))
+
+    def squared(self, g: Any) -> Any:
+        """Squares of the gradient; rows of one place are squared before they are added, as in TensorFlow."""
+        return np.square(g) if self._rows is None else whole(changed(self._rows, np.square))
+
+    def magnitude(self, g: Any) -> Any:
+        """Absolute values of the gradient; of rows as for `squared`."""
+        return np.abs(g) if self._rows is None else whole(changed(self._rows, np.abs))
 
     def before(self) -> None:
         """What a rule does once per step."""
@@ -265,18 +293,20 @@ class Optimizer(Configured):
 
     def average(self) -> None:
         """Follow the weights with running means; put them in place where that was asked for."""
-        m = self.ema_momentum
-        put = self.ema_overwrite_frequency and (int(self.iterations._array) + 1) % self.ema_overwrite_frequency == 0
-        for i, v in enumerate(self._trainable_variables):
-            self.averages[i] = m * self.averages[i] + (1 - m) * v._array
-            if put:
-                v.replace(self.averages[i].astype(v._array.dtype))
+        count = int(self.iterations._array)
+        often = self.ema_overwrite_frequency
+        for v, kept in zip(self._trainable_variables, self._slots, strict=True):
+            kind = v._array.dtype.type
+            m = kind(self.ema_momentum if count else 0)
+            kept["average"].replace(np.asarray(m * kept["average"]._array + (kind(1) - m) * v._array))
+            if often and (count + 1) % often == 0:
+                v.replace(kept["average"]._array.copy())
 
     def finalize_variable_values(self, var_list: Any) -> None:
         """Put the running means in place of the weights."""
         if self.use_ema:
             for v in var_list:
-                v.assign(self.averages[self._get_variable_index(v)])
+                v.assign(self._slots[self._get_variable_index(v)]["average"])
 
     def exclude_from_weight_decay(self, var_list: Any = None, var_names: Any = None) -> None:
         """Variables (or parts of their names) that do not decay."""
@@ -312,9 +342,26 @@ class Optimizer(Configured):
         return {"name": self.name, "learning_rate": number, **{key: getattr(self, key) for key in (*BASE, *own)}}
 
 
+def own(g: Any) -> Any:
+    """The numbers of a gradient, of rows those of the rows."""
+    return g.values._array if isinstance(g, IndexedSlices) else g
+
+
+def whole(g: Any) -> Any:
+    """A gradient as one array; rows that belong to one place are added."""
+    return dense(g)._array if isinstance(g, IndexedSlices) else g
+
+
+def changed(g: Any, function: Any) -> Any:
+    """A gradient with a function of its numbers, of rows row by row."""
+    if isinstance(g, IndexedSlices):
+        return IndexedSlices(from_array(function(g.values._array)), g.indices, g.dense_shape)
+    return function(g)
+
+
 def shortened(g: Any, size: Any, limit: float) -> Any:
     """A gradient scaled so that `size` is no more than `limit`."""
-    return g if size <= limit else g * g.dtype.type(limit) / size
+    return g if size <= limit else changed(g, lambda a: a * a.dtype.type(limit) / size)
 
 
 __all__ = ["Optimizer"]

@@ -1,0 +1,1 @@
+# The C side of loops_places.py: nothing of its own.

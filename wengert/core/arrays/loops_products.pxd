@@ -1,0 +1,1 @@
+# The C side of loops_products.py: nothing of its own.

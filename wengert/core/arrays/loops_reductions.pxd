@@ -1,0 +1,3 @@
+# The C side of loops_reductions.py: names of what a loop computes.
+cdef enum Reduction:
+    TOTAL, MEAN, LARGEST, SMALLEST, VARIANCE, DEVIATION, EUCLIDEAN, ABSOLUTE, LOG_SUM_EXP

@@ -1,0 +1,3 @@
+# The C side of loops_rows.py: names of what a loop computes.
+cdef enum Row:
+    SOFTMAX, LOG_SOFTMAX, SOFTMAX_BACK, LOG_SOFTMAX_BACK, SUMS, SUMS_FROM, PRODUCTS

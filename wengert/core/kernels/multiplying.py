@@ -1,0 +1,100 @@
+"""Calls of the kernel of matrix products with NumPy arrays, and the test that it must pass."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from wengert.core.kernels import threads
+from wengert.core.kernels.matrices import ARGUMENTS, product_text
+from wengert.core.kernels.trials import Call
+
+__all__ = ["CALLS", "product"]
+
+LOOSE = 1 << 14
+"""Elements of B from which its parts are copied together: below, they lie in the nearest cache anyway."""
+
+PIECES = 8
+"""Pieces that a product is cut into at least if it has the rows, for threads."""
+
+WIDTH = 64
+"""Columns of a panel, about."""
+
+
+def strides_of(x: Any) -> tuple[int, int, int]:
+    """Distances of matrices, rows and columns in elements."""
+    size = x.itemsize
+    apart, down, along = x.strides
+    return apart // size, down // size, along // size
+
+
+def product(run: Any) -> Callable[..., Any]:
+    """a @ b of (count, m, k) and (count, k, n) in any layout; a dim of stride 0 may repeat one matrix."""
+
+    def call(a: Any, b: Any) -> Any:
+        size = a.itemsize
+        if b.strides[1] != size and b.strides[2] != size:
+            b = np.ascontiguousarray(b)
+        count, m, k = a.shape
+        n = b.shape[2]
+        out = np.empty((count, m, n), a.dtype)
+        if not k:
+            out[...] = 0
+            return out
+        straight = b.strides[2] == size
+        pack = not straight or (m > 12 and k * n > LOOSE)
+        across = 1 + n // WIDTH
+        rows = min(192, max(48, -(-m * count * across // PIECES // 6) * 6))
+        panels = max(1, -(-m // rows) * across * count // (4 * threads.count()))
+        a_next, ars, acs = strides_of(a)
+        b_next, brs, bcs = strides_of(b)
+        run(
+            out,
+            a,
+            b,
+            count,
+            m,
+            n,
+            k,
+            m * n,
+            a_next,
+            b_next,
+            n,
+            ars,
+            acs,
+            brs,
+            1 if straight else bcs,
+            int(pack),
+            rows,
+            panels,
+        )
+        return out
+
+    return call
+
+
+CASES = (
+    # count, m, n, k
+    (1, 1, 1, 1), (2, 5, 7, 3), (1, 6, 64, 10), (1, 7, 65, 513), (1, 100, 130, 1030), (3, 13, 48, 600),
+    (1, 97, 33, 20), (2, 2, 100, 5), (5, 50, 17, 1), (1, 64, 128, 200), (1, 1, 300, 70), (4, 30, 1, 90),
+)  # fmt: skip
+
+
+def try_product(call: Any, rng: Any, case: Any, dtype: Any) -> tuple[Any, Any]:
+    """Found and wanted, for all layouts of both."""
+    count, m, n, k = case
+    found, wanted = [], []
+    for turned in range(6):
+        a = rng.standard_normal((count, m, k) if turned & 1 else (count, k, m)).astype(dtype)
+        b = rng.standard_normal((count, k, n) if turned & 2 else (count, n, k)).astype(dtype)
+        a, b = a if turned & 1 else a.swapaxes(1, 2), b if turned & 2 else b.swapaxes(1, 2)
+        if turned & 4:
+            b = np.broadcast_to(b[:1], b.shape)
+        found.append(call(a, b))
+        wanted.append(np.matmul(a.astype(np.float64), b.astype(np.float64)).astype(dtype))
+    return tuple(found), tuple(wanted)
+
+
+CALLS: dict[str, Call] = {"product": Call(product_text, ARGUMENTS, product, try_product, CASES, 100)}

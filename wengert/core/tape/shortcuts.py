@@ -1,0 +1,77 @@
+# cython: annotation_typing=False
+"""Short ways of composites that are called all the time, for plain tensors and positional arguments.
+
+`view`, `reshape` and `flatten` find out what is meant and hand it to the record `view_shape`; on contiguous memory
+with whole numbers there is nothing to find out.  Each of these answers None for everything else.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from wengert.core.arrays.windows import reshaped
+from wengert.core.base import uncompiled as cython
+from wengert.core.operators.record import REGISTRY
+from wengert.core.tape.calls import SHORT, Form, viewed
+from wengert.core.tape.core import TensorBase
+from wengert.core.tape.modes import MODE, OFF, PLAIN
+
+_ndarray = np.ndarray
+_VIEW: Form
+
+if cython.compiled:
+    from cython.cimports.wengert.core.tape.interpreter import mode_of
+
+    @cython.cfunc
+    @cython.inline
+    def _mode_get() -> object:
+        return mode_of(MODE)
+
+else:
+    _mode_get = MODE.get
+
+
+def shaped(args: tuple[Any, ...]) -> Any:
+    """x.view(2, -1), x.reshape((2, -1))."""
+    if len(args) < 2 or not isinstance(args[0], TensorBase):
+        return None
+    x = args[0]
+    size = args[1] if len(args) == 2 else args[1:]
+    if type(size) is int:
+        size = args[1:]
+    return reshaped_view(x, tuple(size) if type(size) is list else size)
+
+
+def reshaped_view(x: Any, size: Any) -> Any:
+    """x under another shape; None where that is not plain."""
+    a = x._array
+    mode = _mode_get()
+    if x._flags > 1 or type(a) is not _ndarray or (mode is not PLAIN and mode is not OFF):
+        return None
+    r = reshaped(a, size)
+    return None if r is None else viewed(_VIEW, x, r, (None, size), mode, 4)
+
+
+def flattened(args: tuple[Any, ...]) -> Any:
+    """x.flatten(), x.flatten(1)."""
+    if not args or len(args) > 2 or not isinstance(args[0], TensorBase):
+        return None
+    x = args[0]
+    start = 0 if len(args) == 1 else args[1]
+    shape = x._array.shape
+    if type(start) is not int or not 0 <= start < len(shape) - 1:
+        return None
+    rest = 1
+    for n in shape[start:]:
+        rest *= n
+    return reshaped_view(x, (*shape[:start], rest))
+
+
+def install() -> None:
+    """Announce the short ways; before `calls.install_all`."""
+    global _VIEW
+    _VIEW = Form(REGISTRY["view_shape"])
+    if cython.compiled:
+        SHORT.update(view=shaped, reshape=shaped, flatten=flattened)
