@@ -136,6 +136,11 @@ class NativeCore(BuildHookInterface):  # type: ignore[misc]
             build_data["pure_python"] = False
             build_data["infer_tag"] = True
 
+    def finalize(self, version: str, build_data: dict[str, Any], artifact_path: str) -> None:
+        """Leave nothing but the wheel in the folder of distributions."""
+        if version != "editable":
+            shutil.rmtree(Path(self.directory) / "native", ignore_errors=True)
+
 
 if __name__ == "__main__":
     for written in build(ROOT / "wengert" / "native"):

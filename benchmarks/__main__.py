@@ -1,115 +1,131 @@
-"""Run every workload beside torch (where installed) and print ratios: time or memory of wengert / torch."""
+"""Run every workload beside torch, jax and tensorflow, where installed, and print ratios: their figure / ours."""
 
 from __future__ import annotations
 
 import argparse
-import importlib
-import importlib.util
 import json
 import os
 import platform
-import statistics
-import time
+import sys
 from typing import Any
 
-from benchmarks.measure import apart
-from benchmarks.networks import NETWORKS
-from benchmarks.transforms import TRANSFORMS
-from benchmarks.workloads import TIMED
+from benchmarks import figures, picture, rows, serving, turns
+from benchmarks.rows import Row
+from benchmarks.turns import Machine, Player
 
 
-def seconds(run: Any, least: float = 0.05) -> float:
-    """Time of one run, from a batch that lasts at least `least` seconds."""
-    count = 1
-    while True:
-        start = time.perf_counter()
-        for _ in range(count):
-            run()
-        spent = time.perf_counter() - start
-        if spent >= least:
-            return spent / count
-        count = max(count * 2, int(count * least / max(spent, 1e-9)))
-
-
-def timed(names: list[str], rounds: int, only: str) -> dict[str, dict[str, Any]]:
-    """Medians per workload and library; the libraries take turns."""
-    libraries = {name: importlib.import_module(name) for name in names}
-    if "torch" in libraries:
-        libraries["torch"].set_num_threads(1)
-    table: dict[str, dict[str, Any]] = {}
-    chosen = {title: row for title, row in {**TIMED, **NETWORKS, **TRANSFORMS}.items() if only.lower() in title.lower()}
-    for title, (workload, operations, goal) in chosen.items():
-        runs = {name: workload(lib) for name, lib in libraries.items()}
-        for run in runs.values():
-            run()
-        samples: dict[str, list[float]] = {name: [] for name in names}
-        for _ in range(rounds):
-            for name, run in runs.items():
-                samples[name].append(seconds(run) / operations * 1e6)
-        row: dict[str, Any] = {name: statistics.median(values) for name, values in samples.items()}
-        if "torch" in row:
-            ratios = [w / t for w, t in zip(samples["wengert"], samples["torch"], strict=True)]
-            row.update(ratio=statistics.median(ratios), low=min(ratios), high=max(ratios), goal=goal)
-        table[title] = row
-        show(title, row, "us")
-    return table
-
-
-def show(title: str, row: dict[str, Any], unit: str) -> None:
-    """One line of the table."""
-    ratio = f"{row['ratio']:5.2f} ({row['low']:.2f}-{row['high']:.2f}), goal {row['goal']}" if "ratio" in row else ""
-    torch = f"{row['torch']:10.2f}" if "torch" in row else " " * 10
-    print(f"{title:45} {row['wengert']:10.2f} {torch} {unit:3} {ratio}", flush=True)
-
-
-def compared(what: str, names: list[str], title: str, unit: str, goal: float) -> dict[str, Any]:
-    """A measurement that needs fresh processes, three of each library in turn."""
-    samples: dict[str, list[float]] = {name: [] for name in names}
-    for _ in range(3):
-        for name in names:
-            samples[name].append(apart(name, what))
-    row: dict[str, Any] = {name: statistics.median(values) for name, values in samples.items()}
-    if "torch" in row:
-        ratios = [w / t for w, t in zip(samples["wengert"], samples["torch"], strict=True)]
-        row.update(ratio=statistics.median(ratios), low=min(ratios), high=max(ratios), goal=goal)
-    show(title, row, unit)
-    return row
-
-
-def main() -> None:
-    """Measure, print, and write the figures as JSON if asked to."""
+def options() -> argparse.Namespace:
+    """What was asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=7, help="how often each workload is timed (median is taken)")
-    parser.add_argument("--only", default="", help="words of the titles of the workloads to run")
-    parser.add_argument("--json", help="file for the figures")
-    options = parser.parse_args()
-    for variable in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS"):
-        os.environ[variable] = "1"  # before the libraries are imported: both compute on one thread
-    names = ["wengert"] + (["torch"] if importlib.util.find_spec("torch") else [])
-    versions = {name: importlib.import_module(name).__version__ for name in [*names, "numpy"]}
-    print(f"Python {platform.python_version()}, " + ", ".join(f"{k} {v}" for k, v in versions.items()))
-    print(f"{'':45} {'wengert':>10} {'torch':>10}     ratio wengert / torch (range), one thread")
-    table = timed(names, options.rounds, options.only)
-    if not options.only:
-        processes(table, names)
-    if options.json:
-        with open(options.json, "w") as file:
-            json.dump({"versions": versions, "table": table}, file, indent=1)
+    parser.add_argument("--rounds", type=int, default=11, help="turns of each library (medians are taken)")
+    parser.add_argument("--only", nargs="+", default=[], metavar="WORDS", help="titles that have one of these")
+    parser.add_argument("--threads", type=int, default=1, help="threads of each library")
+    parser.add_argument("--libraries", nargs="+", default=turns.PEERS, metavar="NAME", help="beside wengert")
+    parser.add_argument(
+        "--python", action="append", default=[], metavar="LIBRARY=PATH", help="interpreter that has a library"
+    )
+    parser.add_argument("--quick", action="store_true", help="one short round: shows that it runs, not how fast")
+    parser.add_argument("--list", action="store_true", help="print the titles and stop")
+    parser.add_argument("--json", metavar="FILE", help="write all figures")
+    parser.add_argument("--picture", metavar="FILE", help="draw the ratios: .svg, or what matplotlib writes")
+    given = parser.parse_args()
+    if any("=" not in pair for pair in given.python):
+        parser.error("--python needs LIBRARY=PATH, as in --python tensorflow=~/venv/bin/python")
+    return given
 
 
-def processes(table: dict[str, dict[str, Any]], names: list[str]) -> None:
-    """What needs fresh processes: memory, import, deep tapes."""
-    table["peak memory"] = compared("memory", names, "peak memory, MLP (256, 1024, 1024, 1024)", "MiB", 1.0)
-    table["import"] = compared("import", names, "import, NumPy already there", "ms", 60.0)
-    rows = {
-        "loading": ("DataLoader, 2 workers, 32 x 3 x 224 x 224", 1.0), "save": ("save 256 MiB", 1.0),
-        "load": ("load 256 MiB", 1.0), "map": ("load 256 MiB, mmap", 50.0),
-    }  # fmt: skip
-    for what, (title, goal) in rows.items():
-        table[what] = compared(what, names, title, "ms", goal)
-    table["deep"] = apart("wengert", "deep")
-    print("1 000 000 nodes: " + ", ".join(f"{k} {v:.2f}" for k, v in table["deep"].items()))
+def processor() -> str:
+    """The name of the processor."""
+    try:
+        with open("/proc/cpuinfo") as file:
+            return next(line.split(":", 1)[1].strip() for line in file if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return platform.processor() or platform.machine()
+
+
+def surroundings(players: dict[str, Player], given: argparse.Namespace) -> dict[str, Any]:
+    """What ran where."""
+    return {
+        "libraries": {name: player.versions for name, player in players.items()},
+        "processor": processor(),
+        "processors": os.cpu_count(),
+        "system": f"{platform.system()} {platform.machine()}",
+        "threads": given.threads,
+        "rounds": 1 if given.quick else given.rounds,
+        "quick": given.quick,
+    }
+
+
+def told(around: dict[str, Any]) -> str:
+    """The same as text."""
+    lines = []
+    for name, versions in around["libraries"].items():
+        lines.append(f"{name} {versions['version']}, Python {versions['python']}, NumPy {versions['numpy']}")
+        if "core" in versions:
+            lines[-1] += f"; core: {versions['core']}, from {versions['path']}"
+    lines.append(f"{around['processor']}, {around['processors']} processors, {around['threads']} threads each")
+    return "\n".join(lines)
+
+
+def stated(name: str, title: str) -> bool:
+    """Whether a workload is stated for a library; looking imports no library."""
+    return title in serving.workloads(name)
+
+
+def measured(machine: Machine, players: dict[str, Player], row: Row, rounds: int, compiled: bool) -> dict[str, Any]:
+    """The figures of a row."""
+    names = turns.able(list(players), row, stated)
+    if row.kind in ("time", "quotient", "mix"):
+        found, trouble = turns.stay({name: players[name] for name in names}, row, rounds)
+    else:
+        found, trouble = turns.fresh(machine, names, row, min(rounds, 5))
+    return {**figures.result(row, found, compiled), "trouble": trouble}
+
+
+def show(row: dict[str, Any], names: list[str]) -> None:
+    """Print a row, and what went wrong."""
+    print(figures.line(row, names), flush=True)
+    for name, ratios in row.get("operators", {}).items():
+        worst = ", ".join(f"{operator} {ratio:.2f}" for operator, ratio in list(ratios.items())[:6])
+        print(f"    beside {name}: geometric mean {row['ratios'][name]['median']:.2f}; worst: {worst}")
+    for name, text in row["trouble"].items():
+        print(f"    {name} FAILED: {text.strip().splitlines()[-1]}", file=sys.stderr, flush=True)
+
+
+def summary(results: list[dict[str, Any]]) -> None:
+    """How many goals were met, and which were not."""
+    judged = [row for row in results if "met" in row]
+    missed = [row["title"] for row in judged if not row["met"]]
+    print(f"{len(judged) - len(missed)} of {len(judged)} goals met" + "".join(f"\n    missed: {t}" for t in missed))
+
+
+def main() -> int:
+    """Measure, print, and write what was asked for; 1 if a result of ours was wrong."""
+    given = options()
+    chosen = rows.table(given.only)
+    if given.list or not chosen:
+        print("\n".join(row.title for row in chosen) or "no title has one of these words")
+        return 0 if chosen else 2
+    machine = Machine(given.threads, 0.002 if given.quick else 0.03, dict(p.split("=", 1) for p in given.python))
+    names = ["wengert", *(name for name in given.libraries if name != "wengert" and machine.installed(name))]
+    players = {name: Player(machine, name) for name in names}
+    around = surroundings(players, given)
+    compiled = around["libraries"]["wengert"]["core"] == "compiled"
+    print(told(around) + "\n" + figures.heading(names), flush=True)
+    results = []
+    for row in chosen:
+        results.append(measured(machine, players, row, around["rounds"], compiled))
+        show(results[-1], names)
+    for player in players.values():
+        player.close()
+    summary(results)
+    if given.json:
+        with open(given.json, "w") as file:
+            json.dump({**around, "rows": results}, file, indent=1)
+    if given.picture:
+        picture.draw(given.picture, results, around)
+    return int(any("wengert" in row["trouble"] for row in results))
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -1,271 +1,235 @@
-"""Workloads of layers and whole networks: each is a function of the library that returns the thing to repeat."""
+"""Workloads of layers and whole networks, for libraries with the names of torch.
+
+Each is a function of the library that returns a job: the thing to repeat, and a function that compares its results
+with references (`references.py`).
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-Run = Callable[[], None]
-Workload = Callable[[Any], Run]
+from benchmarks import references
+from benchmarks.kernels import Job
+from benchmarks.references import Problem, agreement, plain, stepped
 
-# ---------------------------------------------------------------- whole steps
-
-
-def trained(lib: Any, model: Any, optimizer: Any, loss_of: Callable[[], Any]) -> Run:
-    """A step of training."""
-
-    def run() -> None:
-        optimizer.zero_grad()
-        loss_of().backward()
-        optimizer.step()
-
-    return run
+Workload = Callable[[Any], Job]
+RATE = 0.01
 
 
-def lenet(lib: Any) -> Run:
+def numbers(lib: Any, arrays: list[Any]) -> list[Any]:
+    """Arrays as tensors of their own memory."""
+    return [lib.from_numpy(a.copy()) for a in arrays]
+
+
+# ---------------------------------------------------------------- steps written by hand
+
+
+def mlp_step(*sizes: int) -> Workload:
+    """One SGD step of a network of layers with tanh between them, written by hand; batch first."""
+
+    def workload(lib: Any) -> Job:
+        problem = references.perceptron(*sizes)
+        x, y = numbers(lib, problem.data)
+        parameters = w1, b1, w2, b2 = [p.requires_grad_() for p in numbers(lib, problem.parameters)]
+
+        def run() -> Any:
+            prediction = (x @ w1 + b1).tanh() @ w2 + b2
+            loss = ((prediction - y) ** 2).mean()
+            for p in parameters:
+                p.grad = None
+            loss.backward()
+            with lib.no_grad():
+                for p in parameters:
+                    p -= RATE * p.grad
+            return loss
+
+        return run, lambda: checked_step(problem, run, parameters)
+
+    return workload
+
+
+def checked_step(problem: Problem, run: Callable[[], Any], parameters: list[Any]) -> references.Pairs:
+    """One step of SGD from where the problem starts: loss, gradients, parameters afterwards."""
+    loss = run()
+    gradients = [p.grad for p in parameters]
+    return [
+        *agreement(problem, loss, gradients),
+        *stepped(problem.parameters, [plain(p) for p in parameters], gradients, RATE),
+    ]
+
+
+# ---------------------------------------------------------------- steps of modules and optimizers
+
+
+def filled(lib: Any, module: Any, problem: Problem) -> Any:
+    """The module with the problem's parameters."""
+    with lib.no_grad():
+        for p, value in zip(module.parameters(), problem.parameters, strict=True):
+            p.copy_(lib.from_numpy(value.copy()))
+    return module
+
+
+def trained(
+    lib: Any, module: Any, problem: Problem, loss_of: Callable[..., Any], optimizer: str = "SGD", rate: float = RATE
+) -> Job:
+    """A step of training; `loss_of` takes the module's result and what it is set against."""
+    filled(lib, module, problem)
+    x, y = numbers(lib, problem.data)
+    parameters = list(module.parameters())
+    trainer = getattr(lib.optim, optimizer)(parameters, lr=rate)
+
+    def run() -> Any:
+        trainer.zero_grad()
+        loss = loss_of(module(x), y)
+        loss.backward()
+        trainer.step()
+        return loss
+
+    def check() -> references.Pairs:
+        if optimizer == "SGD":
+            return checked_step(problem, run, parameters)
+        loss = run()
+        gradients = [plain(p.grad) for p in parameters]
+        moved = []
+        for before, p, g in zip(problem.parameters, parameters, gradients, strict=True):
+            wanted = before * (1.0 - rate * 0.01) - rate * g / (abs(g) + 1e-8)  # AdamW's first step
+            sure = abs(g) > 1e-6
+            moved.append((plain(p)[sure], wanted[sure], 1e-5))
+        return [*agreement(problem, loss, gradients), *moved]
+
+    return run, check
+
+
+def lenet(lib: Any) -> Job:
     """SGD step of LeNet-5, batch 64, 28 x 28."""
     nn = lib.nn
-    lib.manual_seed(0)
-    model = nn.Sequential(
+    module = nn.Sequential(
         nn.Conv2d(1, 6, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2),
         nn.Conv2d(6, 16, 5), nn.ReLU(), nn.MaxPool2d(2),
         nn.Flatten(), nn.Linear(400, 120), nn.ReLU(), nn.Linear(120, 84), nn.ReLU(), nn.Linear(84, 10),
     )  # fmt: skip
-    x, y = lib.randn(64, 1, 28, 28), lib.randint(0, 10, (64,))
-    cross_entropy = nn.functional.cross_entropy
-    return trained(lib, model, lib.optim.SGD(model.parameters(), lr=0.01), lambda: cross_entropy(model(x), y))
+    return trained(lib, module, references.lenet(), nn.functional.cross_entropy)
+
+
+def weighed(out: Any, seed: Any) -> Any:
+    """A loss whose gradient is `seed` over its size."""
+    return (out * seed).mean()
+
+
+def residual_block(lib: Any) -> Job:
+    """SGD step of the basic block of ResNet-18, (16, 64, 32, 32)."""
+    nn = lib.nn
+
+    class Block(nn.Module):  # type: ignore[misc,name-defined]
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv1 = nn.Conv2d(64, 64, 3, padding=1, bias=False)
+            self.bn1 = nn.BatchNorm2d(64)
+            self.conv2 = nn.Conv2d(64, 64, 3, padding=1, bias=False)
+            self.bn2 = nn.BatchNorm2d(64)
+            self.relu = nn.ReLU(inplace=True)
+
+        def forward(self, x: Any) -> Any:
+            y = self.relu(self.bn1(self.conv1(x)))
+            return self.relu(self.bn2(self.conv2(y)) + x)
+
+    return trained(lib, Block(), references.residual_block(), weighed)
 
 
 def transformer(batch_first: bool) -> Workload:
     """SGD step of one encoder layer, 8 sequences of 128 tokens of width 256, 8 heads."""
 
-    def workload(lib: Any) -> Run:
-        lib.manual_seed(0)
-        model = lib.nn.TransformerEncoderLayer(d_model=256, nhead=8, dim_feedforward=1024, batch_first=batch_first)
-        shape = (8, 128, 256) if batch_first else (128, 8, 256)
-        x = lib.randn(*shape)
-        return trained(lib, model, lib.optim.SGD(model.parameters(), lr=0.01), lambda: (model(x) ** 2).mean())
+    def workload(lib: Any) -> Job:
+        layer = lib.nn.TransformerEncoderLayer(256, 8, 1024, dropout=0.0, batch_first=batch_first)
+        problem = references.transformer()
+        if batch_first:
+            return trained(lib, layer, problem, weighed)
+        flipped = lambda data: [a.swapaxes(0, 1) for a in data]  # noqa: E731
+        turned = Problem(
+            problem.parameters,
+            [a.copy() for a in flipped(problem.data)],
+            lambda parameters, data: problem.loss64(parameters, flipped(data)),
+        )
+        return trained(lib, layer, turned, weighed)
 
     return workload
 
 
-def deep_mlp(lib: Any) -> tuple[Any, Any, Any]:
-    """Six layers of width 256, AdamW, and the loss of a batch of 128."""
-    nn = lib.nn
-    lib.manual_seed(0)
-    model = nn.Sequential(*[part for _ in range(5) for part in (nn.Linear(256, 256), nn.ReLU())], nn.Linear(256, 256))
-    x, y = lib.randn(128, 256), lib.randn(128, 256)
-    return model, lib.optim.AdamW(model.parameters(), lr=1e-3), lambda: nn.functional.mse_loss(model(x), y)
+def adamw(*sizes: int) -> Workload:
+    """AdamW step of linear layers with relu between them; batch first."""
+
+    def workload(lib: Any) -> Job:
+        nn = lib.nn
+        pairs = list(zip(sizes[1:], sizes[2:], strict=False))
+        parts = [part for n, m in pairs for part in (nn.Linear(n, m), nn.ReLU())]
+        problem = references.rectified(*sizes)
+        return trained(lib, nn.Sequential(*parts[:-1]), problem, nn.functional.mse_loss, "AdamW", 1e-3)
+
+    return workload
 
 
-def adamw_step(lib: Any) -> Run:
-    """AdamW step of six layers of width 256, batch 128."""
-    return trained(lib, *deep_mlp(lib))
+# ---------------------------------------------------------------- recurrent layers
 
 
-def adamw_alone(lib: Any) -> Run:
-    """The optimizer's part of it."""
-    _, optimizer, loss = deep_mlp(lib)
-    loss().backward()
-    step: Run = optimizer.step
-    return step
+def recurrent(make: Callable[[Any], tuple[Any, Callable[[Any], Any]]]) -> Workload:
+    """Forward and backward of an LSTM of width 128, 50 steps of 32 sequences of width 64."""
 
+    def workload(lib: Any) -> Job:
+        problem = references.lstm()
+        module, forward = make(lib)
+        filled(lib, module, problem)
+        x, seed = numbers(lib, problem.data)
+        parameters = list(module.parameters())
 
-def gpt_step(lib: Any) -> Run:
-    """AdamW step of a small GPT: two blocks of width 64, 16 texts of 64 letters."""
-    nn, F = lib.nn, lib.nn.functional
-
-    class Block(nn.Module):  # type: ignore[misc,name-defined]
-        def __init__(self) -> None:
-            super().__init__()
-            self.norms = nn.ModuleList([nn.LayerNorm(64), nn.LayerNorm(64)])
-            self.attend, self.join = nn.Linear(64, 192), nn.Linear(64, 64)
-            self.think = nn.Sequential(nn.Linear(64, 256), nn.GELU(), nn.Linear(256, 64))
-
-        def forward(self, x: Any) -> Any:
-            batch, length, width = x.shape
-            parts = self.attend(self.norms[0](x)).chunk(3, dim=-1)
-            query, key, value = (part.view(batch, length, 4, -1).transpose(1, 2) for part in parts)
-            seen = F.scaled_dot_product_attention(query, key, value, is_causal=True)
-            x = x + self.join(seen.transpose(1, 2).reshape(batch, length, width))
-            return x + self.think(self.norms[1](x))
-
-    lib.manual_seed(0)
-    model = nn.Sequential(nn.Embedding(96, 64), Block(), Block(), nn.LayerNorm(64), nn.Linear(64, 96, bias=False))
-    x, y = lib.randint(0, 96, (16, 64)), lib.randint(0, 96, (16 * 64,))
-    optimizer = lib.optim.AdamW(model.parameters(), lr=1e-3)
-
-    def run() -> None:
-        optimizer.zero_grad()
-        F.cross_entropy(model(x).flatten(0, 1), y).backward()
-        nn.utils.clip_grad_norm_(model.parameters(), 1.0)
-        optimizer.step()
-
-    return run
-
-
-# ---------------------------------------------------------------- one layer, forward and backward
-
-
-def both_ways(lib: Any, forward: Callable[..., Any], *inputs: Any) -> Run:
-    """Forward and backward of one function; the gradients are dropped."""
-    leaves = [x.requires_grad_() for x in inputs]
-    seed = lib.randn(tuple(forward(*leaves).shape))
-
-    def run() -> None:
-        forward(*leaves).backward(seed)
-        for leaf in leaves:
-            leaf.grad = None
-
-    return run
-
-
-def layer(make: Callable[[Any], Any], *shape: int) -> Workload:
-    """A module on one input, forward and backward."""
-
-    def workload(lib: Any) -> Run:
-        lib.manual_seed(0)
-        module = make(lib.nn)
-        step = both_ways(lib, module, lib.randn(*shape))
-
-        def run() -> None:
-            step()
+        def run() -> Any:
             module.zero_grad()
+            loss = weighed(forward(x), seed)
+            loss.backward()
+            return loss
 
-        return run
+        def check() -> references.Pairs:
+            loss = run()
+            return agreement(problem, loss, [p.grad for p in parameters])
+
+        return run, check
 
     return workload
 
 
-def lstm(lib: Any) -> Run:
-    """LSTM of width 128, 50 steps of 32 sequences."""
-    lib.manual_seed(0)
+def lstm_layer(lib: Any) -> tuple[Any, Callable[[Any], Any]]:
+    """`nn.LSTM`."""
     module = lib.nn.LSTM(64, 128)
-    step = both_ways(lib, lambda x: module(x)[0], lib.randn(50, 32, 64))
-
-    def run() -> None:
-        step()
-        module.zero_grad()
-
-    return run
+    return module, lambda x: module(x)[0]
 
 
-def embedding(lib: Any) -> Run:
-    """1000 rows of width 64 looked up 512 times."""
-    lib.manual_seed(0)
-    module, indices = lib.nn.Embedding(1000, 64), lib.randint(0, 1000, (512,))
-    seed = lib.randn(512, 64)
+def lstm_loop(lib: Any) -> tuple[Any, Callable[[Any], Any]]:
+    """`nn.LSTMCell` in a Python loop."""
+    cell = lib.nn.LSTMCell(64, 128)
 
-    def run() -> None:
-        module(indices).backward(seed)
-        module.weight.grad = None
+    def forward(x: Any) -> Any:
+        h = c = lib.zeros(x.shape[1], 128)
+        results = []
+        for part in x:
+            h, c = cell(part, (h, c))
+            results.append(h)
+        return lib.stack(results)
 
-    return run
-
-
-def cross_entropy(rows: int, classes: int) -> Workload:
-    """Cross entropy, forward and backward."""
-
-    def workload(lib: Any) -> Run:
-        lib.manual_seed(0)
-        y, loss = lib.randint(0, classes, (rows,)), lib.nn.functional.cross_entropy
-        return both_ways(lib, lambda x: loss(x, y), lib.randn(rows, classes))
-
-    return workload
+    return cell, forward
 
 
-def attention(lib: Any) -> Run:
-    """scaled_dot_product_attention, (8, 8, 128, 32), forward and backward."""
-    lib.manual_seed(0)
-    return both_ways(lib, lib.nn.functional.scaled_dot_product_attention, *[lib.randn(8, 8, 128, 32) for _ in range(3)])
-
-
-# ---------------------------------------------------------------- one call
-
-
-def call(make: Callable[[Any], Callable[[], Any]], times: int = 100) -> Workload:
-    """The same call many times, nothing recorded."""
-
-    def workload(lib: Any) -> Run:
-        lib.manual_seed(0)
-        function = make(lib)
-
-        def run() -> None:
-            for _ in range(times):
-                function()
-
-        return run
-
-    return workload
-
-
-def softmax(lib: Any) -> Callable[[], Any]:
-    """softmax of (4, 8)."""
-    x = lib.randn(4, 8)
-    return lambda: lib.softmax(x, -1)
-
-
-def largest(lib: Any) -> Callable[[], Any]:
-    """max of (64, 100) along a dim."""
-    x = lib.randn(64, 100)
-    return lambda: lib.max(x, 1)
-
-
-def einsum(lib: Any) -> Callable[[], Any]:
-    """A batched product by einsum."""
-    x, y = lib.randn(4, 8, 8), lib.randn(4, 8, 8)
-    return lambda: lib.einsum("bij,bjk->bik", x, y)
-
-
-def bmm(lib: Any) -> Callable[[], Any]:
-    """A batched product."""
-    x, y = lib.randn(4, 8, 8), lib.randn(4, 8, 8)
-    return lambda: lib.bmm(x, y)
-
-
-def module_call(lib: Any) -> Callable[[], Any]:
-    """A module that does nothing."""
-    module, x = lib.nn.Identity(), lib.randn(2)
-    return lambda: module(x)
-
-
-def linear_call(lib: Any) -> Callable[[], Any]:
-    """A small linear layer."""
-    module, x = lib.nn.Linear(8, 8), lib.randn(4, 8)
-    return lambda: module(x)
-
-
-def linear_made(lib: Any) -> Callable[[], Any]:
-    """A linear layer made."""
-    return lambda: lib.nn.Linear(16, 16)
-
-
-NETWORKS: dict[str, tuple[Workload, int, float]] = {
-    "LeNet, SGD step, batch 64": (lenet, 1, 1.3),
-    "Transformer layer step, 8 x 128 x 256": (transformer(False), 1, 1.3),
-    "Transformer layer step, batch first": (transformer(True), 1, 1.3),
-    "AdamW step, six layers of 256, batch 128": (adamw_step, 1, 1.0),
-    "the optimizer's part of it": (adamw_alone, 1, 1.0),
-    "small GPT, AdamW step": (gpt_step, 1, 1.3),
-    "LayerNorm (1024, 256), both ways": (layer(lambda nn: nn.LayerNorm(256), 1024, 256), 1, 1.3),
-    "BatchNorm2d (32, 32, 16, 16), both ways": (layer(lambda nn: nn.BatchNorm2d(32), 32, 32, 16, 16), 1, 1.3),
-    "Conv2d 16-32 3x3 (32, 16, 28, 28), both ways": (
-        layer(lambda nn: nn.Conv2d(16, 32, 3, padding=1), 32, 16, 28, 28), 1, 1.3,
-    ),
-    "MaxPool2d (64, 16, 28, 28), both ways": (layer(lambda nn: nn.MaxPool2d(2), 64, 16, 28, 28), 1, 1.3),
-    "LSTM 64-128, 50 steps of 32, both ways": (lstm, 1, 1.3),
-    "GELU (1024, 256), both ways": (layer(lambda nn: nn.GELU(), 1024, 256), 1, 1.3),
-    "Softmax (1024, 256), both ways": (layer(lambda nn: nn.Softmax(-1), 1024, 256), 1, 1.3),
-    "attention (8, 8, 128, 32), both ways": (attention, 1, 1.3),
-    "cross entropy (64, 10), both ways": (cross_entropy(64, 10), 1, 1.3),
-    "cross entropy (1024, 1000), both ways": (cross_entropy(1024, 1000), 1, 1.3),
-    "Embedding 1000 x 64, 512 rows, both ways": (embedding, 1, 1.3),
-    "softmax (4, 8)": (call(softmax), 100, 1.3),
-    "max along a dim, (64, 100)": (call(largest), 100, 1.3),
-    "einsum bij,bjk->bik, 4 x 8 x 8": (call(einsum), 100, 1.3),
-    "bmm, 4 x 8 x 8": (call(bmm), 100, 1.3),
-    "nn.Identity called": (call(module_call), 100, 1.0),
-    "nn.Linear(8, 8) on (4, 8)": (call(linear_call), 100, 1.0),
-    "nn.Linear(16, 16) made": (call(linear_made), 100, 1.0),
-}  # fmt: skip
-"""Name -> (workload, operations per run, ratio to torch's time that is to be reached)."""
+NETWORKS: dict[str, Workload] = {
+    "SGD step, MLP (8, 2, 16, 1)": mlp_step(8, 2, 16, 1),
+    "SGD step, MLP (64, 64, 64, 10)": mlp_step(64, 64, 64, 10),
+    "SGD step, MLP (64, 1000, 100, 10)": mlp_step(64, 1000, 100, 10),
+    "SGD step, MLP (256, 1024, 1024, 1024)": mlp_step(256, 1024, 1024, 1024),
+    "AdamW step, nn MLP (64, 64, 64, 10)": adamw(64, 64, 64, 10),
+    "AdamW step, six layers of 256, batch 128": adamw(128, *[256] * 7),
+    "LeNet SGD step, batch 64": lenet,
+    "ResNet-18 block step, (16, 64, 32, 32)": residual_block,
+    "transformer block step, (8, 128, 256)": transformer(True),
+    "transformer block step, length first": transformer(False),
+    "LSTM layer 64-128, 50 steps of 32, fwd+bwd": recurrent(lstm_layer),
+    "LSTM cell in a loop, 50 steps of 32, fwd+bwd": recurrent(lstm_loop),
+}
+"""Title -> workload."""

@@ -1,76 +1,67 @@
-"""What is timed: each workload is a function of the library, torch or wengert, that returns the thing to repeat."""
+"""Workloads of small tensors, where what a library does around the arithmetic is all that counts.
+
+Each is a function of a library with the names of torch that returns a job, as in `networks.py`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 
-def recorded_multiplication(lib: Any) -> Callable[[], None]:
+from benchmarks.kernels import Job, fresh
+from benchmarks.references import Pairs
+
+REPEATS = 1000
+"""Recorded operations in one run."""
+
+
+def small(*shape: int) -> Any:
+    """Random numbers near 1: a product of a hundred of them stays in range."""
+    return 1 + fresh(*shape) * np.float32(0.01)
+
+
+def recorded_multiplication(lib: Any) -> Job:
     """1000 times `x * y`, 4 elements, recorded and dropped."""
-    x, y = lib.ones(4, requires_grad=True), lib.ones(4, requires_grad=True)
+    a, b = small(4), small(4)
+    x, y = lib.from_numpy(a).requires_grad_(), lib.from_numpy(b).requires_grad_()
 
     def run() -> None:
-        for _ in range(1000):
+        for _ in range(REPEATS):
             x * y
 
-    return run
+    def check() -> Pairs:
+        run()
+        z = x * y
+        assert z.requires_grad, "the product was not recorded"
+        return [(z, a.astype(np.float64) * b, 1e-6)]
+
+    return run, check
 
 
-def chain(lib: Any) -> Callable[[], None]:
+def chain(lib: Any) -> Job:
     """100 chained multiplications of 4 elements, forward and backward."""
-    x, y = lib.ones(4, requires_grad=True), lib.ones(4, requires_grad=True)
-    seed = lib.ones(4)
+    a, b, g = small(4), small(4), small(4)
+    x, y, seed = lib.from_numpy(a).requires_grad_(), lib.from_numpy(b).requires_grad_(), lib.from_numpy(g)
 
-    def run() -> None:
+    def run() -> Any:
         z = x
         for _ in range(100):
             z = z * y
         z.backward(seed)
+        return z
 
-    return run
+    def check() -> Pairs:
+        x.grad = y.grad = None
+        z = run()
+        power = b.astype(np.float64) ** 99
+        return [(z, a * power * b, 2e-5), (x.grad, g * power * b, 2e-5), (y.grad, 100 * g * a * power, 2e-5)]
 
-
-def mlp_step(lib: Any, batch: int, inputs: int, hidden: int, outputs: int) -> Callable[[], None]:
-    """One SGD step of a two-layer network, written by hand."""
-    lib.manual_seed(0)
-    x, y = lib.randn(batch, inputs), lib.randn(batch, outputs)
-    parameters = [
-        (lib.randn(inputs, hidden) / inputs**0.5).requires_grad_(),
-        lib.zeros(hidden, requires_grad=True),
-        (lib.randn(hidden, outputs) / hidden**0.5).requires_grad_(),
-        lib.zeros(outputs, requires_grad=True),
-    ]
-    w1, b1, w2, b2 = parameters
-
-    def run() -> None:
-        prediction = (x @ w1 + b1).tanh() @ w2 + b2
-        loss = ((prediction - y) ** 2).mean()
-        loss.backward()
-        with lib.no_grad():
-            for p in parameters:
-                p -= 0.01 * p.grad
-                p.grad.zero_()
-
-    return run
+    return run, check
 
 
-def small_mlp(lib: Any) -> Callable[[], None]:
-    """SGD step of a network of sizes (8, 2, 16, 1)."""
-    return mlp_step(lib, 8, 2, 16, 1)
-
-
-def middle_mlp(lib: Any) -> Callable[[], None]:
-    """SGD step of a network of sizes (64, 64, 64, 10)."""
-    return mlp_step(lib, 64, 64, 64, 10)
-
-
-def large_mlp(lib: Any) -> Callable[[], None]:
-    """SGD step of a network of sizes (256, 1024, 1024, 1024)."""
-    return mlp_step(lib, 256, 1024, 1024, 1024)
-
-
-def custom_function(lib: Any) -> Callable[[], None]:
+def custom_function(lib: Any) -> Job:
     """A chain of 20 custom Functions on 4 elements, forward and backward."""
 
     class Square(lib.autograd.Function):  # type: ignore[misc]
@@ -84,40 +75,62 @@ def custom_function(lib: Any) -> Callable[[], None]:
             (x,) = ctx.saved_tensors
             return g * x * 2
 
-    x = lib.ones(4, requires_grad=True)
-    seed = lib.ones(4)
+    # Squares of 1 and -1: any other number is out of range, or all rounding, after 20 of them.
+    a, g = np.sign(fresh(4)), small(4)
+    x, seed = lib.from_numpy(a).requires_grad_(), lib.from_numpy(g)
 
-    def run() -> None:
+    def run() -> Any:
         z = x
         for _ in range(20):
             z = Square.apply(z)
         z.backward(seed)
+        return z
 
-    return run
+    def check() -> Pairs:
+        x.grad = None
+        z = run()
+        return [(z, np.ones(4), 1e-6), (x.grad, g.astype(np.float64) * 2.0**20 * a, 1e-6)]
+
+    return run, check
 
 
-def double_backward(lib: Any) -> Callable[[], None]:
-    """Gradient of a gradient penalty through 10 operators."""
-    x = lib.ones(8, requires_grad=True)
+def penalised(x: Any, tanh: Callable[[Any], Any] = np.tanh) -> Any:
+    """Five times y = tanh(y x), starting at x."""
+    y = x
+    for _ in range(5):
+        y = tanh(y * x)
+    return y
 
-    def run() -> None:
+
+def double_backward(lib: Any) -> Job:
+    """Gradient of the squared gradient of `penalised`, 8 elements."""
+    a = np.abs(fresh(8)) + np.float32(0.5)
+    x = lib.from_numpy(a).requires_grad_()
+
+    def run() -> Any:
         y = x
         for _ in range(5):
             y = (y * x).tanh()
         (g,) = lib.autograd.grad(y.sum(), x, create_graph=True)
-        (g * g).sum().backward()
         x.grad = None
+        (g * g).sum().backward()
+        return g
 
-    return run
+    def check() -> Pairs:
+        def slope(x: Any) -> Any:  # by a complex step, which loses no digits
+            return np.imag(penalised(x + 1e-30j)) / 1e-30
+
+        g, start, step = run(), a.astype(np.float64), 1e-5
+        wanted = 2 * slope(start) * (slope(start + step) - slope(start - step)) / (2 * step)
+        return [(g, slope(start), 2e-5), (x.grad, wanted, 1e-4)]
+
+    return run, check
 
 
-TIMED: dict[str, tuple[Callable[[Any], Callable[[], None]], int, float]] = {
-    "recorded x * y, 4 elements": (recorded_multiplication, 1000, 1.2),
-    "100 multiplications, forward and backward": (chain, 1, 0.9),
-    "SGD step, MLP (8, 2, 16, 1)": (small_mlp, 1, 1.0),
-    "SGD step, MLP (64, 64, 64, 10)": (middle_mlp, 1, 1.0),
-    "SGD step, MLP (256, 1024, 1024, 1024)": (large_mlp, 1, 1.0),
-    "20 custom Functions, forward and backward": (custom_function, 1, 1.0),
-    "double backward of 10 operators": (double_backward, 1, 1.0),
+SMALL: dict[str, Callable[[Any], Job]] = {
+    "recorded x * y, 4 elements": recorded_multiplication,
+    "100 multiplications, fwd+bwd": chain,
+    "20 custom Functions, fwd+bwd": custom_function,
+    "double backward of 10 operators": double_backward,
 }
-"""Name -> (workload, operations per run, ratio to torch's time that is to be reached)."""
+"""Title -> workload."""

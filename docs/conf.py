@@ -1,4 +1,4 @@
-"""How the documentation is built: `sphinx-build -W docs docs/_build` with the `docs` extra installed."""
+"""How the documentation is built: `python -m sphinx -W docs docs/_build` with the `docs` extra installed."""
 
 import re
 import sys
@@ -22,6 +22,9 @@ nitpicky = True
 
 html_theme = "furo"
 html_title = f"Wengert {release}"
+html_static_path = ["static"]
+html_css_files = ["tables.css"]
+html_show_copyright = False
 
 # The pages about the operators are not under version control: they are made from the records, here.
 operator_pages.write(HERE / "operators")

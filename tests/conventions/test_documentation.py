@@ -11,7 +11,7 @@ from wengert.core.operators.kinds import Composite
 from wengert.core.operators.record import REGISTRY
 from wengert.tools import operator_pages
 
-QUOTING = ("how-it-works.md", "adding-an-operator.md")
+QUOTING = ("CONTRIBUTING.md", "docs/how-it-works.md", "docs/adding-an-operator.md")
 CODE = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 
 
@@ -63,6 +63,14 @@ def test_every_derivative_is_told(pages):
     assert silent == []
 
 
+def test_every_page_stands_in_the_contents():
+    text = (ROOT / "docs/index.md").read_text(encoding="utf-8")
+    contents = [line for tree in re.findall(r"^```{toctree}\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+                for line in tree.splitlines() if line and not line.startswith(":")]  # fmt: skip
+    pages = {path.stem for path in (ROOT / "docs").glob("*.md")} - {"index"}
+    assert sorted(contents) == sorted([*pages, "operators/index"])
+
+
 def test_pages_are_written_by_a_command(tmp_path):
     command = [sys.executable, "-m", "wengert.tools.operator_pages", str(tmp_path / "pages")]
     run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -82,6 +90,6 @@ def test_pages_that_are_right_are_left_alone(tmp_path):
 @pytest.mark.parametrize("document", QUOTING)
 def test_what_a_document_quotes_stands_in_the_library(document):
     library = "".join(path.read_text(encoding="utf-8") for path in (PACKAGE / "core/operators/library").glob("*.py"))
-    quotes = CODE.findall((ROOT / "docs" / document).read_text(encoding="utf-8"))
+    quotes = CODE.findall((ROOT / document).read_text(encoding="utf-8"))
     assert quotes
     assert [quote for quote in quotes if quote not in library] == []

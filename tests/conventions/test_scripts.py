@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -50,3 +51,14 @@ def test_the_examples_are_python(document):
 def test_the_license_is_whole():
     text = Path(ROOT / "LICENSE").read_text()
     assert "Apache License" in text and "END OF TERMS AND CONDITIONS" in text
+
+
+def test_the_metadata_tells_every_licence():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    told = {str(path.relative_to(ROOT)) for pattern in project["license-files"] for path in ROOT.glob(pattern)}
+    packed = {str(path.relative_to(ROOT)) for path in (ROOT / "wengert").rglob("*") if path.match("LICENSE*")}
+    notices = list((ROOT / "wengert").rglob("NOTICE.md"))
+    assert told == {"LICENSE", *packed, *(str(path.relative_to(ROOT)) for path in notices)}
+    rows = [line for path in notices for line in path.read_text(encoding="utf-8").splitlines() if "| http" in line]
+    named = {line.split("|")[2].split(",")[0].strip() for line in rows}
+    assert set(project["license"].split(" AND ")) == {"Apache-2.0", *named}

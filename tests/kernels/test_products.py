@@ -5,6 +5,7 @@ import os
 import numpy as np
 import pytest
 
+import wengert as torch
 from wengert.core.kernels import blas
 
 pytest.importorskip("scipy_openblas32")
@@ -38,6 +39,18 @@ def test_every_layout(product, dtype):
     for x, y in pairs:
         assert np.allclose(product(x, y), np.dot(x, y), rtol=1e-4, atol=1e-4)
     assert product(a[:0], b).shape == (0, 52)
+
+
+def test_a_large_matrix_times_a_vector():
+    """The kernels of products are for matrices; other shapes find their own way beside them."""
+    rng = np.random.default_rng(0)
+    a, v = torch.from_numpy(rng.standard_normal((400, 25))), torch.from_numpy(rng.standard_normal(25))
+    many = torch.from_numpy(rng.standard_normal((400, 25, 25)))
+    expected = a.numpy() @ v.numpy()
+    assert np.allclose(torch.mv(a, v).numpy(), expected) and np.allclose((a @ v).numpy(), expected)
+    assert np.allclose((many @ v).numpy(), many.numpy() @ v.numpy())
+    assert np.allclose((many @ a[:25].T[:, :3]).numpy(), many.numpy() @ a.numpy()[:25].T[:, :3])
+    assert np.allclose((v @ many).numpy(), v.numpy() @ many.numpy())
 
 
 def test_the_choice_of_a_library(monkeypatch):

@@ -61,13 +61,12 @@ def test_doctor_knows_every_extra():
     assert project["dependencies"] == [f"{name}>={version}" for name, version in required.items()]
 
 
-def test_demo_names_what_it_lacks(capsys, monkeypatch):
-    def report(front, picture):
-        raise ModuleNotFoundError("No module named 'sklearn'", name="sklearn")
-
-    monkeypatch.setattr(demo, "report", report)
+@pytest.mark.parametrize("lacking", ["sklearn", "matplotlib", "tqdm"])
+def test_demo_names_what_it_lacks(capsys, monkeypatch, lacking):
+    monkeypatch.setattr(demo, "find_spec", lambda name: None if name == lacking else "found")
     assert cli.dispatch(FRONT, ["demo"]) == 2
-    assert "pip install 'wengert[demo]'" in capsys.readouterr().err
+    answer = capsys.readouterr()
+    assert answer.err == f"wengert demo needs {lacking}: pip install 'wengert[demo]'\n" and answer.out == ""
 
 
 @pytest.mark.parametrize("library", ["wengert", "torch"])

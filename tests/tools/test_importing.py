@@ -271,6 +271,25 @@ def test_the_command_runs_a_program(tmp_path):
     assert (process.stdout, process.stderr, process.returncode) == ("True ['--epochs', '3']\n", "", 5)
 
 
+def test_a_program_saves_its_graph(tmp_path):
+    """There the class of tensors says that it is torch's, and a graph is saved all the same."""
+    script = tmp_path / "script.py"
+    script.write_text(
+        "import sys, torch\n"
+        "x = torch.ones(2, requires_grad=True)\n"
+        "torch.save((x * 3).sum(), sys.argv[1])\n"
+        "print(torch.Tensor.__module__, torch.load(sys.argv[1]).grad_fn.name())\n"
+    )
+    process = subprocess.run(
+        [sys.executable, "-m", "wengert", "run", str(script), str(tmp_path / "y.pt")],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert (process.stdout, process.stderr) == ("torch SumBackward0\n", "")
+
+
 def test_hidden_frames_leave_the_rest_of_a_chain(launch):
     program = """
         def load():

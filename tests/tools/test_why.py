@@ -272,9 +272,9 @@ def test_results_are_the_same_in_a_block_and_methods_are_put_back():
     before = {name: Tensor.__dict__[name] for name in ("detach", "numpy", "item", "data")}
     x = leaf()
     with tools.history():
-        (x.exp() * x.detach() + float(x[0])).sum().backward()
+        (x * x * x.detach() + float(x[0])).sum().backward()  # no exp: its last digit is not one for all sizes and forms
     plain = leaf()
-    (plain.exp() * plain.detach() + float(plain[0])).sum().backward()
+    (plain * plain * plain.detach() + float(plain[0])).sum().backward()
     assert torch.equal(x.grad, plain.grad)
     assert before == {name: Tensor.__dict__[name] for name in before}
 

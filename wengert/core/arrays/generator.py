@@ -133,6 +133,14 @@ class Generator:
         fractions *= 2.0**-53
         return fractions
 
+    def few_doubles(self, count: int) -> list[float]:
+        """`doubles` as a list of Python's numbers: quicker for a handful. Takes `2 * count` words."""
+        with self.lock:
+            self._fresh = False
+            words = self._engine._bit_generator.random_raw(2 * count).tolist()
+        pairs = zip(words[::2], words[1::2], strict=True)
+        return [((high << 32 | low) & ((1 << 53) - 1)) * 2.0**-53 for high, low in pairs]
+
     def fractions(self, count: int, digits: int = 24) -> np.ndarray:
         """Uniform float32 `(count,)` on [0, 1): low `digits` bits of a word, over 2**digits. Takes `count` words."""
         bits = self.words(count)

@@ -41,6 +41,7 @@ class Functions:
         self.total: Any = lambda x: np.add.reduce(x, None)
         self.rows_sum: Any = lambda x: np.add.reduce(x, 0)
         self.dot: Any = np.dot
+        self.dot_bias: Any = _none
         self.matmul: Any = _none
         self.attend: Any = _none
         self.attend_back: Any = _none

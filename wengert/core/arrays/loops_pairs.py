@@ -13,6 +13,7 @@ if cython.compiled:
     from cython.cimports import numpy as cnp
     from cython.cimports.wengert.core.arrays.loops_common import (
         MANY,
+        SOME,
         bools,
         doubles,
         ends,
@@ -65,9 +66,9 @@ if cython.compiled:
     @cython.cfunc
     def pair(op: cython.int, a: object, b: object, g: object) -> object:
         """A function of two small arrays, or its slope times g, or None."""
-        kind: cython.int = small(a, MANY)
+        kind: cython.int = small(a, SOME)
         wide: object = a
-        if not kind or not flat(b, kind, MANY) or not cnp.PyArray_SIZE(a) or not cnp.PyArray_SIZE(b):
+        if not kind or not flat(b, kind, SOME) or not cnp.PyArray_SIZE(a) or not cnp.PyArray_SIZE(b):
             return None
         if not ends(a, b):
             if not ends(b, a):
@@ -75,7 +76,7 @@ if cython.compiled:
             wide = b
         if g is None:
             g = wide
-        elif not flat(g, kind, MANY) or not cnp.PyArray_SAMESHAPE(g, wide):
+        elif not flat(g, kind, SOME) or not cnp.PyArray_SAMESHAPE(g, wide):
             return None
         out: object = like(wide)
         n: cython.Py_ssize_t = cnp.PyArray_SIZE(wide)
@@ -134,7 +135,7 @@ if cython.compiled:
     @cython.cfunc
     def compared(op: cython.int, a: object, b: object) -> object:
         """A comparison of a small array with another or a number, or None."""
-        kind: cython.int = small(a, MANY)
+        kind: cython.int = small(a, SOME)
         wide: object = a
         c: cython.double = 0
         nb: cython.Py_ssize_t = 0
@@ -144,7 +145,7 @@ if cython.compiled:
             c = b
             b = a
         else:
-            if not flat(b, kind, MANY) or not cnp.PyArray_SIZE(b):
+            if not flat(b, kind, SOME) or not cnp.PyArray_SIZE(b):
                 return None
             if not ends(a, b):
                 if not ends(b, a):

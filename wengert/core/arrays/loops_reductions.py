@@ -14,7 +14,6 @@ if cython.compiled:
     from cython.cimports.libc import math
     from cython.cimports.wengert.core.arrays.loops_common import (
         MANY,
-        SOME,
         added,
         doubles,
         fit,
@@ -105,7 +104,7 @@ if cython.compiled:
     @cython.cfunc
     def reduction(op: cython.int, x: object, dim: object, keepdim: cython.bint, correction: cython.double) -> object:
         """A reduction of a small array, or None."""
-        kind: cython.int = small(x, SOME if op == Reduction.LOG_SUM_EXP else MANY)
+        kind: cython.int = small(x, MANY)
         s: cython.Py_ssize_t[3]
         gone: cython.bint[64]
         out: object
@@ -214,7 +213,7 @@ if cython.compiled:
     def slope(op: cython.int, g: object, x: object, y: object, dim: object, correction: object,
               ties: cython.bint) -> object:  # fmt: skip
         """The gradient of a reduction from input x and result y, or None."""
-        kind: cython.int = small(x, SOME if op == Reduction.LOG_SUM_EXP else MANY)
+        kind: cython.int = small(x, MANY)
         s: cython.Py_ssize_t[3]
         gone: cython.bint[64]
         free: cython.double

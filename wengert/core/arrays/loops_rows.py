@@ -14,7 +14,6 @@ if cython.compiled:
     from cython.cimports.libc import math
     from cython.cimports.wengert.core.arrays.loops_common import (
         MANY,
-        SOME,
         added,
         doubles,
         fit,
@@ -122,7 +121,7 @@ if cython.compiled:
     @cython.cfunc
     def rows(op: cython.int, x: object, y: object, dim: object) -> object:
         """A function along a dim of a small array, or None; y has x's shape."""
-        kind: cython.int = small(x, MANY if op >= Row.SUMS else SOME)
+        kind: cython.int = small(x, MANY)
         s: cython.Py_ssize_t[3]
         out: object
         room: object

@@ -25,6 +25,7 @@ Shape = int | Sequence[int]
 
 _CHUNK = 1 << 16  # elements worked on at a time, so that temporaries stay in the second-level cache
 _SHORT = 64  # up to here math's functions are used: they round as the C library does, NumPy's vector ones may not
+_FEW = 32  # up to here Python's numbers are quicker than arrays
 _BLOCK = 16  # elements that one Box-Muller block fills: 8 cosines, then 8 sines
 _LONG_RANGE = 1 << 28  # from this range on an integer takes two words, so that the remainder's skew stays small
 _LONG_PERMUTATION = 0xFFFFFFFF // 20  # from this length on a permutation takes two words per place
@@ -126,7 +127,10 @@ def normal(
     if not std >= 0.0:
         raise SampleError(f"normal expects std >= 0.0, but found std {std:g}")
     source = generator or default_generator
-    if _size(shape) < _BLOCK or not contiguous:
+    size = _size(shape)
+    if 0 < size < _BLOCK and std == 1.0 and mean == 0.0 and kind.itemsize > 2:
+        return np.array(few_normals(source, size), kind).reshape(shape)
+    if size < _BLOCK or not contiguous:
         return filled(shape, kind, source, lambda count: fused(paired_normals(source, count), std, mean))
     return _block_normals(shape, kind, float(mean), float(std), source)
 
@@ -257,14 +261,18 @@ def dropout_mask(
         raise SampleError(f"dropout probability has to be between 0 and 1, but got {p}")
     if p in (0.0, 1.0):
         return np.full(shape, 1.0 - p, kind)
-    mask = bernoulli(1.0 - p, shape, kind, generator)
     wide = np.float64 if kind == np.float64 else np.float32
+    size = _size(shape)
+    if 0 < size <= _FEW and kind == wide:
+        factor, drawn = float(wide(1.0) / wide(1.0 - p)), (generator or default_generator).few_doubles(size)
+        return np.array([factor if u < 1.0 - p else 0.0 for u in drawn], kind).reshape(shape)
+    mask = bernoulli(1.0 - p, shape, kind, generator)
     mask *= (wide(1.0) / wide(1.0 - p)).astype(kind)
     return mask
 
 
 def _size(shape: Shape) -> int:
-    return math.prod(shape) if isinstance(shape, Sequence) else int(shape)
+    return math.prod(shape) if shape.__class__ is tuple or isinstance(shape, Sequence) else int(shape)
 
 
 def filled(shape: Shape, kind: np.dtype, source: Generator, draw: Callable[[int], np.ndarray]) -> np.ndarray:
@@ -342,6 +350,20 @@ def paired_normals(source: Generator, count: int) -> np.ndarray:
     if out.size > count:
         source.cached_normal = float(out[count])
     return out[:count]
+
+
+def few_normals(source: Generator, count: int) -> list[float]:
+    """`paired_normals` as a list of Python's numbers: quicker for a handful."""
+    with source.lock:
+        out = [] if source.cached_normal is None else [source.cached_normal]
+        source.cached_normal = None
+        uniforms = source.few_doubles(2 * ((count - len(out) + 1) // 2))
+        for turn, fraction in zip(uniforms[::2], uniforms[1::2], strict=True):
+            radius = math.sqrt(math.log1p(-fraction) * -2.0)
+            out += radius * math.cos(turn * _TWO_PI), radius * math.sin(turn * _TWO_PI)
+        if len(out) > count:
+            source.cached_normal = out.pop()
+    return out
 
 
 def _block_normals(shape: Shape, kind: np.dtype, mean: float, std: float, source: Generator) -> np.ndarray:

@@ -12,6 +12,7 @@ cdef enum:
     MULTIPLY = 2
     DIVIDE = 3
     LOOP = 4097
+    WORK = 1048576
 
 cpdef object add(object a, object b)
 cpdef object subtract(object a, object b)

@@ -19,7 +19,7 @@ from wengert.core.base import uncompiled as cython
 
 if cython.compiled:
     from cython.cimports import numpy as cnp
-    from cython.cimports.wengert.core.arrays.small import ADD, DIVIDE, MULTIPLY, SUBTRACT, real
+    from cython.cimports.wengert.core.arrays.small import ADD, DIVIDE, MULTIPLY, SUBTRACT, WORK, real
 
     cnp.import_array()
 
@@ -28,6 +28,9 @@ _asarray = np.asarray
 _ufuncs = (np.add, np.subtract, np.multiply, np.true_divide)
 _negative, _dot, _sum, _maximum = np.negative, np.dot, np.add.reduce, np.maximum
 _broadcast_to, _empty = np.broadcast_to, np.empty
+
+DOT_SIZE = 1024
+"""Elements of a matrix from which `LARGE` is asked about products."""
 
 WRITTEN = 4096
 """Up to this size a constant gradient is written out, above it is broadcast without memory."""
@@ -57,7 +60,11 @@ def broadcast_shape(shape: Any, value: Any) -> Any:
 
 if not cython.compiled:
     add, subtract, multiply, divide, negative = np.add, np.subtract, np.multiply, np.true_divide, np.negative
-    dot, filled = np.dot, broadcast_shape
+    filled = broadcast_shape
+
+    def dot(a: Any, b: Any) -> Any:
+        """a @ b."""
+        return LARGE.dot(a, b) if a.size >= DOT_SIZE or b.size >= DOT_SIZE else _dot(a, b)
 
     def relu(a: Any) -> Any:
         """max(a, 0)."""
@@ -69,15 +76,18 @@ if not cython.compiled:
 
     def dot_right(g: Any, b: Any) -> Any:
         """g @ b.T."""
-        return _dot(g, b.T)
+        return dot(g, b.T)
 
     def dot_left(a: Any, g: Any) -> Any:
         """a.T @ g."""
-        return _dot(a.T, g)
+        return dot(a.T, g)
 
     def dot_bias(a: Any, w: Any, b: Any) -> Any:
         """a @ w.T + b."""
-        r = _dot(a, w.T)
+        found = LARGE.dot_bias(a, w.T, b) if a.size >= DOT_SIZE else None
+        if found is not None:
+            return found
+        r = dot(a, w.T)
         r += b
         return r
 
@@ -477,19 +487,36 @@ else:
 
     def dot(a: object, b: object) -> object:
         """a @ b."""
+        if large_matrices(a, b):
+            return LARGE.dot(a, b)
         return cnp.PyArray_MatrixProduct(a, b)
+
+    @cython.cfunc
+    @cython.inline
+    def large_matrices(a: object, b: object) -> cython.bint:
+        """Whether `LARGE` multiplies two arrays."""
+        if not cnp.PyArray_CheckExact(a) or not cnp.PyArray_CheckExact(b):
+            return False
+        if cnp.PyArray_NDIM(a) != 2 or cnp.PyArray_NDIM(b) != 2:
+            return False
+        return cnp.PyArray_DIM(a, 0) * cnp.PyArray_SIZE(b) >= WORK
 
     def dot_right(g: object, b: object) -> object:
         """g @ b.T."""
-        return cnp.PyArray_MatrixProduct(g, cnp.PyArray_Transpose(b, cython.NULL))
+        return dot(g, cnp.PyArray_Transpose(b, cython.NULL))
 
     def dot_left(a: object, g: object) -> object:
         """a.T @ g."""
-        return cnp.PyArray_MatrixProduct(cnp.PyArray_Transpose(a, cython.NULL), g)
+        return dot(cnp.PyArray_Transpose(a, cython.NULL), g)
 
     def dot_bias(a: object, w: object, b: object) -> object:
         """a @ w.T + b."""
-        r: object = cnp.PyArray_MatrixProduct(a, cnp.PyArray_Transpose(w, cython.NULL))
+        turned: object = cnp.PyArray_Transpose(w, cython.NULL)
+        if large_matrices(a, turned):
+            found = LARGE.dot_bias(a, turned, b)
+            if found is not None:
+                return found
+        r: object = cnp.PyArray_MatrixProduct(a, turned)
         write(ADD, r, b)
         return r
 

@@ -37,6 +37,7 @@ MODULES = (
     "wengert.core.tape.inplace",
     "wengert.core.tape.calls",
     "wengert.core.tape.shortcuts",
+    "wengert.core.tape.function_node",
     "wengert.core.tape.outputs",
     "wengert.core.tape.intermediates",
     "wengert.core.tape.function",

@@ -135,7 +135,8 @@ def matrix(x: Any) -> Any:
 
 def dot(a: Any, b: Any) -> Any:
     """a @ b of two matrices: by a kernel if one is ready, else by BLAS."""
-    if a.ndim == 2 and b.ndim == 2 and a.dtype is b.dtype and b.shape[1] > 1:
+    plain = a.__class__ is np.ndarray and b.__class__ is np.ndarray
+    if plain and a.ndim == 2 and b.ndim == 2 and a.dtype is b.dtype and b.shape[1] > 1:
         m, k = a.shape
         fits = m > 1 and m * b.size >= LEAST_PRODUCT and b.shape[0] == k and not turned(a, b)
         kernel = layer("product", a.dtype) if fits and (a.dtype is _F32 or a.dtype is _F64) else None
@@ -144,9 +145,19 @@ def dot(a: Any, b: Any) -> Any:
     return gemm(a, b)
 
 
+def dot_bias(a: Any, b: Any, bias: Any) -> Any:
+    """a @ b + bias of two matrices and a row, or None where no kernel is for them."""
+    if a.ndim != 2 or b.ndim != 2 or not alike((a, b, bias)) or a.shape[1] != b.shape[0] or bias.shape != b.shape[1:]:
+        return None
+    if a.shape[0] < 2 or b.shape[1] < 2 or a.shape[0] * b.size < LEAST_PRODUCT:
+        return None
+    kernel = layer("product", a.dtype)
+    return None if kernel is None else kernel(matrix(a), matrix(b), bias)[0]
+
+
 def matmul(a: Any, b: Any) -> Any:
     """a @ b of arrays with the same leading dims, or None where no kernel is for them."""
-    if a.ndim < 2 or a.shape[:-2] != b.shape[:-2] or not alike((a, b)):
+    if a.ndim < 2 or b.ndim != a.ndim or a.shape[:-2] != b.shape[:-2] or not alike((a, b)):
         return None
     (m, k), n = a.shape[-2:], b.shape[-1]
     if m < 2 or n < 2 or b.shape[-2] != k or a.size * n < LEAST_PRODUCT:
@@ -274,6 +285,7 @@ def install() -> None:
     for name, function in FUNCTIONS.items():
         setattr(PLACES, name, function)
     PLACES.total, PLACES.rows_sum, PLACES.dot = total, rows_sum, dot
+    PLACES.dot_bias = dot_bias
     PLACES.matmul, PLACES.attend, PLACES.attend_back = matmul, attend, attend_back
     PLACES.lstm, PLACES.lstm_back, PLACES.add_rows = lstm, lstm_back, add_rows
     PLACES.channels, PLACES.channels_back, PLACES.channel_slopes = channels, channels_back, SUMS.slopes

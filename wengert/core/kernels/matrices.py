@@ -28,10 +28,11 @@ ARGUMENTS = (
     ("array", "c"), ("array", "a"), ("array", "b"), ("whole", "count"), ("whole", "m"), ("whole", "n"), ("whole", "k"),
     ("whole", "c_next"), ("whole", "a_next"), ("whole", "b_next"), ("whole", "ldc"), ("whole", "ars"), ("whole", "acs"),
     ("whole", "brs"), ("whole", "bcs"), ("whole", "pack"), ("whole", "rows"),
-    ("whole", "panels"),
+    ("whole", "panels"), ("array", "bias"), ("whole", "biased"),
 )  # fmt: skip
 """What the kernel is given: `count` products, `*_next` from one to the next, strides in elements; pack: copy B
-together; rows and panels of columns of one piece."""
+together; rows and panels of columns of one piece; bias: a row that is
+added to every row of C (biased)."""
 
 
 def product_text(target: Target, dtype: str) -> tuple[str, str]:
@@ -133,18 +134,28 @@ def piece(tiles: Tiles, symbol: str) -> Function:
     ars = f.emit(f"select i1 {turned}, i64 {LINE}, i64 {t['ars']}")
     acs = f.emit(f"select i1 {turned}, i64 1, i64 {t['acs']}")
 
+    length = f.long("sub", end, first)
+    bias = f.offset(t["bias"], first, dtype)
+
+    def one(i: str) -> None:
+        to = f.offset(c, f.long("add", f.long("mul", i, t["ldc"]), first), dtype)
+        f.do(f"call void @copied(ptr {to}, ptr {bias}, i64 0, i64 1, i64 {length})")
+
+    f.when(f.long("icmp ne", t["biased"], 0), lambda: f.loop("0", m, 1, one))
+
     def part(start: str) -> None:
         k = f.least(f.long("sub", t["k"], start), DEPTH)
         left = f.offset(a, f.long("mul", start, t["acs"]), dtype)
         f.when(turned, lambda: transpose_call(f, lines, LINE, left, t["acs"], k, m))
         left, more = f.emit(f"select i1 {turned}, ptr {lines}, ptr {left}"), f.long("icmp ne", start, 0)
         below = f.offset(b, f.long("mul", start, t["brs"]), dtype)
+        begun = f.emit(f"or i1 {more}, {f.long('icmp ne', t['biased'], 0)}")
 
         def panel(column: str) -> None:
             n = f.least(f.long("sub", end, column), tiles.width)
             right, into = f.offset(below, f.long("mul", column, t["bcs"]), dtype), f.offset(c, column, dtype)
             f.do(f"call void @strip(ptr %table, ptr {into}, ptr {left}, i64 {ars}, i64 {acs}, ptr {right}, i64 {m}, "
-                 f"i64 {n}, i64 {k}, i1 {more})")  # fmt: skip
+                 f"i64 {n}, i64 {k}, i1 {begun})")  # fmt: skip
 
         f.loop(first, end, tiles.width, panel)
 

@@ -23,6 +23,10 @@ WIDTH = 64
 """Columns of a panel, about."""
 
 
+NONE = np.zeros(1)
+"""What stands for a bias that there is not."""
+
+
 def strides_of(x: Any) -> tuple[int, int, int]:
     """Distances of matrices, rows and columns in elements."""
     size = x.itemsize
@@ -31,9 +35,9 @@ def strides_of(x: Any) -> tuple[int, int, int]:
 
 
 def product(run: Any) -> Callable[..., Any]:
-    """a @ b of (count, m, k) and (count, k, n) in any layout; a dim of stride 0 may repeat one matrix."""
+    """a @ b (+ bias) of (count, m, k) and (count, k, n) in any layout; a dim of stride 0 may repeat one matrix."""
 
-    def call(a: Any, b: Any) -> Any:
+    def call(a: Any, b: Any, bias: Any = None) -> Any:
         size = a.itemsize
         if b.strides[1] != size and b.strides[2] != size:
             b = np.ascontiguousarray(b)
@@ -41,7 +45,7 @@ def product(run: Any) -> Callable[..., Any]:
         n = b.shape[2]
         out = np.empty((count, m, n), a.dtype)
         if not k:
-            out[...] = 0
+            out[...] = 0 if bias is None else bias
             return out
         straight = b.strides[2] == size
         pack = not straight or (m > 12 and k * n > LOOSE)
@@ -50,26 +54,11 @@ def product(run: Any) -> Callable[..., Any]:
         panels = max(1, -(-m // rows) * across * count // (4 * threads.count()))
         a_next, ars, acs = strides_of(a)
         b_next, brs, bcs = strides_of(b)
+        shift = NONE if bias is None else np.ascontiguousarray(bias)
         run(
-            out,
-            a,
-            b,
-            count,
-            m,
-            n,
-            k,
-            m * n,
-            a_next,
-            b_next,
-            n,
-            ars,
-            acs,
-            brs,
-            1 if straight else bcs,
-            int(pack),
-            rows,
-            panels,
-        )
+            out, a, b, count, m, n, k, m * n, a_next, b_next, n, ars, acs, brs, 1 if straight else bcs, int(pack), rows,
+            panels, shift, int(bias is not None),
+        )  # fmt: skip
         return out
 
     return call
@@ -92,8 +81,10 @@ def try_product(call: Any, rng: Any, case: Any, dtype: Any) -> tuple[Any, Any]:
         a, b = a if turned & 1 else a.swapaxes(1, 2), b if turned & 2 else b.swapaxes(1, 2)
         if turned & 4:
             b = np.broadcast_to(b[:1], b.shape)
-        found.append(call(a, b))
-        wanted.append(np.matmul(a.astype(np.float64), b.astype(np.float64)).astype(dtype))
+        bias = rng.standard_normal(n).astype(dtype) if turned & 1 else None
+        found.append(call(a, b, bias))
+        right = np.matmul(a.astype(np.float64), b.astype(np.float64))
+        wanted.append((right if bias is None else right + bias).astype(dtype))
     return tuple(found), tuple(wanted)
 
 

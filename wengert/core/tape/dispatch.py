@@ -388,12 +388,8 @@ def fill(node: Any, op: Op, args: tuple[Any, ...], out: Any) -> None:
         x = value
         a = x._array
         flags = x._flags
-        if not flags & 1:
-            inputs.append(None)
-            fit.append(_NO_FIT)
-            continue
         dtype = a.dtype
-        inputs.append(x._node if dtype.kind in "fcV" else None)
+        inputs.append(x._node if flags & 1 and dtype.kind in "fcV" else None)
         nr = flags >> NR_SHIFT
         if view or (elementwise and a.shape == result.shape and dtype == result.dtype and dtype not in _HALF):
             fit.append((nr, None, None))

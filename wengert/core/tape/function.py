@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.base import uncompiled as cython
 from wengert.core.base.errors import ArgumentError, GraphError, MissingError
 from wengert.core.tape.core import (
     MARKS,
@@ -20,23 +21,42 @@ from wengert.core.tape.core import (
     Node,
     TensorBase,
     attach,
-    fit_raw,
     fit_recorded,
     freed_error,
+    new_node,
     recorded_value,
-    to_array,
     where_text,
     wrap,
 )
+from wengert.core.tape.function_node import FunctionFields
 from wengert.core.tape.intermediates import follow, judge, refusing_attributes, with_refusals
 from wengert.core.tape.modes import MODE, OFF, PLAIN, current
 from wengert.core.tape.outputs import detached, plain_call, recorded_call
 from wengert.core.tape.packing import SavedTensor
 from wengert.core.tape.views import INFERENCE, STALE, refresh
 
-_new = Node.__new__
 _ndarray = np.ndarray
-_mode_get = MODE.get
+
+if cython.compiled:
+    from cython.cimports.wengert.core.tape.interpreter import enter_context, leave_context, mode_of
+
+    @cython.cfunc
+    @cython.inline
+    def _mode_get() -> object:
+        return mode_of(MODE)
+
+    @cython.cfunc
+    @cython.inline
+    def _enter(mode: object) -> object:
+        return enter_context(MODE, mode)
+
+    @cython.cfunc
+    @cython.inline
+    def _leave(token: object) -> object:
+        return leave_context(MODE, token)
+
+else:
+    _mode_get, _enter, _leave = MODE.get, MODE.set, MODE.reset
 SPECIAL_FLAGS = 0xFE & ~INFERENCE
 
 INTERCEPT: list[Callable[[Any, tuple[Any, ...]], Any]] = []
@@ -103,14 +123,10 @@ class Free:
         raise AttributeError(f"'{owner.__name__}' object has no attribute '{self.name}'")
 
 
-class FunctionNode(Node, FunctionCtx):
-    """The node and context of one call of a Function.
+class FunctionNode(FunctionFields, FunctionCtx):
+    """The node and context of one call of a Function."""
 
-    _metas: (shape, dtype) of each output, None for what is no tensor.  _fits: the same per
-    tensor input.  _places: which arguments are tensors, None if all are.
-    """
-
-    __slots__ = ("_metas", "_fits", "_places", "needs_input_grad", "__dict__")
+    __slots__ = ("__dict__",)
     _forward_cls: Any = None
     outputs, args, shape, metas, op = Free(), Free(), Free(), Free(), Free()
 
@@ -154,35 +170,6 @@ class FunctionNode(Node, FunctionCtx):
 
     # ------------------------------------------------------------ for the sweep
 
-    def vjp(self, g: Any) -> Any:
-        """Run the user's rule on tensors that record nothing."""
-        if self._outputs == 1:
-            given = [wrap(g if g.__class__ is _ndarray else to_array(g))]
-        else:
-            given = [x if x is None else wrap(to_array(x)) for x in g]
-            self.materialize(given)
-        result = self.rule()(self, given) if self._forward_cls.boxed_grads_call else self.rule()(self, *given)
-        del given
-        if result.__class__ is not tuple:
-            result = (result,)
-        fits = self._fits
-        if self._places is not None or len(result) != len(fits):
-            result = self.at_tensors(result)
-        grads: list[Any] = []
-        for i, x in enumerate(result):
-            if x is None:
-                grads.append(None)
-                continue
-            if not isinstance(x, TensorBase):
-                raise self.type_error(x)
-            a = x._array
-            shape, dtype = fits[i]
-            if a.shape != shape or a.dtype is not dtype:
-                self.check_fit(i, a, shape, dtype)
-                a = fit_raw(a, shape, dtype)
-            grads.append(a)
-        return grads
-
     def vjp_recorded(self, g: Any) -> Any:
         """Run the user's rule, recorded."""
         given = [g] if self._outputs == 1 else list(g)
@@ -206,10 +193,6 @@ class FunctionNode(Node, FunctionCtx):
                 x = fit_recorded(x, shape, dtype)
             grads.append(x)
         return grads
-
-    def release(self) -> None:
-        """Forget the saved tensors; attributes stay."""
-        self._saved = None
 
     def rule(self) -> Callable[..., Any]:
         """The user's `backward` or `vjp`."""
@@ -391,40 +374,47 @@ class Function(FunctionCtx, metaclass=FunctionMeta):
         """Run `forward` on the arguments and record the call if a tensor among them wants a gradient."""
         if kwargs or cls.setup_context is not no_setup_context:
             args, kwargs = bound(cls.forward, args, kwargs, cls.setup_context is no_setup_context)
-        flags = 0
-        needs, tensors = [], []
-        for x in args:
-            if isinstance(x, TensorBase):
+        return called(cls, args, kwargs)
+
+
+def called(cls: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """`cls.apply` on arguments in their places."""
+    flags = 0
+    needs: list[bool] = []
+    tensors: list[Any] = []
+    for value in args:
+        if not isinstance(value, TensorBase):
+            needs.append(False)
+            continue
+        x = value
+        flag = x._flags
+        if flag & SPECIAL_FLAGS:
+            if flag & STALE:
+                refresh(x)
                 flag = x._flags
-                if flag & SPECIAL_FLAGS:
-                    if flag & STALE:
-                        refresh(x)
-                        flag = x._flags
-                    if flag & SPECIAL_FLAGS and (out := intercepted(cls, args)) is not NotImplemented:
-                        return out
-                flags |= flag
-                needs.append(flag & 1 == 1)
-                tensors.append(x)
-            else:
-                needs.append(False)
-        node = _new(cls._backward_cls)
-        node._saved, node._versions = (), None
-        node.needs_input_grad = tuple(needs)
-        mode = _mode_get()
-        recording = flags & 1 and mode.grad
-        trace = follow(cls, tensors, recording)
-        out = run_forward(cls, node, args, kwargs, mode if trace is None else mode.but(trace=trace))
-        if not recording:
-            return plain_call(node, tensors, out)
-        out = recorded_call(node, args, tensors, out, mode)
-        if trace is not None or node._saved or cls._keeps[1]:
-            judge(node, tensors, trace)
-        return out
+            if flag & SPECIAL_FLAGS and (out := intercepted(cls, args)) is not NotImplemented:
+                return out
+        flags |= flag
+        needs.append(flag & 1 == 1)
+        tensors.append(x)
+    node = new_node(cls._backward_cls)
+    node._saved, node._versions = (), None
+    node.needs_input_grad = tuple(needs)
+    mode = _mode_get()
+    recording = flags & 1 == 1 and mode.grad
+    trace = follow(cls, tensors, recording)
+    out = run_forward(cls, node, args, kwargs, mode if trace is None else mode.but(trace=trace))
+    if not recording:
+        return plain_call(node, tensors, out)
+    out = recorded_call(node, args, tensors, out, mode)
+    if trace is not None or node._saved or cls._keeps[1]:
+        judge(node, tensors, trace)
+    return out
 
 
 def run_forward(cls: Any, node: Any, args: tuple[Any, ...], kwargs: dict[str, Any], mode: Any) -> Any:
     """The user's forward, with recording off."""
-    token = MODE.set(OFF if mode is PLAIN else mode.but(grad=False))
+    token = _enter(OFF if mode is PLAIN else mode.but(grad=False))
     try:
         setup = cls.setup_context
         if setup is no_setup_context:
@@ -433,7 +423,7 @@ def run_forward(cls: Any, node: Any, args: tuple[Any, ...], kwargs: dict[str, An
         setup(node, args, out)
         return out
     finally:
-        MODE.reset(token)
+        _leave(token)
 
 
 def with_tangents(cls: Any, args: Any, tangents: Any, moving: tuple[Any, ...] = ()) -> tuple[Any, Any]:
@@ -442,7 +432,7 @@ def with_tangents(cls: Any, args: Any, tangents: Any, moving: tuple[Any, ...] = 
     tangents: a tensor or None per argument; args carry no tangents any more, `moving` are those that do:
     where forward saved one of args, backward finds the one of `moving`, so gradients have tangents too.
     """
-    node = _new(cls._backward_cls)
+    node = new_node(cls._backward_cls)
     node._saved, node._versions = (), None
     tensors = [x for x in args if isinstance(x, TensorBase)]
     node.needs_input_grad = tuple([isinstance(x, TensorBase) and x._flags & 1 == 1 for x in args])
@@ -550,7 +540,7 @@ def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
         if not mode.grad or not sources:
             return outputs
         outs = outputs if outputs.__class__ is tuple else (outputs,)
-        node = _new(OnceNode)
+        node = new_node(OnceNode)
         node._inputs = tuple([x._node for x in sources])
         node._fit = tuple([(x._flags >> NR_SHIFT, None, None) for x in sources])
         node._saved, node._versions = (), None

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
-
 from wengert.core.operators.record import FIRST, RESULT, Op
-from wengert.core.tape.core import MEMBERS, RECORDS, TensorBase, freed_error, recorded_value, wrap
+from wengert.core.tape.core import MEMBERS, RECORDS
 from wengert.core.tape.handles import RemovableHandle
 from wengert.core.tape.packing import SavedTensor
+from wengert.core.tape.saved_names import NUMBERS, renamed, unsigned, value_of
 
 # ---------------------------------------------------------------- what an operator's node saved
 
@@ -30,17 +29,17 @@ def saved_attributes(op: Op, name: str) -> dict[str, Any]:
             label = "self" if label == "input" else label
         if name in BASE_ONLY and position != op.arrays[0] + FIRST:
             if position in op.saves_for[0]:
-                space[f"_saved_{label}"] = property(attribute(position - FIRST, False))
+                space[f"_saved_{label}"] = property(attribute(label, op))
             continue
-        space[f"_saved_{label}"] = property(saved_value(place, position))
+        space[f"_saved_{label}"] = property(saved_value(position))
         space[f"_raw_saved_{label}"] = property(raw_saved_value(place))
     tensors = {op.params[i] for i in op.arrays} | ({op.params[op.many]} if op.many >= 0 else set())
     for label in sorted(mentioned(op)):
         if label == "shape" and op.many < 0:
             space["_saved_self_sym_sizes"] = property(lambda self: self.shape)
         elif label in op.params and label not in tensors:
-            space[f"_saved_{label}"] = property(attribute(op.params.index(label), op.params.index(label) in op.ints))
-    return space
+            space[f"_saved_{label}"] = property(attribute(label, op))
+    return renamed(op, name, space)
 
 
 def mentioned(op: Op) -> set[str]:
@@ -55,19 +54,9 @@ def mentioned(op: Op) -> set[str]:
     return names
 
 
-def saved_value(place: int, position: int) -> Callable[[Any], Any]:
+def saved_value(position: int) -> Callable[[Any], Any]:
     """The getter of one saved tensor."""
-
-    def get(self: Any) -> Any:
-        saved = self._saved
-        if saved is None:
-            raise freed_error(self)
-        if place < len(saved) and saved[place] is not None:
-            return recorded_value(self, place)
-        number = self.args[position - FIRST] if FIRST <= position < FIRST + len(self.args) else None
-        return number if number is None or isinstance(number, TensorBase) else wrap(np.asarray(number))
-
-    return get
+    return lambda self: value_of(self, position)
 
 
 def raw_saved_value(place: int) -> Callable[[Any], SavedTensor]:
@@ -75,12 +64,15 @@ def raw_saved_value(place: int) -> Callable[[Any], SavedTensor]:
     return lambda self: SavedTensor(self, place)
 
 
-def attribute(index: int, many: bool) -> Callable[[Any], Any]:
+def attribute(label: str, op: Op) -> Callable[[Any], Any]:
     """The getter of one attribute; a sequence of ints as a tuple."""
+    index = op.params.index("input" if label == "self" else label)
+    many = index in op.ints
 
     def get(self: Any) -> Any:
         value = self.args[index] if index < len(self.args) else None
-        return (value,) if many and value.__class__ is int else value
+        value = (value,) if many and value.__class__ is int else value
+        return value if label in NUMBERS else unsigned(value)
 
     return get
 

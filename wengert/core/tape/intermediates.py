@@ -76,7 +76,8 @@ def judge(node: Any, tensors: list[Any], trace: Trace | None) -> None:
     a call that then keeps others is doubted whole, and the next one is followed again.
     """
     cls = node._forward_cls
-    others = [k for k, x in enumerate(node._saved) if foreign(x, tensors)]
+    saved = node._saved
+    others = [k for k in range(len(saved)) if foreign(saved[k], tensors)]
     if trace is None:
         known, names = cls._keeps
         if others or names:
@@ -100,7 +101,7 @@ def foreign(x: Any, tensors: list[Any]) -> bool:
     """Whether a kept value is neither an input nor an output."""
     if not isinstance(x, TensorBase) or isinstance(x, Result) or x._array.dtype.kind not in "fcV":
         return False
-    return not any(x is t for t in tensors)
+    return not any([t is x for t in tensors])
 
 
 # ---------------------------------------------------------------- in backward

@@ -22,31 +22,35 @@ def recorded_call(node: Any, args: tuple[Any, ...], tensors: list[Any], out: Any
     fits: list[Any] = []
     plain = True
     for x in tensors:
+        a = x._array
         edges.append(x._node if x._flags & 1 else None)
-        fits.append((x._array.shape, x._array.dtype))
+        fits.append((a.shape, a.dtype))
         if x._flags >> NR_SHIFT:
             plain = False
     node._inputs = tuple(edges)
     node._fit = None if plain else tuple([(x._flags >> NR_SHIFT, None, None) for x in tensors])
     node._fits = fits
     node._places = (
-        None if len(tensors) == len(args) else tuple([i for i, x in enumerate(args) if isinstance(x, TensorBase)])
+        None
+        if len(tensors) == len(args)
+        else tuple([i for i, value in enumerate(args) if isinstance(value, TensorBase)])
     )
-    if (
-        isinstance(out, TensorBase)
-        and out._extra is None
-        and node.dirty_tensors is None
-        and node.non_differentiable is None
-        and out._array.dtype.kind in "fcV"
-        and not any([x is out for x in tensors])
-    ):
-        attach(node, out, 3)
-        node._metas = ((out._array.shape, out._array.dtype),)
-        keep_saved(node, mode)
-        return out
+    if isinstance(out, TensorBase) and node.dirty_tensors is None and node.non_differentiable is None:
+        made = out
+        a = made._array
+        if made._extra is None and a.dtype.kind in "fcV" and not is_among(made, tensors):
+            attach(node, made, 4)
+            node._metas = ((a.shape, a.dtype),)
+            keep_saved(node, mode)
+            return made
     if out.__class__ is not tuple:
         return record_outputs(node, tensors, (out,), mode)[0]
     return record_outputs(node, tensors, out, mode)
+
+
+def is_among(x: Any, tensors: list[Any]) -> bool:
+    """Whether x itself is one of the tensors."""
+    return any([other is x for other in tensors])
 
 
 def record_outputs(node: Any, tensors: list[Any], outs: tuple[Any, ...], mode: Any) -> tuple[Any, ...]:
@@ -174,16 +178,20 @@ def keep_saved(node: Any, mode: Any) -> None:
         saved: list[Any] = []
         versions: list[int] = []
         dirty = False
-        for i, x in enumerate(kept):
+        for i in range(len(kept)):
+            value = kept[i]
             version = 0
-            if x is None:
+            if value is None:
                 saved.append(None)
-            elif not isinstance(x, TensorBase):
+                versions.append(0)
+                continue
+            if not isinstance(value, TensorBase):
                 raise ArgumentError(
-                    f"save_for_backward can only save variables, but argument {i} is of type {type(x).__name__}"
+                    f"save_for_backward can only save variables, but argument {i} is of type {type(value).__name__}"
                     + node.lines()
                 )
-            elif x._flags & 1 and x._node is node:
+            x = value
+            if x._flags & 1 and x._node is node:
                 saved.append(Result(x, x._flags >> NR_SHIFT))
             else:
                 if x._flags & INFERENCE:

@@ -27,6 +27,9 @@ def size_of(size: Any, name: str) -> tuple[int, ...]:
         size = size[0]
     out = []
     for i, n in enumerate(size):
+        if n.__class__ is int and n >= 0:
+            out.append(n)
+            continue
         if isinstance(n, (float, str, bytes)) or n is None:
             raise ArgumentError(
                 f"{name}(): argument 'size' (position 1) must be tuple of ints, but found element of type "

@@ -18,6 +18,7 @@ from typing import Any
 
 from wengert.core.base.errors import ArgumentError, GraphError
 from wengert.core.tape.core import TensorBase, wrap
+from wengert.core.tensor.tensor import Tensor
 from wengert.files.archive import ArchiveReader
 from wengert.files.graphs import graph as forms
 from wengert.files.graphs import writing
@@ -60,9 +61,7 @@ def plain_tensor(x: Any) -> bool:
     if not isinstance(x, TensorBase):
         return False
     cls = type(x)
-    return (cls.__name__ == "Tensor" or is_parameter(cls)) and cls.__module__.startswith(
-        __name__.partition(".")[0] + "."
-    )
+    return cls is Tensor or (is_parameter(cls) and cls.__module__.startswith(__name__.partition(".")[0] + "."))
 
 
 def save_graph(obj: Any, container: str, f: Any) -> None:

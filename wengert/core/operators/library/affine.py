@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wengert.core.arrays.large import LARGE, SIZE
 from wengert.core.arrays.shape import wrap_dim
 from wengert.core.base.errors import DtypeError, ShapeError
 from wengert.core.operators.kinds import composite, opaque
@@ -221,6 +222,9 @@ def linear_bias(np, input: Array, weight: Array, bias: Array):
         _same_dtype(bias, weight, input)
     if kind.kind == "b":
         check_not_bool(weight, "addmm_impl_cpu_")
+    found = LARGE.dot_bias(input, weight.T, bias) if input.size >= SIZE else None
+    if found is not None:
+        return found
     out = product(np, input, weight.T)
     out += bias
     return out

@@ -221,11 +221,12 @@ def cross_entropy(
         raise ShapeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     if reduction not in ("none", "mean", "sum"):
         raise ValueRangeError(f'{reduction} is not a valid value for reduction: it is "none", "mean" or "sum"')
-    dim = 1 if input.ndim > 1 else 0
-    if fusible(input, target, weight, reduction, label_smoothing):
+    size, given = tuple(input.shape), tuple(target.shape)
+    dim = 1 if len(size) > 1 else 0
+    if math.prod(size) >= LARGE and fusible(input, target, weight, reduction, label_smoothing):
         return m.cross_entropy_rows(input, target, ignore_index, reduction)[0]
     scores = m.log_softmax(input, dim)
-    if input.shape == target.shape:
+    if size == given:
         if ignore_index >= 0:
             raise ShapeError("ignore_index is not supported for floating point target")
         return _of_probabilities(m, scores, target, weight, reduction, label_smoothing, dim)
