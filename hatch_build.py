@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import logging
 import os
 import shutil
 import sys
@@ -54,12 +55,25 @@ def copied_sources(modules: tuple[str, ...], folder: Path) -> list[Path]:
     return paths
 
 
+def try_compiler(folder: Path) -> None:
+    """Fail at once, before a minute of translation, where a compiler or the headers of Python are lacking."""
+    from setuptools import Distribution, Extension
+
+    source = folder / "trial.c"
+    source.write_text("#include <Python.h>\nPyMODINIT_FUNC PyInit_trial(void) { return NULL; }\n", encoding="utf-8")
+    command: Any = Distribution({"ext_modules": [Extension("trial", [str(source)])]}).get_command_obj("build_ext")
+    command.build_lib = command.build_temp = str(folder / "trial")
+    command.ensure_finalized()
+    command.run()
+
+
 def compiled(folder: Path, release: bool) -> dict[str, Path]:
     """Compile every module below `folder`; module name -> extension file."""
     import numpy
     from Cython.Build import cythonize
     from setuptools import Distribution, Extension
 
+    try_compiler(folder)
     modules = native_module().MODULES
     # Modules without C types of their own gain nothing from the optimizer but its time.
     quick = [] if sys.platform == "win32" else ["-g0", "-O1"]
@@ -143,5 +157,6 @@ class NativeCore(BuildHookInterface):  # type: ignore[misc]
 
 
 if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(message)s", stream=sys.stdout)  # setuptools tells what it does
     for written in build(ROOT / "wengert" / "native"):
         print(written.relative_to(ROOT))

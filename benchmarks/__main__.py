@@ -78,7 +78,7 @@ def measured(machine: Machine, players: dict[str, Player], row: Row, rounds: int
     if row.kind in ("time", "quotient", "mix"):
         found, trouble = turns.stay({name: players[name] for name in names}, row, rounds)
     else:
-        found, trouble = turns.fresh(machine, names, row, min(rounds, 5))
+        found, trouble = turns.fresh(machine, names, row, min(rounds, 3 if row.kind == "memory" else 5))
     return {**figures.result(row, found, compiled), "trouble": trouble}
 
 

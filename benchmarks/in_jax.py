@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import references, transforms
-from benchmarks.kernels import N, Job, fresh, gelu64, sigmoid64, softmax64
+from benchmarks.kernels import Job, N, fresh, gelu64, sigmoid64, softmax64
 from benchmarks.references import Pairs, Problem, agreement, plain, stepped
 from benchmarks.workloads import REPEATS, small
 
@@ -149,37 +149,6 @@ def training(problem: Callable[[], Problem], loss: Callable[[Any, list[Any], lis
         return run, check
 
     return workload
-
-
-def rows_problem(forward64: Callable[..., Any], *extra: tuple[int, ...]) -> Callable[[], Problem]:
-    """A function of a matrix of 1000 x 1000 and of vectors; the loss weighs the results."""
-
-    def make() -> Problem:
-        parameters = [fresh(1000, 1000), *(fresh(*shape) for shape in extra)]
-        return Problem(parameters, [fresh(1000, 1000)], lambda p, d: (forward64(*p) * d[0]).mean())
-
-    return make
-
-
-def cross_entropy_problem() -> Problem:
-    """1000 x 1000 logits and their classes."""
-    classes = np.random.default_rng().integers(0, 1000, 1000)
-    return Problem([fresh(1000, 1000)], [classes], lambda p, d: references.cross_entropy64(p[0], d[0]))
-
-
-def product_problem() -> Problem:
-    """tanh(x) * sigmoid(x)."""
-    return Problem([fresh(N)], [fresh(N)], lambda p, d: (np.tanh(p[0]) * sigmoid64(p[0]) * d[0]).mean())
-
-
-def convolution_problem() -> Problem:
-    """64 filters of 3 x 3 over 64 channels of 32 x 32, batch 32."""
-    parameters = [fresh(32, 64, 32, 32), references.scaled(64, 64, 3, 3)]
-    return Problem(
-        parameters,
-        [fresh(32, 64, 32, 32)],
-        lambda p, d: (references.convolution64(p[0], p[1], 1) * d[0]).mean(),
-    )
 
 
 def layer_norm(jnp: Any, x: Any, weight: Any, bias: Any) -> Any:
@@ -352,18 +321,18 @@ WORKLOADS: dict[str, Callable[[Any], Any]] = {
     "gelu 1M": elementwise(lambda jax, x: jax.nn.gelu(x, approximate=False), gelu64),
     "sigmoid 1M": elementwise(lambda jax, x: jax.nn.sigmoid(x), sigmoid64),
     "tanh * sigmoid 1M, fwd+bwd": gradient(
-        product_problem, weighed(lambda jax, x: numpy(jax).tanh(x) * jax.nn.sigmoid(x))
+        references.gated, weighed(lambda jax, x: numpy(jax).tanh(x) * jax.nn.sigmoid(x))
     ),
-    "softmax 1000^2, fwd+bwd": gradient(rows_problem(softmax64), weighed(lambda jax, x: jax.nn.softmax(x))),
+    "softmax 1000^2, fwd+bwd": gradient(references.row_function(softmax64), weighed(lambda jax, x: jax.nn.softmax(x))),
     "layer norm 1000^2, fwd+bwd": gradient(
-        rows_problem(references.layer_norm64, (1000,), (1000,)),
+        references.row_function(references.layer_norm64, (1000,), (1000,)),
         weighed(lambda jax, x, w, b: layer_norm(numpy(jax), x, w, b)),
     ),
     "cross entropy 1000^2, fwd+bwd": gradient(
-        cross_entropy_problem, lambda jax, parameters, data: cross_entropy(jax, parameters[0], data[0])
+        references.classification, lambda jax, parameters, data: cross_entropy(jax, parameters[0], data[0])
     ),
     "conv 64-64 3x3 (32, 64, 32, 32)": gradient(
-        convolution_problem, weighed(lambda jax, x, w: convolution(jax, x, w, 1))
+        references.filters, weighed(lambda jax, x, w: convolution(jax, x, w, 1))
     ),
     "Adam step 1M": adam,
     "matmul 64": product(64),

@@ -13,11 +13,11 @@ from html import escape
 from typing import Any
 
 Shape = tuple[str, tuple[float, ...], str, str]
-"""rect (x, y, width, height), line (x1, y1, x2, y2), dot (x, y, radius) or text (x, y, size, anchor 0..1); colour; text."""
+"""rect (x, y, width, height), line (x1, y1, x2, y2), dot (x, y, radius) or text (x, y, size, anchor); colour; text."""
 
 COLOURS = {"torch": "#3b6fb6", "jax": "#d1495b", "tensorflow": "#e0a030", "wengert": "#5a9367"}
 INK, FAINT, SLOWER = "#222222", "#d8d8d8", "#9db4d3"
-LEFT, PLOT, RIGHT, TOP, ROW = 330, 520, 120, 92, 20
+LEFT, PLOT, RIGHT, TOP, ROW = 340, 520, 160, 92, 20
 ANCHORS = {0.0: "start", 0.5: "middle", 1.0: "end"}
 
 
@@ -43,7 +43,7 @@ class Axis:
 
 def bars(results: list[dict[str, Any]]) -> tuple[list[dict[str, Any]], str]:
     """Rows with the figures to show for each library, and what these are: ratios, or times where Wengert ran alone."""
-    compared = [row for row in results if row["ratios"]]
+    compared = [row for row in results if row["ratios"] and row["kind"] != "quotient"]  # those are ratios of our own
     if compared:
         return [{**row, "shown": row["ratios"]} for row in compared], "time or memory of the other / ours"
     own = [row for row in results if row["libraries"]]

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.kernels import fresh, sigmoid64, softmax64
+from benchmarks.kernels import N, fresh, sigmoid64, softmax64
 
 Pairs = list[tuple[Any, Any, float]]
 """A result, its reference in float64, the tolerance."""
@@ -112,6 +112,40 @@ def cross_entropy64(scores: Any, classes: Any) -> Any:
     """Mean of -log softmax at the classes."""
     top = scores.max(1, keepdims=True)
     return (np.log(np.exp(scores - top).sum(1)) + top[:, 0] - scores[np.arange(len(classes)), classes]).mean()
+
+
+# ---------------------------------------------------------------- single functions
+
+
+def row_function(forward64: Callable[..., Any], *extra: tuple[int, ...]) -> Callable[[], Problem]:
+    """A function of a matrix of 1000 x 1000 and of vectors; the loss weighs the results."""
+
+    def make() -> Problem:
+        parameters = [fresh(1000, 1000), *(fresh(*shape) for shape in extra)]
+        return Problem(parameters, [fresh(1000, 1000)], lambda p, d: (forward64(*p) * d[0]).mean())
+
+    return make
+
+
+def classification() -> Problem:
+    """1000 x 1000 logits and their classes."""
+    classes = np.random.default_rng().integers(0, 1000, 1000)
+    return Problem([fresh(1000, 1000)], [classes], lambda p, d: cross_entropy64(p[0], d[0]))
+
+
+def gated() -> Problem:
+    """tanh(x) * sigmoid(x)."""
+    return Problem([fresh(N)], [fresh(N)], lambda p, d: (np.tanh(p[0]) * sigmoid64(p[0]) * d[0]).mean())
+
+
+def filters() -> Problem:
+    """64 filters of 3 x 3 over 64 channels of 32 x 32, batch 32."""
+    parameters = [fresh(32, 64, 32, 32), scaled(64, 64, 3, 3)]
+    return Problem(
+        parameters,
+        [fresh(32, 64, 32, 32)],
+        lambda p, d: (convolution64(p[0], p[1], 1) * d[0]).mean(),
+    )
 
 
 # ---------------------------------------------------------------- models

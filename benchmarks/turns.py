@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -43,7 +44,8 @@ class Machine:
         names = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS", "WENGERT_THREADS", "NPROC")
         flags = os.environ.get("XLA_FLAGS", "") + f" --xla_cpu_multi_thread_eigen={str(self.threads > 1).lower()}"
         quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "JAX_PLATFORMS": "cpu", "XLA_FLAGS": flags.strip()}
-        return {**os.environ, **dict.fromkeys(names, count), **quiet}
+        kept = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}  # imports use cached bytecode
+        return {**kept, **dict.fromkeys(names, count), **quiet}
 
     def installed(self, name: str) -> bool:
         """Whether the library's interpreter has it."""
@@ -54,25 +56,36 @@ class Machine:
 
 
 class Player:
-    """A process with one library."""
+    """A process with one library; begun anew when it dies."""
 
     def __init__(self, machine: Machine, name: str) -> None:
-        self.name = name
+        self.machine, self.name = machine, name
+        self.start()
+
+    def start(self) -> None:
+        """Begin the process and hear what it is.
+
+        Raises: RuntimeError if it cannot start.
+        """
+        machine, name = self.machine, self.name
+        self.log = tempfile.TemporaryFile("w+")  # noqa: SIM115  (it lives as long as the process)
         self.process = subprocess.Popen(
-            machine.command(name, "serving", str(machine.least)),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=machine.environment(),
+            machine.command(name, "serving", str(machine.least)), text=True, cwd=ROOT, env=machine.environment(),
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.log,
         )  # fmt: skip
         self.versions = self.reply()
 
     def reply(self) -> dict[str, Any]:
         """The next line of the process.
 
-        Raises: RuntimeError if it has ended.
+        Raises: RuntimeError if it has ended, with what it said last.
         """
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         if not line:
-            raise RuntimeError(f"the process of {self.name} ended with status {self.process.wait()}")
+            status = self.process.wait()
+            self.log.seek(0)
+            raise RuntimeError(f"the process of {self.name} ended with status {status}\n{self.log.read()[-4000:]}")
         return json.loads(line)
 
     def ask(self, title: str) -> dict[str, Any]:
@@ -80,13 +93,18 @@ class Player:
         assert self.process.stdin is not None
         self.process.stdin.write(title + "\n")
         self.process.stdin.flush()
-        return self.reply()
+        try:
+            return self.reply()
+        except RuntimeError as error:
+            self.start()
+            return {"failed": str(error)}
 
     def close(self) -> None:
         """End the process."""
         assert self.process.stdin is not None
         self.process.stdin.close()
         self.process.wait()
+        self.log.close()
 
 
 def rotated(names: list[str], turn: int) -> list[str]:
@@ -105,10 +123,15 @@ def stay(players: dict[str, Player], row: Row, rounds: int) -> tuple[dict[str, S
             found[name] = {}
         else:
             trouble[name] = told.get("wrong") or told["failed"]
-    for turn in range(rounds if found else 0):
-        for name in rotated(list(found), turn):
+    for turn in range(rounds):
+        for name in rotated(list(found), turn) if found else []:
             time.sleep(REST)
-            for part, (wall, cpu) in players[name].ask(row.title).items():
+            told = players[name].ask(row.title)
+            if "failed" in told:
+                trouble[name] = told["failed"]
+                del found[name]
+                continue
+            for part, (wall, cpu) in told.items():
                 kept = found[name].setdefault(part, {"wall": [], "cpu": []})
                 kept["wall"].append(wall / row.operations)
                 kept["cpu"].append(cpu / row.operations)

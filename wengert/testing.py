@@ -247,10 +247,14 @@ def make_tensor(
     """Uniform values in [low, high): by default [-9, 9) for floating and complex dtypes, [-9, 10) for signed integers,
     [0, 10) for unsigned ones, {0, 1} for bool.
 
-    Raises: ValueRangeError unless low < high; GraphError where an integer tensor should require gradients.
+    Raises: ValueRangeError unless low < high, and where an integer tensor should require gradients.
     """
     size = tuple(shape[0]) if len(shape) == 1 and isinstance(shape[0], Sequence) else shape
     kind = dtypes.as_dtype(dtype)
+    if requires_grad and not (kind.is_floating_point or kind.is_complex):
+        raise ValueRangeError(
+            f"`requires_grad=True` is not supported for boolean and integral dtypes, but got dtype={kind}"
+        )
     bottom, top = limits(kind, low, high)
     if kind.is_floating_point or kind.is_complex:
         part = dtypes.float64 if kind.to_real() is dtypes.float64 else dtypes.float32

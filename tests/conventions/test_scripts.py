@@ -24,7 +24,20 @@ def test_script_can_be_run(name):
     bash = shutil.which("bash")
     if bash is None:
         pytest.skip("no bash here")
-    assert subprocess.run([bash, "-n", str(script)], capture_output=True).returncode == 0
+    for file in (script, ROOT / ".ci/python.sh"):
+        assert subprocess.run([bash, "-n", str(file)], capture_output=True).returncode == 0
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="no bash here")
+def test_check_explains_itself_and_spares_foreign_folders(tmp_path):
+    wrong = subprocess.run([ROOT / "check", "everything"], capture_output=True, text=True)
+    assert wrong.returncode == 2 and "--with-torch" in wrong.stderr and wrong.stdout == ""
+    (tmp_path / "mine").write_text("kept")
+    refused = subprocess.run(
+        [ROOT / "check", "lint"], env={**os.environ, "WENGERT_VENV": str(tmp_path)}, capture_output=True, text=True
+    )
+    assert refused.returncode == 1 and "is no environment" in refused.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["mine"]
 
 
 @pytest.mark.parametrize("name", SCRIPTS)

@@ -49,6 +49,12 @@ def test_a_changed_source_puts_all_of_it_out_of_use(tmp_path):
     assert native.fitting(str(root)) == (None, "its sources have changed since it was built")
 
 
+def test_a_changed_c_side_does_too(tmp_path):
+    root = copied(tmp_path)
+    (root / "core/tape/hot.pxd").write_text("# other fields")
+    assert native.fitting(str(root)) == (None, "its sources have changed since it was built")
+
+
 def test_another_interpreter(tmp_path):
     root = copied(tmp_path)
     path = root / native.FOLDER / native.MANIFEST

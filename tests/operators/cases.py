@@ -12,10 +12,10 @@ import wengert  # noqa: F401  (fills the registry and installs the methods)
 from wengert.core.base.errors import WengertError
 from wengert.core.operators.record import REGISTRY, Op
 from wengert.core.operators.samples import samples_of
+from wengert.core.tape.arguments import bind, integers
 from wengert.core.tape.backward import grad
 from wengert.core.tape.calls import gathered, make_call
 from wengert.core.tape.core import RECORDED, TensorBase, wrap
-from wengert.core.tape.arguments import bind, integers
 
 # Relative and absolute tolerance by dtype: a few hundred roundings.
 TOLERANCE = {

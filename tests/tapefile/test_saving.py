@@ -224,6 +224,7 @@ def test_bytes_files_and_databases(tmp_path):
     database.execute("create table graphs (data blob)")
     database.execute("insert into graphs values (?)", (stored(y).getvalue(),))
     ((blob,),) = database.execute("select data from graphs")
+    database.close()
     torch.load(io.BytesIO(blob)).backward()
     with open(tmp_path / "y", "wb") as file:
         torch.save(y, file)

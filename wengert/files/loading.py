@@ -111,7 +111,12 @@ class Loader:
             wanted = None
         if isinstance(wanted, dict):
             wanted = wanted.get(location, location)
-        device = devices.device(location if wanted is None else wanted)
+        wanted = location if wanted is None else wanted
+        if not isinstance(wanted, (str, devices.device)):
+            raise TypeError(
+                f"'{type(wanted).__name__}' object is not callable: map_location must be a device or a function"
+            )
+        device = known_device(wanted, storage)
         if device.type == "cpu":
             return storage, None
         check_present(device)
@@ -127,6 +132,16 @@ class Loader:
         if key not in self.moved:
             self.moved[key] = wrap(array).to(target)
         return wrap(self.moved[key]._array)
+
+
+def known_device(wanted: Any, storage: Any) -> Any:
+    """Raises: DeviceError for a name that is no device's."""
+    try:
+        return devices.device(wanted)
+    except RuntimeError:
+        raise DeviceError(
+            f"don't know how to restore data location of torch.storage.{type(storage).__name__} (tagged with {wanted})"
+        ) from None
 
 
 def check_present(device: Any) -> None:

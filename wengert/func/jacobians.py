@@ -12,7 +12,7 @@ from wengert.core.tape.core import RECORDED, wrap
 from wengert.core.tape.levels import BATCHED
 from wengert.core.tape.units import basis, split
 from wengert.func.forward import jvp
-from wengert.func.mapping import over_rows
+from wengert.func.mapping import check_randomness, over_rows
 from wengert.func.reverse import vjp
 from wengert.func.trees import chosen, named_like, outputs_of, tensors_of, with_chosen
 from wengert.utils._pytree import tree_flatten
@@ -85,6 +85,7 @@ def jacfwd(
     """
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
+        check_randomness(randomness)
         given = chosen(args, argnums)
         inputs, in_spec = tensors_of(given, "jacfwd: Expected all args to be Tensors, got ")
         kept: dict[str, Any] = {}

@@ -33,8 +33,7 @@ def vmap(
     chunk_size: how many entries at a time (None: all).
     Raises: ValueRangeError for dims that do not fit the inputs or outputs; GraphError for data-dependent control flow.
     """
-    if randomness not in _RANDOMNESS:
-        raise GraphError(f"Only allowed values for randomness are 'error', 'different', or 'same'. Got {randomness}")
+    check_randomness(randomness)
     if not (chunk_size is None or chunk_size > 0):
         raise ValueRangeError(f"vmap: chunk_size should be None or greater than 0. (got {chunk_size})")
 
@@ -45,6 +44,12 @@ def vmap(
         return in_chunks(func, flat, dims, spec, size, out_dims, randomness, chunk_size, kwargs)
 
     return named_like(transformed, func)
+
+
+def check_randomness(randomness: str) -> None:
+    """Raises: GraphError for what says nothing about random operators."""
+    if randomness not in _RANDOMNESS:
+        raise GraphError(f"Only allowed values for randomness are 'error', 'different', or 'same'. Got {randomness}")
 
 
 def over_rows(

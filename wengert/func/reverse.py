@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from wengert.core.base.errors import GraphError
+from wengert.core.base.errors import GraphError, ValueRangeError
 from wengert.core.tape import transforms
 from wengert.core.tape.backward import VALUES, captured
 from wengert.core.tape.batching import BatchedArray, at, cut, lifted
@@ -49,7 +49,7 @@ class Recording:
 def start(x: Any) -> Any:
     """x as an input to differentiate: linked to its history at this level, else a leaf of its own."""
     if not isinstance(x, TensorBase):
-        raise GraphError(f"Expected tensors, got unsupported type {type(x)}")
+        raise ValueRangeError(f"Thing passed to transform API must be Tensor, got {type(x)}")
     if x._array.dtype.kind not in "fcV":
         raise GraphError("only Tensors of floating point dtype can require gradients")
     level = innermost_batch()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from wengert.core.base.errors import ArgumentError, GraphError, ValueRangeError
-from wengert.core.tape.core import RECORDED
+from wengert.core.tape.core import RECORDED, TensorBase
 from wengert.nn.modules.module import Module
 
 
@@ -22,26 +22,52 @@ def functional_call(
     """module(*args, **kwargs) with parameters and buffers taken from a dict (or several) of tensors by name.
 
     The module itself keeps its own.  tie_weights: a tensor given for one name of a shared parameter stands for all its
-    names.  strict: every name must be given, and no other.
-    Raises: ArgumentError for what is no module or no dict, GraphError for names that do not fit.
+    names.  strict: every name must be given, and no other; else a further name is an attribute during the call.
+    Raises: ArgumentError for what is no module, dict or tensor, GraphError for names that do not fit.
     """
     if not isinstance(module, Module):
         raise ArgumentError(f"Expected module to be nn.Module instance, got {type(module)}")
     given = joined(parameter_and_buffer_dicts)
     places = slots(module)
-    check_names(given, places, strict)
+    if strict:
+        check_names(module, given, places)
     values = tied(given, places) if tie_weights else dict(given)
-    before = []
+    before: list[tuple[Any, ...]] = []
     try:
         for name, value in values.items():
-            table, key = places[name]
-            before.append((table, key, table[key]))
-            table[key] = value
+            exchange(module, name, value, places, before)
         arguments = () if args is None else args if isinstance(args, tuple) else (args,)
         return module(*arguments, **(kwargs or {}))
     finally:
-        for table, key, old in reversed(before):
-            table[key] = old
+        for table, key, *old in reversed(before):
+            if old:
+                table[key] = old[0]
+            else:
+                del table[key]
+
+
+def exchange(module: Any, name: str, value: Any, places: dict[str, Any], before: list[tuple[Any, ...]]) -> None:
+    """Put a tensor in the place of that name; what stood there, if anything, is noted in `before`.
+
+    A name that is neither parameter nor buffer becomes an attribute of its module for the time of the call.
+    """
+    if not isinstance(value, TensorBase):
+        raise ArgumentError(f"{value} is not an instance of torch.Tensor; it was given for {name!r}")
+    if name in places:
+        table, key = places[name]
+    else:
+        path, _, key = name.rpartition(".")
+        part = module
+        for step in path.split(".") if path else ():
+            if not hasattr(part, step):
+                raise AttributeError(f"{type(part).__name__} has no attribute `{step}`; {name!r} was given")
+            part = getattr(part, step)
+        there = getattr(part, key, None)
+        if there is not None and not isinstance(there, TensorBase):
+            raise ArgumentError(f"attribute `{key}`: {there} is not an instance of torch.Tensor")
+        table = part.__dict__
+    before.append((table, key, table[key]) if key in table else (table, key))
+    table[key] = value
 
 
 def joined(dicts: Any) -> dict[str, Any]:
@@ -71,17 +97,17 @@ def slots(module: Any) -> dict[str, tuple[dict[str, Any], str]]:
     return found
 
 
-def check_names(given: dict[str, Any], places: dict[str, Any], strict: bool) -> None:
-    """Names that the module lacks, or that are missing."""
+def check_names(module: Any, given: dict[str, Any], places: dict[str, Any]) -> None:
+    """Refuse names that the module lacks, and parameters or buffers that are not given."""
     unexpected = sorted(set(given) - set(places))
-    if unexpected:
-        raise (GraphError if strict else AttributeError)(
-            f"Error(s) in loading parameters and buffers: Unexpected key(s): {', '.join(map(repr, unexpected))}; the "
-            f"module has {sorted(places)}."
-        )
     missing = sorted(name for name, (table, key) in places.items() if name not in given and table[key] is not None)
-    if strict and missing:
-        raise GraphError(f"Missing key(s): {', '.join(map(repr, missing))}.")
+    lines = [
+        f"\n\t{label} key(s): {', '.join(map(repr, names))}."
+        for label, names in (("Unexpected", unexpected), ("Missing", missing))
+        if names
+    ]
+    if lines:
+        raise GraphError(f"Error(s) in reparametrizing for {type(module).__name__}:{''.join(lines)}")
 
 
 def tied(given: dict[str, Any], places: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ def check_argnums(argnums: Any, count: int) -> None:
     Raises: GraphError.
     """
     if not isinstance(argnums, (int, tuple)):
-        raise GraphError(f"argnum must be int or Tuple[int, ...], got: {type(argnums)}")
+        raise GraphError(f"argnums must be int or Tuple[int, ...], got: {type(argnums)}")
     if isinstance(argnums, tuple):
         if not argnums:
             raise GraphError("argnums must be non-empty")
@@ -24,7 +24,7 @@ def check_argnums(argnums: Any, count: int) -> None:
             raise GraphError(f"argnums elements must be unique, got {argnums}")
         for argnum in argnums:
             if not isinstance(argnum, int):
-                raise GraphError(f"argnums must be Tuple[int, ...], got: {type(argnum)} in it")
+                raise GraphError(f"argnum must be int, got: {type(argnum)}")
     for argnum in argnums if isinstance(argnums, tuple) else (argnums,):
         if not -count <= argnum < count:
             raise GraphError(f"Got argnum={argnum}, but only {count} positional inputs")

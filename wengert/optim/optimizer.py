@@ -183,7 +183,8 @@ class Optimizer:
                 if result is None:
                     continue
                 if not (isinstance(result, tuple) and len(result) == 2):
-                    raise GraphError(f"{func} must return None or a tuple of (new_args, new_kwargs), but got {result}.")
+                    step = f"<function {type(self).__name__}.step at {hex(id(func))}>"
+                    raise GraphError(f"{step} must return None or a tuple of (new_args, new_kwargs), but got {result}.")
                 args, kwargs = result
             out = func(*args, **kwargs)
             self._optimizer_step_code()

@@ -42,9 +42,9 @@ EXTRAS = (
     Extra("nccl", ("nvidia.nccl",), ("nvidia-nccl-cu13",), "collectives between GPUs"),
     Extra("mpi", ("mpi4py",), ("mpi4py",), "training on several processes or machines"),
     Extra("io", ("safetensors",), ("safetensors",), "reading and writing safetensors files", True),
-    Extra("viz", ("pygraphviz",), ("pygraphviz",), "SVG and PNG of a graph (HTML and DOT need nothing)"),
+    Extra("viz", ("pygraphviz",), ("pygraphviz",), "Graphviz's own drawings (pages and DOT need nothing)", True),
     Extra("tensorboard", ("tensorboardX",), ("tensorboardX",), "event files for TensorBoard", True),
-    Extra("sparse", ("scipy",), ("scipy",), "sparse matrices, faster embedding gradients"),
+    Extra("sparse", ("scipy",), ("scipy",), "Sobol points of many dimensions (sparse matrices: not yet)", True),
     Extra("onnx", ("onnx",), ("onnx",), "export to ONNX"),
 )
 

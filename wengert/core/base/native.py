@@ -64,11 +64,17 @@ reason = "not looked for yet"
 
 
 def signature(root: str) -> dict[str, int]:
-    """A checksum of the source of every compiled module; `root` is the folder of the package."""
+    """A checksum of the source of every compiled module, its C side included; `root` is the folder of the package."""
     found = {}
     for name in MODULES:
-        with open(os.path.join(root, *name.split(".")[1:]) + ".py", "rb") as source:
+        path = os.path.join(root, *name.split(".")[1:])
+        with open(path + ".py", "rb") as source:
             found[name] = crc32(source.read())
+        try:
+            with open(path + ".pxd", "rb") as source:
+                found[name] = crc32(source.read(), found[name])
+        except FileNotFoundError:
+            pass
     return found
 
 

@@ -12,7 +12,10 @@ from wengert.core.base.errors import ArgumentError
 from wengert.core.operators.record import Op
 from wengert.core.tape.core import TensorBase
 
-ALIASES = {"axis": "dim", "keepdims": "keepdim", "self": "input", "x": "input", "x1": "input", "x2": "other"}
+ALIASES = {
+    "axis": "dim", "keepdims": "keepdim", "self": "input", "x": "input", "x1": "input", "x2": "other", "axis0": "dim0",
+    "axis1": "dim1",
+}  # fmt: skip
 """NumPy's spellings of parameters, and torch's older ones."""
 
 

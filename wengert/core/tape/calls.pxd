@@ -13,6 +13,8 @@ cdef class Form:
     cdef public tuple names
     cdef public bint view
     cdef public bint elementwise
+    cdef public bint mixed
+    cdef public bint numbers
     cdef public bint differentiable
     cdef public tuple keeps
     cdef public object node_class
@@ -37,3 +39,12 @@ cpdef object apply_number(Form form, tuple args)
 cpdef keep_one(Node node, Form form, TensorBase x, TensorBase out)
 cpdef keep_two(Node node, Form form, TensorBase x, TensorBase y, TensorBase out)
 cpdef keep_first(Node node, Form form, TensorBase x, TensorBase out)
+@cython.locals(x=TensorBase, out=TensorBase, flags=cython.longlong, i=cython.Py_ssize_t, first=cython.Py_ssize_t)
+cpdef object apply_some(Form form, tuple args)
+@cython.locals(x=TensorBase, node=OpNode, i=cython.Py_ssize_t, same=cython.bint, plain=cython.bint)
+cpdef record_some(Form form, tuple args, TensorBase out)
+@cython.locals(
+    x=TensorBase, wanted=cython.bint, dirty=cython.bint, k=cython.Py_ssize_t, position=cython.Py_ssize_t,
+    inputs=tuple, version=cython.longlong
+)
+cpdef keep_some(Node node, Form form, tuple args, TensorBase out)

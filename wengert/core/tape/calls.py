@@ -34,14 +34,14 @@ from wengert.core.tape.core import (
     to_array,
     wrap,
 )
-from wengert.core.tape.dispatch import INTERCEPT, apply, node_class_of, save
+from wengert.core.tape.dispatch import INTERCEPT, apply, node_class_of
 from wengert.core.tape.hot import versions2
 from wengert.core.tape.inspection import describe
 from wengert.core.tape.modes import MODE, OFF, PLAIN
 from wengert.core.tape.views import DEFAULT, link_view, shares_memory
 
 _ndarray = np.ndarray
-BOOL = np.dtype(bool)
+BOOL, I64 = np.dtype(bool), np.dtype(np.int64)
 
 if cython.compiled:
     from cython.cimports import numpy as cnp
@@ -86,6 +86,8 @@ class Form:
         "names",
         "view",
         "elementwise",
+        "mixed",
+        "numbers",
         "differentiable",
         "keeps",
         "node_class",
@@ -98,6 +100,8 @@ class Form:
         self.names = op.params[op.positional :]
         self.view = op.kind.view
         self.elementwise = isinstance(op.kind, Elementwise)
+        self.mixed = op.promote != "common" and op.promote != "float"
+        self.numbers = op.promote != "none" and op.numbers != "none"
         self.differentiable = op.kind.differentiable
         self.keeps = tuple(_RESULT if p == RESULT else _INPUT if p == FIRST else _OTHER for p in op.saves)
         self.node_class: Any = None
@@ -354,24 +358,28 @@ def class_of(form: Form, args: tuple[Any, ...]) -> Any:
 
 
 def apply_some(form: Form, args: tuple[Any, ...]) -> Any:
-    """An elementwise operator of several tensors, numbers and Nones, the tensors of one floating dtype."""
+    """An operator of several tensors, numbers and Nones, its floating tensors of one dtype."""
     op = form.op
     raw = list(args)
-    flags, dtype, mixed = 0, None, op.promote != "common" and op.promote != "float"
+    flags, dtype = 0, None
+    mixed, first = form.mixed, op.arrays[0]
     for i in op.arrays:
-        x = args[i]
-        if isinstance(x, TensorBase):
+        value = args[i]
+        if isinstance(value, TensorBase):
+            x = value
             a = raw[i] = x._array
             flags |= x._flags
             dt = a.dtype
             if (dt is F32 or dt is F64) and (dtype is None or dtype is dt):
                 dtype = dt
-            elif not (mixed and dt is BOOL):
+            elif not (mixed and (dt is I64 or dt is BOOL)):
                 return apply(op, args)
             if type(a) is not _ndarray:
                 return apply(op, args)
-        elif x is not None and (
-            (type(x) is not float and type(x) is not int) or op.numbers == "none" or op.numbers == "last"
+        elif value is not None and (
+            not form.numbers
+            or (type(value) is not float and type(value) is not int)
+            or (i == first and op.numbers == "last")
         ):
             return apply(op, args)
     mode = _mode_get()
@@ -389,8 +397,10 @@ def apply_some(form: Form, args: tuple[Any, ...]) -> Any:
             return apply(op, args)
         r = to_array(r)
     out = wrap(r)
-    if flags and mode is PLAIN and form.differentiable and r.dtype.kind in "fc":
-        record_some(form, args, out)
+    if flags and mode is PLAIN and form.differentiable:
+        dt = r.dtype
+        if dt is F32 or dt is F64 or dt.kind in "fc":
+            record_some(form, args, out)
     return out
 
 
@@ -398,15 +408,19 @@ def record_some(form: Form, args: tuple[Any, ...], out: Any) -> None:
     """The node of `apply_some`."""
     op, r = form.op, out._array
     node = new_node(form.node_class or class_of(form, args))
-    inputs, fit, kept, plain, first = [], [], list(args), True, None
+    shape, dtype = r.shape, r.dtype
+    inputs, fit, kept, plain = [], [], list(args), form.elementwise
+    node.shape = None
     for i in op.arrays:
-        x = args[i]
-        if isinstance(x, TensorBase):
+        value = args[i]
+        if isinstance(value, TensorBase):
+            x = value
             a = x._array
-            first = a.shape if i == op.arrays[0] else first
+            if i == op.arrays[0]:
+                node.shape = a.shape
             kept[i] = None
             inputs.append(x._node)
-            same = a.shape == r.shape and a.dtype is r.dtype
+            same = form.elementwise and a.dtype is dtype and a.shape == shape
             plain = plain and same
             fit.append((0, None if same else a.shape, a.dtype))
         else:
@@ -415,9 +429,41 @@ def record_some(form: Form, args: tuple[Any, ...], out: Any) -> None:
     node._inputs = tuple(inputs)
     node._fit = None if plain else tuple(fit)
     node.args = tuple(kept)
-    node.shape = first
     attach(node, out, 4)
-    save(node, op, args, out)
+    keep_some(node, form, args, out)
+
+
+def keep_some(node: Any, form: Form, args: tuple[Any, ...], out: Any) -> None:
+    """Save what the rules of the wanted tensors mention."""
+    saved: list[Any] = []
+    versions: list[int] = []
+    dirty = False
+    op, inputs = form.op, node._inputs
+    for position in op.saves:
+        wanted = False
+        for k, needs in enumerate(op.saves_for):
+            if inputs[k] is not None and position in needs:
+                wanted = True
+                break
+        version = 0
+        value = None
+        if not wanted:
+            pass
+        elif position == RESULT:
+            value = Result(out)
+        else:
+            value = args[position - FIRST]
+            if not isinstance(value, TensorBase):
+                value = None
+            else:
+                x = value
+                if x._vc is not None and x._vc.n:
+                    version = x._vc.n
+                    dirty = True
+        saved.append(value)
+        versions.append(version)
+    node._saved = tuple(saved)
+    node._versions = tuple(versions) if dirty else None
 
 
 def path_of(op: Op) -> Callable[[tuple[Any, ...]], Any]:
@@ -430,7 +476,7 @@ def path_of(op: Op) -> Callable[[tuple[Any, ...]], Any]:
             return lambda args: apply_one(form, args)
         if op.arrays == (0, 1) and form.elementwise:
             return lambda args: apply_two(form, args)
-        if form.elementwise:
+        if op.arrays and not form.view:
             return lambda args: apply_some(form, args)
     return lambda args: apply(op, args)
 
@@ -481,7 +527,7 @@ def composite_call(op: Op) -> Callable[..., Any]:
     """The function of an operator written in others."""
     body, count = op.body, op.positional
     spread = count - 1 if op.variadic else -1
-    params = op.params
+    params, known = op.params, frozenset(op.params)
     short = SHORT.get(op.name)
 
     def call(*args: Any, **kwargs: Any) -> Any:
@@ -493,7 +539,7 @@ def composite_call(op: Op) -> Callable[..., Any]:
             args = gathered(args, spread)
         if kwargs:
             out = kwargs.pop("out", None)
-            for given in kwargs.keys() - set(params):
+            for given in () if known.issuperset(kwargs) else kwargs.keys() - known:
                 own = ALIASES.get(given)
                 if own is None or own not in params:
                     raise ArgumentError(

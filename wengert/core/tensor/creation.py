@@ -36,6 +36,8 @@ def size_of(size: Any, name: str) -> tuple[int, ...]:
                 f"{type(n).__name__} at pos {i}"
             )
         n = operator.index(n)
+        if n < 0 and name == "zeros":
+            raise ShapeError(f"zeros: Dimension size must be non-negative. Given: {[int(v) for v in size]}")
         if n < 0:
             raise ShapeError(f"Trying to create tensor with negative dimension {n}: {[int(v) for v in size]}")
         out.append(n)
@@ -74,17 +76,19 @@ def store_out(out: Any, value: Any) -> Any:
     return out
 
 
-def zeros(*size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+def zeros(*sizes: Any, size: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
           pin_memory: bool = False, requires_grad: bool = False, names: Any = None) -> Any:  # fmt: skip
     """Zeros of shape `size`, in the default dtype unless given."""
+    size = sizes if size is None else (size,)
     shape = shape_argument(size, "zeros")
     made = filled(shape, 0, dtype if out is None else out.dtype, device, requires_grad)
     return made if out is None else store_out(out, made)
 
 
-def ones(*size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+def ones(*sizes: Any, size: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
          pin_memory: bool = False, requires_grad: bool = False, names: Any = None) -> Any:  # fmt: skip
     """Ones of shape `size`, in the default dtype unless given."""
+    size = sizes if size is None else (size,)
     shape = shape_argument(size, "ones")
     made = filled(shape, 1, dtype if out is None else out.dtype, device, requires_grad)
     return made if out is None else store_out(out, made)
@@ -92,14 +96,17 @@ def ones(*size: Any, out: Any = None, dtype: Any = None, layout: Any = None, dev
 
 def shape_argument(size: Any, name: str) -> tuple[int, ...]:
     """The shape, with torch's complaint when it is missing."""
+    if not size:
+        raise ArgumentError(f'{name}() missing 1 required positional arguments: "size"')
     return size_of(size, name)
 
 
-def empty(*size: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
+def empty(*sizes: Any, size: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
           pin_memory: bool = False, requires_grad: bool = False, memory_format: Any = None,
           names: Any = None) -> Any:  # fmt: skip
     """Uninitialised memory of shape `size`."""
-    shape = size_of(size, "empty")
+    size = sizes if size is None else (size,)
+    shape = shape_argument(size, "empty")
     where = target_device(device)
     dt = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     made = finish(backend_for(where).empty(shape, dt.numpy, where.index), requires_grad)
@@ -111,7 +118,7 @@ def full(size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layo
     """`fill_value` everywhere; its Python type chooses the dtype unless given."""
     if isinstance(size, int):
         raise ArgumentError(f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}")
-    value = number_of(fill_value)
+    value = fill_number(fill_value, "full")
     if dtype is None:
         dtype = out.dtype if out is not None else number_dtype(value)
     made = filled(size_of((size,), "full"), value, dtype, device, requires_grad)
@@ -121,6 +128,20 @@ def full(size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layo
 def number_of(value: Any) -> Any:
     """A 0-d tensor or NumPy scalar as a Python number; numbers stay."""
     return value.item() if isinstance(value, (TensorBase, np.generic)) else value  # type: ignore[union-attr]
+
+
+def fill_number(value: Any, name: str) -> Any:
+    """The number that fills a new tensor.
+
+    Raises: ArgumentError for what is none, such as a tensor with dims.
+    """
+    if isinstance(value, TensorBase) and value._array.ndim == 0:
+        return number_of(value)
+    value = value.item() if isinstance(value, np.generic) else value
+    if not isinstance(value, (bool, int, float, complex)):
+        kind = "Tensor" if isinstance(value, TensorBase) else type(value).__name__
+        raise ArgumentError(f"{name}(): argument 'fill_value' (position 2) must be Number, not {kind}")
+    return value
 
 
 def number_dtype(value: Any) -> Any:
@@ -354,23 +375,26 @@ def new_tensor(self: Any, data: Any, *, dtype: Any = None, device: Any = None, r
     return on_device(array_from(data, dtype), device, requires_grad)
 
 
-def new_zeros(self: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-              layout: Any = None, pin_memory: bool = False) -> Any:  # fmt: skip
+def new_zeros(self: Any, *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None,
+              requires_grad: bool = False, layout: Any = None, pin_memory: bool = False) -> Any:  # fmt: skip
     """Zeros of shape `size` with self's dtype and device."""
+    size = sizes if size is None else (size,)
     dtype, device = new_options(self, dtype, device)
     return filled(size_of(size, "new_zeros"), 0, dtype, device, requires_grad)
 
 
-def new_ones(self: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-             layout: Any = None, pin_memory: bool = False) -> Any:  # fmt: skip
+def new_ones(self: Any, *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None,
+             requires_grad: bool = False, layout: Any = None, pin_memory: bool = False) -> Any:  # fmt: skip
     """Ones of shape `size` with self's dtype and device."""
+    size = sizes if size is None else (size,)
     dtype, device = new_options(self, dtype, device)
     return filled(size_of(size, "new_ones"), 1, dtype, device, requires_grad)
 
 
-def new_empty(self: Any, *size: Any, dtype: Any = None, device: Any = None, requires_grad: bool = False,
-              layout: Any = None, pin_memory: bool = False) -> Any:  # fmt: skip
+def new_empty(self: Any, *sizes: Any, size: Any = None, dtype: Any = None, device: Any = None,
+              requires_grad: bool = False, layout: Any = None, pin_memory: bool = False) -> Any:  # fmt: skip
     """Uninitialised memory of shape `size` with self's dtype and device."""
+    size = sizes if size is None else (size,)
     dtype, device = new_options(self, dtype, device)
     return empty(*size, dtype=dtype, device=device, requires_grad=requires_grad)
 

@@ -38,16 +38,21 @@ from wengert.core.tensor.storage import StorageBase, bounds, memory_of, root_arr
 _names: dict[str, Any] = {}
 
 
-def relooked(x: Any, operator: str, name: str, *args: Any) -> Any:
-    """Give x the array and history that a view operator gives; count it as a write."""
-    if x._flags & STALE:
-        refresh(x)
-    mode = current()
+def check_mode(x: Any, mode: Any) -> None:
+    """Refuse to change an inference tensor outside inference mode."""
     if x._flags & INFERENCE and not mode.inference:
         raise InferenceError(
             "Inplace update to inference tensor outside InferenceMode is not allowed. You can make a clone to get a "
             "normal tensor before doing inplace update."
         )
+
+
+def relooked(x: Any, operator: str, name: str, *args: Any) -> Any:
+    """Give x the array and history that a view operator gives; count it as a write."""
+    if x._flags & STALE:
+        refresh(x)
+    mode = current()
+    check_mode(x, mode)
     if mode.grad:
         check_inplace(x, mode)
     out = getattr(RECORDED, operator)(x, *args)
@@ -159,6 +164,7 @@ def resize_(self: Any, *sizes: Any, memory_format: Any = None) -> Any:
     shape = tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else tuple(sizes)
     if self._flags & 1:
         raise GraphError("cannot resize variables that require grad")
+    check_mode(self, current())
     if any(n < 0 for n in shape):
         raise ShapeError(f"Trying to create tensor with negative dimension in resize_(): {list(shape)}")
     old = self._array
@@ -205,6 +211,7 @@ def set_(self: Any, source: Any = None, storage_offset: int = 0, size: Any = Non
     Raises: DtypeError unless dtypes agree; ShapeError where the storage is too small.
     """
     mode = current()
+    check_mode(self, mode)
     if mode.grad:
         check_inplace(self, mode)
     own = self._array.dtype

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any
 
+from numpy import ndarray
+
+from wengert.core.base.errors import AliasError, ArgumentError
 from wengert.core.operators.kinds import Composite
 from wengert.core.operators.record import REGISTRY, Op
 from wengert.core.tape import calls, core, hot, inplace, shortcuts
 from wengert.core.tape.arguments import bind, integers
 from wengert.core.tape.calls import gathered
 from wengert.core.tape.core import GENERAL, TensorBase
+from wengert.core.tape.modes import current
 from wengert.core.tensor import (
     conversion,
     copying,
@@ -30,10 +35,23 @@ from wengert.core.tensor import (
     storage,
     tapers,
 )
+from wengert.core.tensor.numbers_first import takes_numbers_first, with_numbers_first
 from wengert.core.tensor.overrides import aware
 from wengert.core.tensor.tensor import Tensor
 
-calls.OUT["apply"] = inplace.apply_out
+
+def apply_out(op: Op, args: tuple[Any, ...], call: Any, out: Any) -> Any:
+    """The `out=` form: results are stored in tensors, or in a tuple of them, and in nothing else."""
+    for x in out if isinstance(out, (tuple, list)) else (out,):
+        if not isinstance(x, TensorBase):
+            kind = type(x)
+            name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+            raise ArgumentError(f"{op.name}(): argument 'out' must be Tensor, not {name}")
+        metadata.check_mode(x, current())
+    return inplace.apply_out(op, args, call, out)
+
+
+calls.OUT["apply"] = apply_out
 
 
 def inplace_call(op: Op) -> Callable[..., Any]:
@@ -42,14 +60,25 @@ def inplace_call(op: Op) -> Callable[..., Any]:
     spread = op.positional - 1 if op.variadic else -1
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        if spread >= 0 and len(args) > spread:
-            args = gathered(args, spread)
-        if kwargs or len(args) != count:
-            args = bind(op, args, kwargs)
-        if op.ints:
-            args = tuple(integers(x) if i in op.ints else x for i, x in enumerate(args))
-        return inplace.apply_inplace(op, args)
+        try:
+            if spread >= 0 and len(args) > spread:
+                args = gathered(args, spread)
+            if kwargs or len(args) != count:
+                args = bind(op, args, kwargs)
+            if op.ints:
+                args = tuple(integers(x) if i in op.ints else x for i, x in enumerate(args))
+            return inplace.apply_inplace(op, args)
+        except (ArgumentError, NotImplementedError) as error:
+            raise inplace_words(op, error, args) from None
+        except AliasError:
+            if op.name not in _CONSTANT:
+                raise
+            call(once(args[0]), *args[1:])
+            return args[0]
 
+    if takes_numbers_first(op):
+        call.__name__ = op.name + "_"
+        call = with_numbers_first(call, op, op.name + "_")
     if op.name in _WRITES:
         call = hot_inplace(call, _WRITES[op.name])
     if isinstance(op.kind, Composite):
@@ -60,6 +89,40 @@ def inplace_call(op: Op) -> Callable[..., Any]:
     call.__doc__ = f"In-place form of `{op.name}`: stores the result in this tensor and returns it."
     call.op = op  # type: ignore[attr-defined]
     return call
+
+
+_CONSTANT = {"zero", "fill", "fill_number"}
+"""What they write is the same everywhere: a place that stands for several elements may be written."""
+
+
+_OVERLOADED = {"fill", "masked_fill", "index_fill"}
+"""torch tells apart whether their value is a tensor or a number."""
+
+
+def inplace_words(op: Op, error: Exception, args: tuple[Any, ...]) -> Exception:
+    """An error of the operator in the words of its in-place method, in which the tensor itself is not counted."""
+    for i in op.arrays:
+        if i and i < len(args) and args[i] is None and op.params[i] not in op.defaults:
+            return ArgumentError(f"{op.name}_(): argument '{op.params[i]}' (position {i}) must be Tensor, not NoneType")
+    text = str(error)
+    if not text.startswith(op.name + "("):
+        return error
+    if op.name in _OVERLOADED and "must be Tensor" in text:
+        kinds = ", ".join(
+            "Tensor" if isinstance(x, TensorBase) else type(x).__name__ for x in args[1 : len(op.required)]
+        )
+        return ArgumentError(f"{op.name}_() received an invalid combination of arguments - got ({kinds}); {text}")
+    text = text.replace(op.name + "(", op.name + "_(")
+    text = re.sub(r"\(position (\d+)\)", lambda found: f"(position {int(found[1]) - 1})", text)
+    return type(error)(text.replace("not ndarray", "not numpy.ndarray"))
+
+
+def once(x: Any) -> Any:
+    """A view of an expanded tensor in which every place of memory stands for one element."""
+    for dim, step in enumerate(x._array.strides):
+        if step == 0 and x._array.shape[dim] > 1:
+            x = core.RECORDED.slice(x, dim, 0, 1, 1)
+    return x
 
 
 _WRITES = {"add": hot.ADD, "sub": hot.SUBTRACT, "mul": hot.MULTIPLY, "div": hot.DIVIDE}
@@ -115,6 +178,8 @@ def install_methods() -> None:
     calls.install_all()
     for op in list(REGISTRY.values()):
         function = hot_method(op.name) if op.name in _HOT else getattr(core.RECORDED, op.name)
+        if takes_numbers_first(op) and op.name not in _HOT:
+            function = with_numbers_first(function, op, op.name)
         publish(op, op.name, function)
         for alias in op.aliases:
             space, _, name = alias.rpartition(".")
@@ -183,6 +248,8 @@ def publish(op: Op, name: str, function: Any) -> None:
 def hot_method(name: str) -> Callable[..., Any]:
     """A hot operator as function and method: its flat form for the plain call, else the general one."""
     general = getattr(GENERAL, name)
+    if takes_numbers_first(general.op):
+        general = with_numbers_first(general, general.op, name)
     if name in ("sum", "mean"):
         return hot_total(general, name == "mean")
     form = getattr(hot, name)
@@ -226,7 +293,7 @@ def hot_binary(form: Any, general: Any) -> Callable[..., Any]:
     """Two tensors, or a tensor and a number."""
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        if kwargs or len(args) != 2 or not isinstance(args[0], TensorBase):
+        if kwargs or len(args) != 2 or not isinstance(args[0], TensorBase) or args[1].__class__ is ndarray:
             return general(*args, **kwargs)
         result = form(*args)
         return general(*args) if result is NotImplemented else result

@@ -189,7 +189,9 @@ def aware(function: Callable[..., Any], creates: bool = False) -> Callable[..., 
     creates: it makes a new tensor after the first one's example, for a batched one a batch of them.
     """
 
-    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def call(self: Any = None, *args: Any, **kwargs: Any) -> Any:
+        if self is None:
+            self = kwargs.pop("input", None)
         if isinstance(self, TensorBase) and self._flags & OVERRIDE and _enabled.get():
             kind = self.__class__
             result = kind.__torch_function__(call, (kind,), (self, *args), kwargs)  # type: ignore[attr-defined]

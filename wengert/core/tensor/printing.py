@@ -243,18 +243,22 @@ def _own_class(tensor: Any) -> str:
     return name if name in _OWN_CLASSES and name not in bases else ""
 
 
-def tensor_text(tensor: Any, default_dtype_name: str = "torch.float32", tangent: Any = None) -> str:
+def tensor_text(
+    tensor: Any, default_dtype_name: str = "torch.float32", tangent: Any = None, contents: str | None = None
+) -> str:
     """The `repr` of a tensor, such as `tensor([1., 2.], dtype=torch.float64, requires_grad=True)`.
 
     The dtype is shown where the elements do not tell it: unless it is the default dtype, its complex partner, int64
     or bool; always for an empty or meta tensor of another dtype than the default. A subclass is written by its own
     name, a parameter below a line `Parameter containing:`, and a subclass of it there inside `Parameter(...)`.
-    `tangent` is the tangent of a dual tensor, written last.
+    `tangent` is the tangent of a dual tensor, written last; `contents` stands where the elements would.
     """
     own = _own_class(tensor)
     opening = ("tensor" if own else type(tensor).__name__) + "("
     indent = len(opening)
-    body = "..." if tensor.device.type == "meta" else array_text(tensor._array, indent)
+    body = "..." if tensor.device.type == "meta" else contents
+    if body is None:
+        body = array_text(tensor._array, indent)
     suffixes = _suffixes(tensor, default_dtype_name)
     if tangent is not None:
         suffixes.append(f"tangent={tensor_text(tangent, default_dtype_name)}")

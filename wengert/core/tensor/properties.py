@@ -11,6 +11,7 @@ import numpy as np
 from wengert.core.arrays import device as devices
 from wengert.core.base.errors import ArgumentError, DeviceError, GraphError, ShapeError
 from wengert.core.tape.core import RECORDED, TensorBase, new_tensor, wrap
+from wengert.core.tape.views import INFERENCE
 from wengert.core.tensor.overrides import mark
 
 _told: set[str] = set()
@@ -289,6 +290,7 @@ def make_subclass(cls: type, data: Any, require_grad: bool = False, **options: A
     """A leaf of class `cls` over the memory of `data`."""
     made: Any = new_tensor(cls)
     made._array, made._flags, made._node, made._vc, made._extra = data._array, 0, None, None, None
+    made._flags = data._flags & INFERENCE
     if require_grad:
         if made._array.dtype.kind not in "fcV":
             raise GraphError(

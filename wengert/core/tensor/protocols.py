@@ -208,7 +208,7 @@ def text(self: Any, *, tensor_contents: str | None = None) -> str:
     """torch's printed form."""
     if self._flags & MARKED:
         return marked_text(self)
-    return printing.tensor_text(self, repr(dtypes.get_default_dtype()))
+    return printing.tensor_text(self, repr(dtypes.get_default_dtype()), contents=tensor_contents)
 
 
 def marked_text(x: Any) -> str:

@@ -114,10 +114,11 @@ def float_kind(dtype: Any, out: Any) -> Any:
     return dtypes.as_dtype(dtype).numpy
 
 
-def rand(*size: Any, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
+def rand(*sizes: Any, size: Any = None, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
          device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
          names: Any = None) -> Any:  # fmt: skip
     """Uniform in [0, 1)."""
+    size = sizes if size is None else (size,)
     shape = size_of(size, "rand")
     kind = float_kind(dtype, out)
     return placed_once(
@@ -141,10 +142,11 @@ def in_pairs(sample: Any, shape: Any, kind: Any, first: float, second: float, so
     return sample((*shape, 2), real, first, second, source).view(kind)[..., 0]
 
 
-def randn(*size: Any, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
+def randn(*sizes: Any, size: Any = None, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
           device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
          names: Any = None) -> Any:  # fmt: skip
     """Standard normal; complex ones have total variance 1."""
+    size = sizes if size is None else (size,)
     shape = size_of(size, "randn")
     kind = float_kind(dtype, out)
     return placed_once(

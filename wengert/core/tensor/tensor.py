@@ -81,6 +81,8 @@ class Tensor(hot.Operators, metaclass=TensorMeta):
     def requires_grad(self, value: bool) -> None:
         if self.grad_fn is not None:
             raise GraphError(LEAVES_ONLY)
+        if value.__class__ is not bool:
+            raise GraphError(f"requires_grad must be a bool, not {type(value).__name__}")
         if value and self._array.dtype.kind not in "fcV":
             raise GraphError(
                 "only Tensors of floating point and complex dtype can require gradients; "
@@ -287,8 +289,8 @@ def check_assigned(x: Any, value: Any) -> None:
         raise GraphError("can't assign Variable as its own grad")
     if value._array.dtype != x._array.dtype:
         raise GraphError(
-            f"attempting to assign a gradient with dtype '{dtypes.of(value._array.dtype)}' to a tensor with dtype "
-            f"'{dtypes.of(x._array.dtype)}'. Please ensure that the gradient and the tensor have the same dtype"
+            f"attempting to assign a gradient with dtype '{dtypes.of(value._array.dtype)}' to a tensor with grad_dtype "
+            f"'{dtypes.of(x._array.dtype)}'. The gradient must have the tensor's own dtype"
         )
     if value._array.shape != x._array.shape:
         raise GraphError(

@@ -86,18 +86,18 @@ def to_dtype(np, input: Array, dtype):
     backward_name="CopyBackwards",
     samples=lambda s: [call(s.array(3, 4), s.array(4)), call(s.array(), s.array()), call(s.array(0, 2), s.array(2))],
 )
-def copy(np, input: Array, src: Array, non_blocking=False):
-    """src at every place of input, as input's dtype.  Internal: `copy_` stores it; the result may look at src."""
-    if not hasattr(src, "dtype"):
-        src = np.asarray(src, dtype=input.dtype)
-    if src.dtype != input.dtype:
-        if src.dtype.kind == "c" and input.dtype.kind not in "cb":
-            src = src.real
-        src = src.astype(input.dtype)
-    if src.shape == input.shape:
-        return src
-    check_expandable(src.shape, input.shape)
-    return expanded(np, src, input.shape)
+def copy(np, input: Array, other: Array, non_blocking=False):
+    """other at every place of input, as input's dtype.  Internal: `copy_` stores it; the result may look at other."""
+    if not hasattr(other, "dtype"):
+        other = np.asarray(other, dtype=input.dtype)
+    if other.dtype != input.dtype:
+        if other.dtype.kind == "c" and input.dtype.kind not in "cb":
+            other = other.real
+        other = other.astype(input.dtype)
+    if other.shape == input.shape:
+        return other
+    check_expandable(other.shape, input.shape)
+    return expanded(np, other, input.shape)
 
 
 def check_expandable(own, shape):

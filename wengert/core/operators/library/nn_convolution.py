@@ -76,7 +76,8 @@ def check_channels(shape, weight, bias, transposed, groups):
 
 
 def check_kernel(shape, weight, padding, dilation):
-    """The kernel is not larger than what it runs over."""
+    """The kernel is not empty, and not larger than what it runs over."""
+    check_window(weight.shape[2:])
     reach = [d * (k - 1) + 1 for k, d in zip(weight.shape[2:], dilation, strict=True)]
     given = [n + 2 * p for n, p in zip(shape[2:], padding, strict=True)]
     if any(r > n for r, n in zip(reach, given, strict=True)):
@@ -84,6 +85,16 @@ def check_kernel(shape, weight, padding, dilation):
             f"Calculated padded input size per channel: ({' x '.join(map(str, given))}). Kernel size: "
             f"({' x '.join(map(str, reach))}). Kernel size can't be greater than actual input size"
         )
+
+
+def check_window(window):
+    """A kernel has at least one element along each dim."""
+    if 0 not in window:
+        return
+    if len(window) == 3:
+        raise ShapeError(f"kernel size should be greater than zero, but got: {' x '.join(map(str, window))} (TxHxW)")
+    height, width = (1, *window)[-2:]
+    raise ShapeError(f"kernel size should be greater than zero, but got kernel_height: {height} kernel_width: {width}")
 
 
 _NAMES = {1: ("width",), 2: ("height", "width"), 3: ("depth", "height", "width")}

@@ -6,7 +6,7 @@ from typing import Any
 
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.activation import chosen as bitwise_chosen
-from wengert.core.base.errors import DtypeError, MissingError, ShapeError
+from wengert.core.base.errors import ArgumentError, DtypeError, MissingError, ShapeError
 from wengert.core.operators.kinds import composite, elementwise
 from wengert.core.operators.library.overloads import (
     choosing,
@@ -45,7 +45,22 @@ def where(m, condition: Array, input=None, other=None):
     """
     if input is None and other is None:
         return m.nonzero(condition, as_tuple=True)
-    return m.chosen(condition, input, other)
+    if input is None or other is None:
+        raise _no_overload(condition, input, other)
+    try:
+        return m.chosen(condition, input, other)
+    except ArgumentError:
+        raise _no_overload(condition, input, other) from None
+
+
+def _no_overload(*given):
+    """The error of operands of `where` that are no tensors and no numbers."""
+    kinds = [f"{type(x).__module__}.{type(x).__name__}" for x in given if x is not None]
+    kinds = ["Tensor" if kind.endswith(".Tensor") else kind.removeprefix("builtins.") for kind in kinds]
+    return ArgumentError(
+        f"where() received an invalid combination of arguments - got ({', '.join(kinds)}), but expected (Tensor "
+        "condition) or (Tensor condition, Tensor or Number input, Tensor or Number other)"
+    )
 
 
 @choosing(

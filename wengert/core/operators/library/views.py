@@ -8,7 +8,7 @@ from operator import index as as_index
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.shape import compute_view_strides, infer_size, wrap_dim, wrap_dims
 from wengert.core.arrays.strided import window
-from wengert.core.base.errors import IndexRangeError, ShapeError
+from wengert.core.base.errors import ArgumentError, IndexRangeError, ShapeError
 from wengert.core.operators.kinds import Plain, composite, view
 from wengert.core.operators.library.copying import moving
 from wengert.core.operators.record import Array, Ints, register
@@ -381,13 +381,30 @@ view_dtype = register(
     variadic=True,
     samples=lambda s: [call(s.array(2, 6), (3, -1)), call(s.array(2, 6), 12), call(s.array(), (1, 1))],
 )
-def view_as_given(m, input: Array, size: Ints):
+def view_as_given(m, input: Array, size: Ints = None, *, dtype=None):
     """The same elements in the same order under another shape, or the same memory read as another dtype."""
     if isinstance(size, (dtypes.dtype, type)):
         size = (size,)
+    if size is None and dtype is not None:
+        size = (dtype,)
+    elif dtype is not None or size is None:
+        raise _no_view(() if size is None else size, dtype)
     if size.__class__ is not int and len(size) == 1 and isinstance(size[0], (dtypes.dtype, type)):
         return m.view_dtype(input, dtypes.as_dtype(size[0], "view(): argument 'dtype' (position 1)"))
-    return m.view_shape(input, tuple(size) if size.__class__ is not int else size)
+    try:
+        return m.view_shape(input, tuple(size) if size.__class__ is not int else size)
+    except TypeError:
+        raise _no_view(size, None) from None
+
+
+def _no_view(size, dtype):
+    """The error of arguments that `view` has no overload for."""
+    parts = [type(x).__name__ for x in (size if isinstance(size, (tuple, list)) else (size,))]
+    parts += [] if dtype is None else [f"dtype={type(dtype).__name__}"]
+    return ArgumentError(
+        f"view() received an invalid combination of arguments - got ({', '.join(parts)}), but expected (torch.dtype "
+        "dtype) or (tuple of ints size)"
+    )
 
 
 @composite(space=None, method=True, samples=lambda s: [call(s.array(2, 6), s.array(3, 4))])
