@@ -1,9 +1,11 @@
-"""Medians, ratios and goals of the samples of a row."""
+"""Medians, ratios and goals of the samples of a row; `python -m benchmarks.figures FILE` prints a file as a table."""
 
 from __future__ import annotations
 
+import json
 import math
 import statistics
+import sys
 from typing import Any
 
 from benchmarks.rows import Row
@@ -107,3 +109,29 @@ def heading(names: list[str]) -> str:
     for name in names:
         cells.append(f"{name:>8} {'(cpu)':>8}" + ("" if name == "wengert" else f" {' ratio quartiles':16}"))
     return " ".join(cells)
+
+
+# ---------------------------------------------------------------- Markdown
+
+
+def markdown(told: dict[str, Any]) -> str:
+    """The figures of a run as a table: our figure, and for each other library the ratio with its quartiles."""
+    names = [name for name in told["libraries"] if name != "wengert"]
+    lines = [
+        "| workload | Wengert | " + "".join(f"{name} / ours | " for name in names) + "goal beside torch |",
+        "|---" * (len(names) + 3) + "|",
+    ]
+    for row in told["rows"]:
+        own = row["libraries"].get("wengert")
+        cells = [row["title"], f"{number(own['median'])} {row['unit']}" if own else "failed"]
+        for name in names:
+            ratio = row["ratios"].get(name)
+            cells.append(f"{ratio['median']:.2f} ({ratio['low']:.2f}-{ratio['high']:.2f})" if ratio else "")
+        cells.append(f"{row['goal']}: {'met' if row['met'] else 'missed'}" if "goal" in row else "")
+        lines.append("| " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    with open(sys.argv[1]) as given:
+        print(markdown(json.load(given)))

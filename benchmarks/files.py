@@ -1,4 +1,4 @@
-"""How long saving and loading of 256 MiB take; measured in a process of its own (`measure.py`)."""
+"""How long saving and loading of 256 MiB take; measured in a process of its own (`fresh.py`)."""
 
 from __future__ import annotations
 
@@ -33,18 +33,3 @@ def timed(name: str, what: str) -> float:
             return median(lambda: lib.save(given, path), 1e3)
         lib.save(given, path)
         return median(lambda: lib.load(path, mmap=what == "map"), 1e3)
-
-
-def save_time(name: str) -> float:
-    """Milliseconds to save."""
-    return timed(name, "save")
-
-
-def load_time(name: str) -> float:
-    """Milliseconds to load into memory."""
-    return timed(name, "load")
-
-
-def map_time(name: str) -> float:
-    """Milliseconds to load with `mmap=True`."""
-    return timed(name, "map")

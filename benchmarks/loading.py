@@ -1,4 +1,4 @@
-"""How fast batches arrive from worker processes; measured in a process of its own (`measure.py`)."""
+"""How fast batches arrive from worker processes; measured in a process of its own (`fresh.py`)."""
 
 from __future__ import annotations
 

@@ -150,6 +150,7 @@ def transformer(batch_first: bool) -> Workload:
             problem.parameters,
             [a.copy() for a in flipped(problem.data)],
             lambda parameters, data: problem.loss64(parameters, flipped(data)),
+            problem.tolerance,
         )
         return trained(lib, layer, turned, weighed)
 

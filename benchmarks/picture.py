@@ -60,7 +60,8 @@ def scene(results: list[dict[str, Any]], around: dict[str, Any]) -> tuple[list[S
     shapes: list[Shape] = [*title(around, meaning), *legend(names, rows), *grid(axis, bottom)]
     for place, row in enumerate(rows):
         shapes += drawn(row, names, axis, TOP + ROW * (place + 0.5))
-    if any(row["ratios"] for row in rows):
+    if rows and rows[0]["ratios"]:
+        shapes.append(("text", (LEFT + PLOT + 8, TOP - 8, 11, 0.0), INK, f"{names[0]} / ours"))
         shapes.append(("line", (axis.at(1), TOP - 4, axis.at(1), bottom), INK, ""))
     return shapes, LEFT + PLOT + RIGHT, bottom + 40
 

@@ -96,14 +96,16 @@ class Player:
         try:
             return self.reply()
         except RuntimeError as error:
+            self.close()
             self.start()
             return {"failed": str(error)}
 
     def close(self) -> None:
         """End the process."""
-        assert self.process.stdin is not None
+        assert self.process.stdin is not None and self.process.stdout is not None
         self.process.stdin.close()
         self.process.wait()
+        self.process.stdout.close()
         self.log.close()
 
 

@@ -188,6 +188,14 @@ def test_ratios_are_medians_of_the_rounds() -> None:
     assert not slower["met"] and slower["ratios"]["torch"]["median"] == 1.5
 
 
+def test_table() -> None:
+    found = {"wengert": sampled(1500.0), "torch": sampled(4500.0)}
+    told = {"libraries": {"wengert": {}, "torch": {}}, "rows": [figures.result(Row("a", "time", goal=4), found, True)]}
+    heading, rule, line = figures.markdown(told).splitlines()
+    assert line == "| a | 1500 us | 3.00 (3.00-3.00) | at least 4: missed |"
+    assert heading.count("|") == rule.count("|") == line.count("|")
+
+
 def test_goals() -> None:
     pair = {"wengert": sampled(1), "torch": sampled(1)}
     split = Row("a", "time", goal=6, plain_goal=0.8)

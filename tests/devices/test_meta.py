@@ -71,7 +71,7 @@ def test_operator(name: str) -> None:
 
 
 def meta(*shape: int, **options: Any) -> Any:
-    return torch.empty(*shape, device="meta", **options)
+    return torch.empty(shape, device="meta", **options)
 
 
 def test_text() -> None:
