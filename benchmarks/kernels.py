@@ -67,6 +67,42 @@ def addition(lib: Any) -> Job:
     return lambda: x + y, lambda: [(x + y, a.astype(np.float64) + b, 1e-6)]
 
 
+def cube(lib: Any) -> Job:
+    """x ** 3 of 2^20 elements of both signs."""
+    values = fresh(N)
+    x = lib.from_numpy(values)
+    return lambda: x**3, lambda: [(x**3, values.astype(np.float64) ** 3, 1e-6)]
+
+
+def halves(lib: Any) -> Job:
+    """2^20 elements to bfloat16 and back."""
+    values = fresh(N)
+    x = lib.from_numpy(values)
+
+    def run() -> Any:
+        return x.to(lib.bfloat16).to(lib.float32)
+
+    return run, lambda: [(run(), values.astype(np.float64), 4e-3)]
+
+
+def turned(lib: Any) -> Job:
+    """The transpose of 1024 x 1024, copied."""
+    values = fresh(1024, 1024)
+    x = lib.from_numpy(values)
+    return lambda: x.t().contiguous(), lambda: [(x.t().contiguous(), values.T.astype(np.float64), 1e-7)]
+
+
+def running(dim: int) -> Callable[[Any], Job]:
+    """Running sums of 1000 x 1000."""
+
+    def job(lib: Any) -> Job:
+        values = fresh(1000, 1000)
+        x = lib.from_numpy(values)
+        return lambda: x.cumsum(dim), lambda: [(x.cumsum(dim), values.astype(np.float64).cumsum(dim), 2e-6)]
+
+    return job
+
+
 def total(lib: Any) -> Job:
     """Sum of 2^20 elements."""
     a = fresh(N, positive=True)
@@ -291,6 +327,12 @@ JOBS: dict[str, tuple[Callable[[Any], Job], float]] = {
     "exp 1M": (unary("exp", np.exp), 3),
     "tanh 1M": (unary("tanh", np.tanh), 3),
     "log 1M": (unary("log", np.log, positive=True), 3),
+    "sin 1M": (unary("sin", np.sin), 1),
+    "x ** 3 1M": (cube, 1),
+    "to bfloat16 and back 1M": (halves, 1),
+    "transposed copy 1024^2": (turned, 1),
+    "cumsum 1000^2, dim 0": (running(0), 1),
+    "cumsum 1000^2, dim 1": (running(1), 1),
     "add 1M": (addition, 1),
     "sum 1M": (total, 1),
     "gelu 1M": (unary("gelu", gelu64, tolerance=4e-6), 1),

@@ -7,7 +7,7 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
-from wengert.tools import operator_pages  # noqa: E402
+from wengert.tools import operator_pages, reference_pages  # noqa: E402
 
 project = "Wengert"
 author = "The Wengert authors"
@@ -19,6 +19,7 @@ myst_enable_extensions = ["colon_fence", "deflist", "dollarmath"]
 myst_heading_anchors = 3
 exclude_patterns = ["_build"]
 nitpicky = True
+smartquotes = False
 
 html_theme = "furo"
 html_title = f"Wengert {release}"
@@ -26,5 +27,6 @@ html_static_path = ["static"]
 html_css_files = ["tables.css"]
 html_show_copyright = False
 
-# The pages about the operators are not under version control: they are made from the records, here.
+# Pages about operators and public names are not under version control: records and docstrings make them, here.
 operator_pages.write(HERE / "operators")
+reference_pages.write(HERE / "reference")

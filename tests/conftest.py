@@ -4,6 +4,15 @@ import pytest
 
 from tests import backend, process_state
 
+try:
+    from hypothesis import HealthCheck, settings
+except ImportError:
+    pass
+else:
+    # A busy machine is no reason to fail: what takes long is seen in the times that pytest tells.
+    settings.register_profile("patient", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("patient")
+
 
 def pytest_report_header() -> str:
     return f"library under test: {backend.torch.__name__} from {backend.torch.__file__}"

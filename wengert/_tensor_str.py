@@ -30,4 +30,15 @@ class PrinterOptions:
 
 PRINT_OPTS = PrinterOptions()
 
+
+def _tensor_str(self: Any, indent: int) -> str:
+    """The elements of a tensor in brackets; lines after the first start `indent` columns in."""
+    return printing.array_text(self._array, indent)
+
+
+def _str(self: Any, *, tensor_contents: str | None = None) -> str:
+    """The `repr` of a tensor; tensor_contents: what stands where the elements would."""
+    return repr(self) if tensor_contents is None else self.__repr__(tensor_contents=tensor_contents)
+
+
 __all__ = ["PRINT_OPTS", "get_printoptions", "printoptions", "set_printoptions"]

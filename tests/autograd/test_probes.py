@@ -25,14 +25,9 @@ WORDS = 40
 """Letters of a message that must agree."""
 
 DIFFERENCES = {
-    "p_hook_order": "the node of a tensor and a number has one input, so hooks on it see one gradient, not (g, None)",
-    "p_post_acc_ret": "a post-accumulate hook that returns something is refused",
-    "p_grad_type": "the error names what was given",
-    "p_create_graph_warn": "a recorded gradient is kept as it is; torch copies it, whence CopyBackwards",
     "p_inputmeta": "nodes have no _input_metadata",
     "p_next_const": "a fused linear layer has its edges in the order of its arguments",
     "p_pack_calls": "a node's own output is packed without its history: nothing refers to the node in a circle",
-    "p_pack_notcallable": "the error comes when the hook is called",
     "p_save_on_cpu_mod": "save_on_cpu copies on the CPU too, so a later write is not seen; torch's gradient is wrong",
     "p_anomaly_nested": "the sum of two recorded gradients has no parent",
     "p_multithread": "the switch can be asked",
@@ -49,6 +44,9 @@ DIFFERENCES = {
     "p_err_mro": "our error has a base of our own",
 }
 """Probe -> why we differ."""
+
+ONCE = {"p_create_graph_warn"}
+"""Probes whose warning comes once in a process: a test before may have had it."""
 
 MODULES = (hooks_and_nodes, graph_and_modes, modes_and_leaves, functions, function_outputs, checks)
 PROBES = {name: f for module in MODULES for name, f in vars(module).items() if name.startswith("p_")}
@@ -105,7 +103,7 @@ def agree(theirs, ours):
 def test_probe(name):
     theirs, warned = outcome(PROBES[name], peer)
     ours, told = outcome(PROBES[name], wengert)
-    same = agree(theirs, ours) and warned == told
+    same = agree(theirs, ours) and (warned == told or name in ONCE)
     if name in DIFFERENCES:
         assert not same, "it agrees: take it off the list"
     else:

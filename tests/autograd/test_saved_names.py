@@ -50,6 +50,15 @@ CALLS = {
     "nll": "F.nll_loss(F.log_softmax(x(2, 3), 1), torch.tensor([0, 2]))",
     "minus alpha": "torch.sub(x(3), y(3), alpha=-2)",
     "power": "x(3) ** 3",
+    "clamp between numbers": "x(3).clamp(-1, 2)",
+    "clamp from below": "x(3).clamp_min(1)",
+    "roll without dims": "x(3, 2).roll(1)",
+    "squeeze of a dim": "x(2, 1, 3).squeeze(1)",
+    "squeeze of dims": "x(2, 1, 3, 1).squeeze((1, 3))",
+    "gather": "x(2, 3).gather(1, torch.tensor([[0], [2]]))",
+    "norm of a negative order": "torch.linalg.vector_norm(x(3), -1)",
+    "smooth loss": "F.smooth_l1_loss(x(3), y(3), beta=2)",
+    "lu": "torch.linalg.lu(x(2, 2) + 3 * torch.eye(2))[1]",
 }  # fmt: skip
 """What is recorded, with x, y and s for operands that want gradients."""
 

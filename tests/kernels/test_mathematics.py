@@ -19,6 +19,8 @@ LIMITS = {
     "log10": (2.5, 2.5),
     "log1p": (2, 2),
     "tanh": (3, 3),
+    "sin": (2, 2),
+    "cos": (2, 2),
     "sqrt": (0.5, 0.5),
 }
 SPECIAL = [0.0, -0.0, np.inf, -np.inf, np.nan, 1.0, -1.0]
@@ -77,7 +79,7 @@ def test_the_error_function(factory, dtype):
 
 
 @pytest.mark.parametrize("target", [AVX2, SSE], ids=lambda target: target.name)
-@pytest.mark.parametrize("name", ["exp", "log", "tanh", "expm1", "log1p"])
+@pytest.mark.parametrize("name", ["exp", "log", "tanh", "expm1", "log1p", "sin", "cos"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_narrow_vectors(factory, target, name, dtype):
     host = factory.machine.target
@@ -97,7 +99,7 @@ def test_text_for_every_target(target):
     loops = []
     for letter, dtype in (("float", np.float32), ("double", np.float64)):
         x = argument(0, np.dtype(dtype))
-        both = made("maximum", made("tanh", x), made("log1p", x))
+        both = made("maximum", made("tanh", x), made("log1p", made("sin", x)))
         loops.append(Loop(f"f_{letter}", letter, (both, made("erf", x)), (False,)))
     try:
         assembly = emit_for(target, loop_text(target, loops))

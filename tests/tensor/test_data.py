@@ -136,3 +136,48 @@ def test_what_is_refused(case):
             REFUSED[case](library)
         errors.append(caught)
     assert isinstance(errors[0].value, errors[1].type) and str(errors[0].value)[:28] == str(errors[1].value)[:28]
+
+
+def test_unsigned_dtypes_take_negative_numbers_down_to_minus_their_largest():
+    assert torch.tensor([-1, 255], dtype=torch.uint8).tolist() == [255, 255]
+    assert torch.tensor([-255], dtype=torch.uint8).tolist() == [1]
+    with pytest.raises(RuntimeError, match="value cannot be converted to type uint8 without overflow"):
+        torch.tensor([-256], dtype=torch.uint8)
+
+
+@pytest.mark.parametrize("value", [1e10, float("inf"), float("nan"), 2**31])
+def test_numbers_beyond_an_integer_dtype_are_refused(value):
+    with pytest.raises(RuntimeError, match="value cannot be converted to type int32 without overflow"):
+        torch.tensor([value], dtype=torch.int32)
+
+
+def test_complex_numbers_are_no_real_ones():
+    with pytest.raises(TypeError, match="must be real number, not complex"):
+        torch.tensor([1j], dtype=torch.float32)
+    assert torch.tensor(1j, dtype=torch.bool).item() is True
+
+
+@pytest.mark.parametrize("other", [1, torch.tensor([1]), torch.tensor(1.5), True])
+def test_nothing_is_subtracted_from_booleans_or_they_from_it(other):
+    mask = torch.tensor([True, False])
+    for pair in ((mask, other), (other, mask)):
+        with pytest.raises(RuntimeError, match="Subtraction, the `-` operator, with (a|two) bool"):
+            pair[0] - pair[1]
+
+
+def test_larger_elements_start_at_whole_multiples_of_their_size():
+    x = torch.arange(6.0)
+    with pytest.raises(RuntimeError, match=r"self.storage_offset\(\) must be divisible by 2"):
+        x[1:5].view(torch.float64)
+    assert x[2:6].view(torch.float64).shape == (2,)
+
+
+def test_lists_of_tensors_hold_tensors_only():
+    x = torch.tensor(1)
+    for call in (
+        lambda: torch.hstack([x, "a"]),
+        lambda: torch.broadcast_tensors(x, "a"),
+        lambda: torch.meshgrid(x, "a"),
+    ):
+        with pytest.raises(TypeError, match="expected Tensor as element 1 in argument 0, but got str"):
+            call()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wengert._C import _functorch, _nn
+from wengert._C import _autograd, _functions, _functorch, _nn
 from wengert._C._dispatch import (
     DispatchKey,
     DispatchKeySet,
@@ -13,7 +13,21 @@ from wengert._C._dispatch import (
     _ForceDispatchKeyGuard,
     _IncludeDispatchKeyGuard,
 )
-from wengert.autograd.grad_mode import is_grad_enabled, set_grad_enabled
+from wengert.autograd.anomaly_mode import set_detect_anomaly
+from wengert.autograd.engine import ImperativeEngine as _ImperativeEngine
+from wengert.autograd.engine import execution_order as _current_graph_task_execution_order
+from wengert.autograd.engine import graph_task_id as _current_graph_task_id
+from wengert.autograd.engine import will_execute as _will_engine_execute_node
+from wengert.autograd.forward_ad import _is_fwd_grad_enabled, _set_fwd_grad_enabled
+from wengert.autograd.grad_mode import (
+    _force_original_view_tracking,
+    inference_mode,
+    is_grad_enabled,
+    set_grad_enabled,
+    set_multithreading_enabled,
+)
+from wengert.autograd.grad_mode import is_multithreading_enabled as _is_multithreading_enabled
+from wengert.autograd.grad_mode import is_view_replay_enabled as _is_view_replay_enabled
 from wengert.core.arrays.device import device
 from wengert.core.arrays.dtype import dtype, get_default_dtype
 from wengert.core.arrays.shape import Size
@@ -84,6 +98,19 @@ def _set_grad_enabled(mode: bool) -> None:
     set_grad_enabled(mode)
 
 
+def _set_multithreading_enabled(enabled: bool) -> None:
+    set_multithreading_enabled(enabled)
+
+
+def _set_view_replay_enabled(enabled: bool) -> None:
+    _force_original_view_tracking(enabled)
+
+
+def set_anomaly_enabled(enabled: bool, check_nan: bool = True) -> None:
+    """Anomaly detection on or off."""
+    set_detect_anomaly(enabled, check_nan)
+
+
 def _cuda_isInBadFork() -> bool:
     return False
 
@@ -110,8 +137,13 @@ def _is_torch_function_mode_enabled() -> bool:
     return bool(MODES.get())
 
 
+_TensorMeta = type(TensorBase)
+
 __all__ = [
-    "DispatchKey", "DispatchKeySet", "_AutoDispatchBelowAutograd", "_ExcludeDispatchKeyGuard",
+    "DispatchKey", "DispatchKeySet", "_ImperativeEngine", "_autograd", "_current_graph_task_execution_order",
+    "_current_graph_task_id", "_functions", "_is_fwd_grad_enabled", "_is_multithreading_enabled",
+    "_is_view_replay_enabled", "_set_fwd_grad_enabled", "_will_engine_execute_node", "inference_mode",
+    "_AutoDispatchBelowAutograd", "_ExcludeDispatchKeyGuard",
     "_ForceDispatchKeyGuard", "_IncludeDispatchKeyGuard", "DisableTorchFunction", "DisableTorchFunctionSubclass",
     "Future", "Generator", "Graph", "PyTorchFileReader", "PyTorchFileWriter", "ScriptFunction", "ScriptMethod",
     "ScriptModule", "ScriptObject", "Size", "TensorBase", "Value", "_LinAlgError", "_Node",

@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from wengert._dynamo import config, utils
+from wengert._dynamo import config, eval_frame, utils
+from wengert._dynamo.eval_frame import OptimizedModule
 from wengert.compiler import allow_in_graph, assume_constant_result, disable, is_compiling, reset
-
-
-class OptimizedModule:
-    """What torch makes of a module that it compiles; `compile` hands out the module itself, so none is one."""
 
 
 def optimize(backend: Any = None, **options: Any) -> Callable[[Any], Any]:

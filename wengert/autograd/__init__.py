@@ -10,6 +10,9 @@ from wengert.autograd import anomaly_mode, forward_ad, function, functional, gra
 from wengert.autograd.anomaly_mode import detect_anomaly, set_detect_anomaly
 from wengert.autograd.function import Function, NestedIOFunction
 from wengert.autograd.grad_mode import (
+    _force_original_view_tracking as _force_original_view_tracking,
+)
+from wengert.autograd.grad_mode import (
     _unsafe_preserve_version_counter as _unsafe_preserve_version_counter,
 )
 from wengert.autograd.grad_mode import (
@@ -21,6 +24,7 @@ from wengert.autograd.grad_mode import (
     set_grad_enabled,
     set_multithreading_enabled,
 )
+from wengert.autograd.grad_mode import is_view_replay_enabled as is_view_replay_enabled
 from wengert.autograd.gradcheck import gradcheck, gradgradcheck
 from wengert.autograd.variable import Variable
 from wengert.core.tape.backward import backward, grad

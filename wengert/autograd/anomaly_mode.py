@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from wengert.core.base.errors import ArgumentError
 from wengert.core.tape import anomaly  # noqa: F401  (watches the rules of a sweep)
 from wengert.core.tape.modes import MODE
 
@@ -29,6 +30,12 @@ class set_detect_anomaly:
     """
 
     def __init__(self, mode: bool, check_nan: bool = True) -> None:
+        for place, (name, value) in enumerate((("enabled", mode), ("check_nan", check_nan)), 1):
+            if not isinstance(value, bool):
+                raise ArgumentError(
+                    f"set_anomaly_enabled(): argument '{name}' (position {place}) must be bool, not "
+                    + type(value).__name__
+                )
         before = MODE.get()
         self.prev, self.prev_check_nan = before.anomaly, before.check_nan
         MODE.set(before.but(anomaly=mode, check_nan=check_nan))

@@ -14,8 +14,9 @@ from contextvars import ContextVar
 from typing import Any, NamedTuple
 
 from wengert.autograd.grad_mode import _DecoratorContextManager
-from wengert.core.base.errors import GraphError
+from wengert.core.base.errors import ArgumentError, GraphError, ValueRangeError
 from wengert.core.tape import duals, transforms
+from wengert.core.tape.core import TensorBase
 from wengert.core.tape.levels import Level, close_level, open_level
 
 __all__ = [
@@ -24,6 +25,13 @@ __all__ = [
 
 _entered: ContextVar[tuple[Any, ...]] = ContextVar("wengert_dual_levels", default=())
 transforms.connect()
+
+
+def __getattr__(name: str) -> Any:
+    """`_current_level`: the number of the open level, -1 outside of any."""
+    if name == "_current_level":
+        return len(_entered.get()) - 1
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class UnpackedDualTensor(NamedTuple):
@@ -55,7 +63,7 @@ def exit_dual_level(*, level: int | None = None) -> None:
     Raises: GraphError where none is open.
     """
     found = _entered.get()
-    if level is None and not found or level is not None and level < 0:
+    if level is None and not found or level == -1 and not found:
         raise GraphError("Dual level must be a positive number.")
     if level is not None and level != len(found) - 1:
         raise GraphError(
@@ -86,6 +94,11 @@ def make_dual(tensor: Any, tangent: Any, *, level: int | None = None) -> Any:
         raise GraphError(
             "Trying to create a dual Tensor for forward AD but no level exists, make sure to enter_dual_level() first."
         )
+    if level is not None and level != len(found) - 1:
+        raise GraphError(f"Invalid level given to _make_dual: {level}, while the level that is open is 0")
+    for what, x in (("primal", tensor), ("tangent", tangent)):
+        if not (x.is_floating_point() or x.is_complex()):
+            raise ValueRangeError(f"Expected {what} to be floating point or complex, but got: {x.dtype}")
     return duals.make_dual(tensor, tangent, found[-1])
 
 
@@ -94,6 +107,10 @@ def unpack_dual(tensor: Any, *, level: int | None = None) -> UnpackedDualTensor:
     found = _entered.get()
     if not found:
         return UnpackedDualTensor(tensor, None)
+    if not isinstance(tensor, TensorBase):
+        raise ArgumentError(f"_unpack_dual(): argument 'dual' (position 1) must be Tensor, not {type(tensor).__name__}")
+    if level is not None and level != len(found) - 1:
+        raise GraphError(f"Invalid level given to _fw_primal: {level}, while the level that is open is 0")
     return UnpackedDualTensor(*duals.unpacked(tensor, found[-1]))
 
 

@@ -14,6 +14,7 @@ from wengert.core.tape.function import (
     once_differentiable,
 )
 from wengert.core.tape.function import FunctionNode as BackwardCFunction
+from wengert.core.tape.handles import HookTable, RemovableHandle
 
 __all__ = [
     "BackwardCFunction",
@@ -27,6 +28,17 @@ __all__ = [
 
 _ContextMethodMixin = FunctionCtx
 _SingleLevelFunction = Function
+
+
+class _HookMixin:
+    """Where torch keeps the table of a node's hooks; nodes keep their own here."""
+
+    @staticmethod
+    def _register_hook(backward_hooks: Any, hook: Any) -> Any:
+        table = HookTable() if backward_hooks is None else backward_hooks
+        handle = RemovableHandle(table)
+        table[handle.id] = hook
+        return table, handle
 
 
 def _is_setup_context_defined(fn: Any) -> bool:

@@ -109,6 +109,8 @@ def _construct_standard_basis_for(tensors: Any, tensor_numels: Any) -> tuple[Any
 def _check_vector(v: Any, like: tuple[Any, ...], name: str) -> tuple[Any, ...]:
     """Vectors of the same shapes as their partners."""
     _, items = _as_tuple(v, "vector", name)
+    if len(like) == 1 and len(items) != 1:
+        raise GraphError(f"The given v should contain a single Tensor, but it has {len(items)}.")
     if len(items) != len(like):
         raise GraphError(f"v is a tuple of invalid length: should be {len(like)} but got {len(items)}.")
     for i, (a, b) in enumerate(zip(items, like, strict=True)):
@@ -134,32 +136,42 @@ def _check_outputs_recorded(outputs: tuple[Any, ...], name: str, strict: bool, s
         if strict and not y.requires_grad:
             if stage == "hessian":
                 raise GraphError(
-                    f"While computing the hessian, found that the jacobian of the user-provided function is "
-                    f"independent of the input (its output {i} has no history); this is not allowed in strict mode."
+                    "While computing the hessian, found that the jacobian of the user-provided function with respect "
+                    f"to input {i} is independent of the input. This is not allowed in strict mode: its second "
+                    "derivative is zero everywhere."
                 )
             raise GraphError(
                 f"Output {i} of the user-provided function does not require gradients. The outputs must be computed "
-                f"in a differentiable manner from the input when running {name} in strict mode."
+                f"in a differentiable manner from the input when running in strict mode: {name} found no history."
             )
 
 
-def _filled(grads: tuple[Any, ...], inputs: tuple[Any, ...], strict: bool, stage: str, output: int = 0) -> Any:
-    """Zeros for gradients that do not exist; an error in strict mode."""
+INDEPENDENT = {
+    "back": "The output of the user-provided function is independent of input {i}.",
+    "forward": "The gradient with respect to the input is independent of entry {i} in the grad_outputs when using the "
+    "double backward trick to compute forward mode gradients.",
+    "second": "The jacobian of the user-provided function is independent of input {i}.",
+    "second forward": "The hessian of the user-provided function is independent of entry {i} in the grad_jacobian.",
+    "rows": "Output {output} of the user-provided function is independent of input {i}.",
+}
+"""Stage -> what a gradient that does not exist says of the function."""
+
+
+def _filled(
+    grads: tuple[Any, ...], inputs: tuple[Any, ...], strict: bool, create: bool, stage: str, output: int = 0
+) -> Any:
+    """Zeros for gradients that do not exist; in strict mode an error, also for those of no history where one is due."""
     filled = []
     for i, (g, x) in enumerate(zip(grads, inputs, strict=True)):
-        if g is None:
-            if strict and stage == "hessian":
-                raise GraphError(
-                    f"While computing the hessian, found that the jacobian of the user-provided function is "
-                    f"independent of input {i}; this is not allowed in strict mode."
-                )
-            if strict:
-                raise GraphError(
-                    f"Output {output} of the user-provided function is independent of input {i}. This is not allowed "
-                    "in strict mode."
-                )
-            g = zeros_like(x)
-        filled.append(g)
+        if strict and g is None:
+            raise GraphError(INDEPENDENT[stage].format(i=i, output=output) + " This is not allowed in strict mode.")
+        if strict and create and not g.requires_grad:
+            what = "hessian" if stage.startswith("second") else "jacobian"
+            raise GraphError(
+                f"The {what} of the user-provided function is independent of input {i}. This is not allowed in strict "
+                "mode when create_graph=True."
+            )
+        filled.append(zeros_like(x) if g is None else g)
     return tuple(filled)
 
 
@@ -184,7 +196,7 @@ def vjp(
             weights: Any = (RECORDED.mul(zeros_like(outputs[0]), 0) + 1,)
         else:
             weights = _check_vector(v, outputs, "vjp")
-        grads = _filled(_gradients(outputs, items, weights, create_graph), items, strict, "back")
+        grads = _filled(_gradients(outputs, items, weights, create_graph), items, strict, create_graph, "back")
     return (
         _unpacked(out_tuple, _released(outputs, create_graph)),
         _unpacked(is_tuple, _released(grads, create_graph)),
@@ -205,7 +217,7 @@ def _tangents(
             tuple(g for g, _ in live), weights, tuple(x for _, x in live), create_graph=create_graph,
             retain_graph=True, allow_unused=True,
         )  # fmt: skip
-    return _filled(found, outputs, strict, stage)
+    return _filled(found, outputs, strict, create_graph, stage)
 
 
 def jvp(
@@ -229,7 +241,7 @@ def jvp(
             vectors = _check_vector(v, items, "jvp")
         out_tuple, outputs = _as_function_outputs(func(*items), "jvp")
         _check_outputs_recorded(outputs, "jvp", strict)
-        tangents = _tangents(outputs, items, vectors, create_graph, strict, "back")
+        tangents = _tangents(outputs, items, vectors, create_graph, strict, "forward")
     return (
         _unpacked(out_tuple, _released(outputs, create_graph)),
         _unpacked(out_tuple, _released(tangents, create_graph)),
@@ -241,7 +253,8 @@ def _rows(y: Any, inputs: tuple[Any, ...], i: int, create_graph: bool, strict: b
     flat = y.reshape(-1)
     rows: list[list[Any]] = [[] for _ in inputs]
     for k in range(flat.numel()):
-        grads = _filled(_gradients((flat[k],), inputs, (None,), create_graph), inputs, strict, "jacobian", i)
+        found = _gradients((flat[k],), inputs, (None,), create_graph)
+        grads = _filled(found, inputs, strict, create_graph, "rows", i)
         for row, g in zip(rows, grads, strict=True):
             row.append(g)
     shape = tuple(y.shape)
@@ -297,9 +310,14 @@ def _check_jacobian(create_graph: bool, strict: bool, vectorize: bool, strategy:
                 'torch.autograd.functional.jacobian: `create_graph=True` and `strategy="forward-mode"` are not '
                 'supported together (yet). Please either set `create_graph=False` or `strategy="reverse-mode"`.'
             )
+        if strict:
+            raise GraphError(
+                'torch.autograd.functional.jacobian: `strict=True` and `strategy="forward-mode"` are not supported '
+                'together (yet). Please either set `strict=False` or `strategy="reverse-mode"`.'
+            )
         if not vectorize:
             raise NotImplementedError(
-                "Computing Jacobian using forward-AD or forward-over-reverse Hessian is only implemented for "
+                "Computing Jacobian using forward-AD or forward-over-reverse Hessian isonly implemented for "
                 "`vectorize=True`."
             )
     if strict and vectorize:
@@ -325,7 +343,9 @@ def jacobian(
     _check_jacobian(create_graph, strict, vectorize, strategy)
     with _Recording():
         is_tuple, items = _as_tuple(inputs, "inputs", "jacobian")
-        items = _prepared(items, create_graph)
+        # Tangents are carried on with the history of the inputs, and torch leaves it.
+        linked = create_graph or strategy == "forward-mode" and any(x.requires_grad for x in items)
+        items = _prepared(items, linked)
         if strategy == "forward-mode":
             out_tuple, table = _columns(func, items)
         else:
@@ -334,7 +354,7 @@ def jacobian(
             rows_of = _rows_at_once if vectorize else partial(_rows, strict=strict)
             table = [rows_of(y, items, i, create_graph) for i, y in enumerate(outputs)]
     rows = tuple(_unpacked(is_tuple, tuple(row)) for row in table)
-    return _released(_unpacked(out_tuple, rows), create_graph)
+    return _released(_unpacked(out_tuple, rows), linked)
 
 
 def _check_strategy(strategy: str) -> None:
@@ -370,7 +390,7 @@ def hessian(
     def slope(*xs: Any) -> tuple[Any, ...]:
         y = _single(func(*xs), "hessian")
         _check_outputs_recorded((y,), "hessian", strict)
-        grads = _filled(_gradients((y,), xs, (None,), True), xs, strict, "jacobian")
+        grads = _filled(_gradients((y,), xs, (None,), True), xs, False, True, "back")
         if strict:
             _check_outputs_recorded(grads, "hessian", True, "hessian")
         return grads
@@ -401,12 +421,12 @@ def _product(
         y = func(*items)
         scalar = _single(y, name)
         _check_outputs_recorded((scalar,), name, strict)
-        slopes = _filled(_gradients((scalar,), items, (None,), True), items, strict, "jacobian")
+        slopes = _filled(_gradients((scalar,), items, (None,), True), items, strict, False, "back")
         _check_outputs_recorded(slopes, name, strict, "hessian")
         if name == "vhp":
-            found = _filled(_gradients(slopes, items, vectors, create_graph), items, strict, "hessian")
+            found = _filled(_gradients(slopes, items, vectors, create_graph), items, strict, create_graph, "second")
         else:
-            found = _tangents(slopes, items, vectors, create_graph, strict, "hessian")
+            found = _tangents(slopes, items, vectors, create_graph, strict, "second forward")
     return _released(y, create_graph), _unpacked(is_tuple, _released(found, create_graph))
 
 

@@ -12,6 +12,7 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from wengert.core.base.errors import ArgumentError
 from wengert.core.tape.core import TensorBase
 from wengert.core.tape.modes import MODE, OFF, PLAIN
 from wengert.core.tape.views import counter_of
@@ -76,7 +77,9 @@ class _unsafe_preserve_version_counter(_DecoratorContextManager):
     """A block whose in-place writes to `tensors` (one or a tuple) do not count as changes: nothing checks them."""
 
     def __init__(self, tensors: Any) -> None:
-        self.tensors = (tensors,) if isinstance(tensors, TensorBase) else tuple(tensors)
+        self.tensors = (tensors,) if isinstance(tensors, TensorBase) else tensors
+        if not isinstance(self.tensors, tuple):
+            raise AssertionError(f"Expected tensors to be a tuple, but got {type(tensors).__name__}")
         self.versions = [counter_of(x).n for x in self.tensors]
 
     def __enter__(self) -> None:
@@ -170,7 +173,7 @@ class set_grad_enabled(_DecoratorContextManager):
         switch(self.prev)
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}(mode={self.mode})"
+        return f"torch.autograd.grad_mode.{type(self).__name__}(mode={self.mode})"
 
     def clone(self) -> Any:
         """The same switch again."""
@@ -214,6 +217,10 @@ class _Flag(_DecoratorContextManager):
     enabled = True
 
     def __init__(self, mode: bool) -> None:
+        if not isinstance(mode, bool):
+            raise ArgumentError(
+                f"{type(self).__name__}(): argument 'enabled' (position 1) must be bool, not {type(mode).__name__}"
+            )
         self.mode = mode
         self.prev = type(self).enabled
         type(self).enabled = mode
@@ -233,6 +240,12 @@ class set_multithreading_enabled(_Flag):
     """Accepted for torch's sake: backward runs in the thread that asks for it, whatever the flag."""
 
 
+class _force_original_view_tracking(_Flag):
+    """Accepted for torch's sake: a view is always made anew by the view operators that led to it."""
+
+    enabled = False
+
+
 class enforce_grad_layout_policy(_Flag):
     """Accepted for torch's sake: the gradient of a dense leaf has the leaf's layout, whatever the flag."""
 
@@ -245,6 +258,11 @@ def is_grad_enabled() -> bool:
 def is_inference_mode_enabled() -> bool:
     """Whether the inference mode is on."""
     return MODE.get().inference
+
+
+def is_view_replay_enabled() -> bool:
+    """The flag of `_force_original_view_tracking`."""
+    return _force_original_view_tracking.enabled
 
 
 def is_multithreading_enabled() -> bool:

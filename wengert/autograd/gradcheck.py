@@ -16,6 +16,18 @@ import numpy as np
 
 from wengert.autograd import forward_ad
 from wengert.autograd.culprit import culprit
+from wengert.autograd.jacobians import (
+    _analytical,
+    _difference,
+    _numerical,
+    _sweep,
+    _tensors,
+)
+from wengert.autograd.jacobians import get_analytical_jacobian as get_analytical_jacobian
+from wengert.autograd.jacobians import get_numerical_jacobian as get_numerical_jacobian
+from wengert.autograd.jacobians import (
+    get_numerical_jacobian_wrt_specific_input as get_numerical_jacobian_wrt_specific_input,
+)
 from wengert.autograd.mismatch import GradcheckError, entry, hint, mismatch, rules
 from wengert.core.base.errors import GraphError
 from wengert.core.tape.backward import grad as tape_grad
@@ -36,12 +48,6 @@ class _Options:
 
     def __getattr__(self, name: str) -> Any:
         raise AttributeError(name)
-
-
-def _tensors(values: Any) -> tuple[Any, ...]:
-    """The tensors among inputs or outputs."""
-    items = values if isinstance(values, (tuple, list)) else (values,)
-    return tuple(x for x in items if isinstance(x, Tensor))
 
 
 def _recording(values: Any) -> tuple[Any, ...]:
@@ -75,8 +81,7 @@ def _check_inputs(inputs: tuple[Any, ...]) -> None:
             )
     if not found:
         raise ValueError(
-            "gradcheck expects at least one input tensor to require gradient, but none of the them have "
-            "requires_grad=True."
+            "gradcheck expects at least one input tensor to require gradient, but none of them have requires_grad=True."
         )
 
 
@@ -95,81 +100,6 @@ def _nothing_returned(func: Callable[..., Any]) -> str:
     name = getattr(owner, "__name__", getattr(func, "__name__", repr(func)))
     place = "" if code is None else f'\n  File "{code.co_filename}", line {code.co_firstlineno}, in {code.co_name}'
     return f"gradcheck: {name} gave None: its forward has no return statement, or returns None.{place}"
-
-
-# ---------------------------------------------------------------- numerical side
-
-
-def _evaluate(func: Callable[..., Any], inputs: tuple[Any, ...]) -> list[Any]:
-    """Outputs as flat arrays."""
-    outputs = _tensors(func(*inputs))
-    return [np.array(y._array).reshape(-1) for y in outputs if y._array.dtype.kind in "fcV"]
-
-
-def _difference(func: Callable[..., Any], inputs: tuple[Any, ...], x: Any, step: Any) -> list[Any]:
-    """(f(x + step) - f(x - step)) / 2 with x moved in place and put back."""
-    a = x._array
-    saved = a.copy()
-    try:
-        a[...] = saved + step
-        above = _evaluate(func, inputs)
-        a[...] = saved - step
-        below = _evaluate(func, inputs)
-    finally:
-        a[...] = saved
-    return [(p - m) / 2 for p, m in zip(above, below, strict=True)]
-
-
-def _numerical(func: Callable[..., Any], inputs: tuple[Any, ...], x: Any, eps: float, outputs: int) -> list[Any]:
-    """Per output (d real part, d imaginary part) of shape (x.numel, y.numel)."""
-    rows: list[list[tuple[Any, Any]]] = [[] for _ in range(outputs)]
-    size = x._array.size
-    is_complex = x._array.dtype.kind == "c"
-    for k in range(size):
-        unit = np.zeros(size, x._array.dtype)
-        unit[k] = eps
-        unit = unit.reshape(x._array.shape)
-        along = [d / eps for d in _difference(func, inputs, x, unit)]
-        across = [d / eps for d in _difference(func, inputs, x, unit * 1j)] if is_complex else None
-        for j in range(outputs):
-            real, imag = along[j].real, along[j].imag
-            if across is not None:
-                real, imag = real + 1j * across[j].real, imag + 1j * across[j].imag
-            rows[j].append((real, imag))
-    return [
-        (
-            np.array([r for r, _ in row]).reshape(size, -1 if size else 0),
-            np.array([i for _, i in row]).reshape(size, -1 if size else 0),
-        )
-        for row in rows
-    ]
-
-
-# ---------------------------------------------------------------- analytical side
-
-
-def _sweep(y: Any, inputs: tuple[Any, ...], weight: Any) -> tuple[Any, ...]:
-    """Gradients of one output under one weight, as arrays; None where no path leads."""
-    found = tape_grad(y, inputs, weight, retain_graph=True, allow_unused=True)
-    return tuple(None if g is None else g._array for g in found)
-
-
-def _analytical(y: Any, inputs: tuple[Any, ...], unit: complex) -> list[Any]:
-    """Per input the Jacobian (x.numel, y.numel) from sweeps with `unit` at one output element each."""
-    size = y._array.size
-    columns: list[list[Any]] = [[] for _ in inputs]
-    for k in range(size):
-        weight = np.zeros(size, y._array.dtype)
-        weight[k] = unit
-        grads = _sweep(y, inputs, wrap(weight.reshape(y._array.shape)))
-        for column, g, x in zip(columns, grads, inputs, strict=True):
-            if g is not None and g.shape != x._array.shape:
-                raise GradcheckError("Analytical gradient has incorrect size")
-            column.append(np.zeros(x._array.size, x._array.dtype) if g is None else np.array(g).reshape(-1))
-    return [
-        np.array(column).T if column else np.zeros((x._array.size, 0), x._array.dtype)
-        for column, x in zip(columns, inputs, strict=True)
-    ]
 
 
 def _units(y: Any) -> list[tuple[complex, str]]:
@@ -338,14 +268,28 @@ def _check_undefined(outputs: Any) -> None:
         token = enter(current().but(grad=False))
         try:
             result = node.rule()(node, *given)
+        except RuntimeError as error:
+            warnings.warn(UNDEFINED, stacklevel=4)
+            raise GradcheckError(
+                "Expected backward function to handle undefined output grads. Please look at the rule of "
+                f"{type(node).__name__}: it is given None for outputs that nothing used"
+            ) from error
         finally:
             leave(token)
         for g in result if isinstance(result, tuple) else (result,):
             if g is not None and np.any(g._array):
+                warnings.warn(UNDEFINED, stacklevel=4)
                 raise GradcheckError(
-                    "Expected gradient to be None or zero, when the gradient of the output is undefined: "
-                    f"{type(node).__name__} returned something else. Undefined gradients mean zero"
+                    "Expected all input grads to be undefined or zero when all output grads are undefined or zero. "
+                    f"Please look at the rule of {type(node).__name__}: an undefined gradient means zero"
                 )
+
+
+UNDEFINED = (
+    "Backwards compatibility: New undefined gradient support checking feature is enabled by default, but it may break "
+    "existing callers of this function. If this is true for you, you can call this function with "
+    '"check_undefined_grad=False" to disable the feature'
+)
 
 
 def _check_grad_dtypes(outputs: Any, wanted: Any) -> None:

@@ -14,7 +14,7 @@ from wengert.core.base.errors import ArgumentError, GraphError
 from wengert.core.tape.core import SWEEP, AccumulateGrad, Node, TensorBase, wrap
 from wengert.core.tape.handles import RemovableHandle
 from wengert.core.tape.modes import MODE
-from wengert.core.tape.views import counter_of
+from wengert.core.tape.views import INFERENCE, counter_of
 
 __all__ = [
     "GradientEdge",
@@ -75,8 +75,12 @@ class Token:
 
 def increment_version(tensor: Any) -> None:
     """Count a change of the memory of a tensor (or of each of several) that was made by other means."""
-    for x in (tensor,) if isinstance(tensor, TensorBase) else tensor:
-        counter_of(x).n += 1
+    tensors = (tensor,) if isinstance(tensor, TensorBase) else tensor
+    if not isinstance(tensors, Iterable):
+        raise GraphError(f"increment_version expect a Iterable[Tensor] as input, but got {type(tensor).__name__}")
+    for x in tensors:
+        if not x._flags & INFERENCE:
+            counter_of(x).n += 1
 
 
 # ---------------------------------------------------------------- hooks for saved tensors
@@ -93,6 +97,12 @@ class saved_tensors_hooks:
         self.pack_hook, self.unpack_hook = pack_hook, unpack_hook
 
     def __enter__(self) -> None:
+        if not (callable(self.pack_hook) and callable(self.unpack_hook)):
+            raise ArgumentError(
+                "_push_saved_tensors_default_hooks(): incompatible function arguments. The following argument types "
+                f"are supported: (Callable, Callable), not ({type(self.pack_hook).__name__}, "
+                f"{type(self.unpack_hook).__name__})"
+            )
         mode = MODE.get()
         if mode.hooks_refused is not None:
             raise GraphError(mode.hooks_refused)
@@ -132,7 +142,7 @@ def disable_saved_tensors_hooks(error_message: str) -> Iterator[None]:
         MODE.set(MODE.get().but(hooks_refused=before))
 
 
-class AllowMutation:
+class _AllowMutationOnSavedContext:
     """The state of one `allow_mutation_on_saved_tensors` block."""
 
     cleared = 0
@@ -146,7 +156,7 @@ _allowing = threading.local()
 
 
 @contextmanager
-def allow_mutation_on_saved_tensors() -> Iterator[AllowMutation]:
+def allow_mutation_on_saved_tensors() -> Iterator[_AllowMutationOnSavedContext]:
     """A block in which tensors may be changed in place after they were saved for backward.
 
     Each saved tensor is copied when it is saved, so memory grows with the graph.
@@ -155,7 +165,7 @@ def allow_mutation_on_saved_tensors() -> Iterator[AllowMutation]:
     """
     if getattr(_allowing, "block", None) is not None:
         raise GraphError("allow_mutation_on_saved_tensors contexts cannot be nested")
-    block = AllowMutation()
+    block = _AllowMutationOnSavedContext()
 
     def pack(tensor: Any) -> Any:
         return wrap(tensor._array.copy()), block.cleared
@@ -180,7 +190,7 @@ def allow_mutation_on_saved_tensors() -> Iterator[AllowMutation]:
 # ---------------------------------------------------------------- hooks on several gradients
 
 
-class MultiHandle(RemovableHandle):
+class _MultiHandle(RemovableHandle):
     """Takes several hooks away together."""
 
     def __init__(self, handles: Sequence[RemovableHandle]) -> None:
@@ -216,7 +226,7 @@ def register_multi_grad_hook(
                 "that does not require grad"
             )
     watcher: Any = AllHook(tensors, fn) if mode == "all" else AnyHook(fn)
-    return MultiHandle([x.register_hook(watcher.hook(i)) for i, x in enumerate(tensors)])
+    return _MultiHandle([x.register_hook(watcher.hook(i)) for i, x in enumerate(tensors)])
 
 
 class AnyHook:

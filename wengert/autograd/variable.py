@@ -5,6 +5,8 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
+from wengert.autograd.engine import ImperativeEngine
+from wengert.core.base.errors import ArgumentError, GraphError
 from wengert.core.tape.core import TensorBase
 from wengert.core.tensor.tensor import Tensor
 
@@ -21,6 +23,8 @@ class VariableMeta(type):
 class Variable(metaclass=VariableMeta):
     """`Variable(data, requires_grad=False)` is a tensor over the memory of `data`."""
 
+    _execution_engine = ImperativeEngine()
+
     def __new__(cls, data: Any = None, requires_grad: bool = False, volatile: bool = False) -> Any:
         if volatile:
             warnings.warn(
@@ -28,5 +32,13 @@ class Variable(metaclass=VariableMeta):
                 UserWarning,
                 stacklevel=2,
             )
-        made = Tensor() if data is None else data.detach()
-        return made.requires_grad_() if requires_grad else made
+        if data is not None and not isinstance(data, TensorBase):
+            raise ArgumentError(f"Variable data has to be a tensor, but got {type(data).__name__}")
+        made: Any = Tensor() if data is None else data.detach()  # type: ignore[attr-defined]
+        if requires_grad and not (made.is_floating_point() or made.is_complex()):
+            raise GraphError(
+                f"Only Tensors of floating point and complex dtype can require gradients; these data are {made.dtype}"
+            )
+        if requires_grad:
+            made.requires_grad_()
+        return made

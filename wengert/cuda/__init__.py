@@ -27,7 +27,7 @@ from wengert.core.arrays.cupy_backend import (
 from wengert.core.arrays.cupy_backend import device_capability as get_device_capability
 from wengert.core.arrays.cupy_backend import device_name as get_device_name
 from wengert.core.arrays.dtype import TENSOR_TYPES
-from wengert.core.base.errors import ArgumentError, OutOfMemoryError
+from wengert.core.base.errors import ArgumentError, DeviceError, OutOfMemoryError
 from wengert.core.tensor.randomness import get_rng_state as cpu_state
 from wengert.core.tensor.randomness import initial_seed as cpu_seed
 
@@ -167,14 +167,43 @@ class device_of(device):  # noqa: N801
         super().__init__(obj.device.index if obj.device.type == "cuda" else None)
 
 
-@contextmanager
-def stream(stream: Stream | None) -> Iterator[Any]:
+class CUDAGraph:
+    """Work on a GPU that is recorded and replayed: not offered, as in a torch without CUDA.
+
+    Raises: DeviceError whenever one is made.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> CUDAGraph:
+        raise DeviceError("Tried to instantiate dummy base class CUDAGraph")
+
+
+class graph:  # noqa: N801
+    """A block whose work on a GPU is recorded into a CUDAGraph: not offered.
+
+    Raises: DeviceError whenever one is made.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> graph:
+        raise DeviceError("Tried to instantiate dummy base class CUDAGraph")
+
+
+class StreamContext:
     """A block whose work goes on a stream; nothing for None."""
-    if stream is None:
-        yield None
-    else:
-        with stream as found:
-            yield found
+
+    def __init__(self, stream: Stream | None) -> None:
+        self.stream = stream
+
+    def __enter__(self) -> Any:
+        return None if self.stream is None else self.stream.__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        if self.stream is not None:
+            self.stream.__exit__(*error)
+
+
+def stream(stream: Stream | None) -> StreamContext:
+    """The StreamContext of a stream."""
+    return StreamContext(stream)
 
 
 def unavailable(name: str) -> type:
@@ -196,7 +225,8 @@ for _full, _dtype in TENSOR_TYPES.items():
 del _full, _dtype, _name
 
 __all__ = [
-    "Event", "OutOfMemoryError", "Stream", "current_device", "current_stream", "default_generators", "default_stream",
+    "CUDAGraph", "Event", "OutOfMemoryError", "Stream", "StreamContext", "graph",
+    "current_device", "current_stream", "default_generators", "default_stream",
     "device", "device_count", "device_of", "empty_cache", "get_arch_list", "get_device_capability", "get_device_name",
     "get_device_properties", "get_rng_state", "get_rng_state_all", "has_half", "has_magma", "init", "initial_seed",
     "ipc_collect", "is_available", "is_bf16_supported", "is_initialized", "manual_seed", "manual_seed_all",

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import enum
 
-from wengert.distributed import collectives, constants, distributed_c10d, groups, nn, optim, rpc, stores
+from wengert.distributed import collectives, constants, device_mesh, distributed_c10d, groups, nn, optim, rpc, stores
 from wengert.distributed.collectives import *  # noqa: F403
+from wengert.distributed.device_mesh import *  # noqa: F403
 from wengert.distributed.groups import *  # noqa: F403
 from wengert.distributed.stores import *  # noqa: F403
 
@@ -25,6 +26,6 @@ def get_debug_level() -> DebugLevel:
 
 
 __all__ = [
-    "DebugLevel", "constants", "distributed_c10d", "get_debug_level", "nn", "optim", "rpc", *collectives.__all__,
-    *groups.__all__, *stores.__all__,
+    "DebugLevel", "constants", "device_mesh", "distributed_c10d", "get_debug_level", "nn", "optim", "rpc",
+    *collectives.__all__, *device_mesh.__all__, *groups.__all__, *stores.__all__,
 ]  # fmt: skip

@@ -28,6 +28,7 @@ class ReduceOp(enum.IntEnum):
         return f"RedOpType.{self.name}"
 
 
+ReduceOp.RedOpType = ReduceOp  # type: ignore[attr-defined]  # torch's two classes are one here
 reduce_op = ReduceOp
 
 

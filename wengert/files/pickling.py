@@ -19,6 +19,7 @@ from wengert.core.arrays.shape import Size
 from wengert.core.base.errors import ArgumentError, DtypeError
 from wengert.core.tape.core import TensorBase
 from wengert.core.tensor.generators import Generator
+from wengert.core.tensor.leaves import warn_of_hooks
 from wengert.core.tensor.storage import StorageBase, TypedStorage, UntypedStorage, bounds, memory_of
 from wengert.core.tensor.tensor import Tensor
 from wengert.files import names
@@ -75,6 +76,8 @@ class TensorPickler:
     def reducer_override(self, obj: Any) -> Any:
         """How tensors and their kin are taken apart."""
         if isinstance(obj, TensorBase):
+            if obj._node is not None and not isinstance(obj, Parameter):
+                warn_of_hooks(obj)
             return self.tensor(obj)
         if isinstance(obj, (dtypes.dtype, names.Builder)):
             return obj.name

@@ -41,7 +41,8 @@ def jvp(func: Callable[..., Any], primals: Any, tangents: Any, *, strict: bool =
         close_level(level)
     if strict and any(t is None for _, t in pairs):
         raise GraphError(
-            f"{_NAME}, strict=True: The output of f is independent of the inputs. This is not allowed with strict=True."
+            f"{_NAME[:-1]}, strict=True): The output of f is independent of the inputs. This is not allowed with "
+            "strict=True."
         )
     result = spec.unflatten([x for x, _ in pairs])
     pushed = spec.unflatten([zeros_like(x) if t is None else t for x, t in pairs])
@@ -76,15 +77,30 @@ def weight(y: Any) -> Any:
     return (lifted(ones, y._array.level) if y._flags & BATCHED else ones).requires_grad_()
 
 
+def check_fits(i: int, x: Any, t: Any) -> None:
+    """A tangent of a linearised function has its primal's shape and dtype.
+
+    Raises: GraphError.
+    """
+    for what, own, given in (("shape", x.shape, t.shape), ("dtype", x.dtype, t.dtype)):
+        if own != given:
+            raise GraphError(
+                f"tangent:{i} with {what} {given} in flattened pytree doesn't match the {what} {own} of the "
+                "corresponding primal."
+            )
+
+
 def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..., Any]]:
     """func(*primals) and the function v -> J v, J the Jacobian there: func runs once, the function any number of times.
 
-    The recorded reverse sweep v^T J is linear in v; its transpose is J.
+    What of the output is no tensor is handed on by both.  The recorded reverse sweep v^T J is linear in v; its
+    transpose is J.
     """
     with Recording() as mode:
         xs = tree_map(start, primals)
         output = func(*xs)
-        ys, spec = outputs_of(output, "linearize(f, *primals)")
+        leaves, spec = tree_flatten(output)
+        ys = [y for y in leaves if isinstance(y, TensorBase)]
         inputs, in_spec = tree_flatten(xs)
         outer = reaches_out(ys, inputs)
         live = [y for y in ys if y._flags & 1]
@@ -95,17 +111,18 @@ def linearize(func: Callable[..., Any], *primals: Any) -> tuple[Any, Callable[..
         """J v."""
         given, t_spec = tree_flatten(tangents)
         if t_spec != in_spec:
-            raise GraphError(
-                f"linearize: Expected the tangents to have the structure of the primals: {in_spec}, got {t_spec}"
-            )
-        for x, t in zip(inputs, given, strict=True):
-            duals.check_shape(x, t)
+            raise GraphError(f"Expected the tangents {t_spec} to have the same argspec as the primals {in_spec}")
+        for i, (x, t) in enumerate(zip(inputs, given, strict=True)):
+            check_fits(i, x, t)
         keep = current().grad
         with Recording():
             pairs = [(g, t) for g, t in zip(swept, given, strict=True) if g is not None and g._flags & 1]
             found = gradients([g for g, _ in pairs], weights, [t for _, t in pairs], True, outer) if pairs else []
         moved = iter(found)
-        parts = [next(moved) if y._flags & 1 and pairs else zeros_like(y) for y in ys]
+        parts = [
+            y if not isinstance(y, TensorBase) else next(moved) if y._flags & 1 and pairs else zeros_like(y)
+            for y in leaves
+        ]
         return spec.unflatten(released(parts, keep))
 
     return released(output, outer and mode.outer), push

@@ -9,12 +9,14 @@ from wengert.core.base.errors import DimError, GraphError, ValueRangeError
 from wengert.core.tape import transforms
 from wengert.core.tape.batching import at, entered, whole
 from wengert.core.tape.core import RECORDED, TensorBase
-from wengert.core.tape.levels import Level, close_level, open_level
+from wengert.core.tape.levels import Level, close_level, open_level, open_levels
 from wengert.func.trees import named_like
 from wengert.utils._pytree import TreeSpec, _broadcast_to_and_flatten, tree_flatten
 
 transforms.connect()
 _RANDOMNESS = ("error", "different", "same")
+STEPS: list[Callable[[str], Callable[..., Any]]] = []
+"""Where steps of `vmap` were replaced from outside: the function that finds a step by torch's name for it."""
 
 
 def vmap(
@@ -38,6 +40,8 @@ def vmap(
         raise ValueRangeError(f"vmap: chunk_size should be None or greater than 0. (got {chunk_size})")
 
     def transformed(*args: Any, **kwargs: Any) -> Any:
+        if STEPS and chunk_size is None:
+            return run_replaced(STEPS[0], func, in_dims, args, out_dims, randomness, kwargs)
         flat, dims, spec, size = checked_inputs(in_dims, args, func)
         if chunk_size is None or chunk_size >= size:
             return run(func, flat, dims, spec, size, out_dims, randomness, kwargs)
@@ -99,7 +103,7 @@ def checked_inputs(in_dims: Any, args: Any, func: Any) -> tuple[list[Any], list[
     dims = [checked_dim(x, dim, owner) for x, dim in zip(flat, dims, strict=True)]
     sizes = [x._array.shape[dim] for x, dim in zip(flat, dims, strict=True) if dim is not None]
     if not sizes:
-        raise ValueRangeError(f"vmap({name}, in_dims={in_dims}, ...)(<inputs>): got no Tensors to vmap over")
+        raise ValueRangeError(f"vmap: Expected at least one Tensor to vmap over, got none: {owner}no input is mapped")
     if len(set(sizes)) > 1:
         raise ValueRangeError(
             f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {sizes} for the "
@@ -148,6 +152,21 @@ def run(
     finally:
         close_level(level)
     return out_spec.unflatten(found)
+
+
+def run_replaced(
+    step: Any, func: Any, in_dims: Any, args: tuple[Any, ...], out_dims: Any, randomness: str, kwargs: Any
+) -> Any:
+    """`run` by the steps that were put in place of ours."""
+    size, dims, flat, spec = step("_process_batched_inputs")(in_dims, args, func)
+    level = Level(size, randomness)
+    open_level(level, True)
+    place = len(open_levels())
+    try:
+        output = func(*step("_create_batched_inputs")(dims, flat, place, spec), **kwargs)
+        return step("_unwrap_batched")(output, out_dims, place, size, func)
+    finally:
+        close_level(level)
 
 
 def checked_outputs(leaves: list[Any], spec: TreeSpec, out_dims: Any, func: Any) -> list[Any]:

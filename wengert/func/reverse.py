@@ -26,7 +26,7 @@ from wengert.core.tape.levels import (
     open_levels,
     set_duals,
 )
-from wengert.core.tape.modes import current, enter, leave
+from wengert.core.tape.modes import PLAIN, current, enter, leave
 from wengert.core.tape.tangent import zeros_like
 from wengert.func.trees import chosen, named_like, outputs_of, split_aux, with_chosen
 from wengert.utils._pytree import tree_flatten, tree_map, tree_map_only
@@ -38,8 +38,9 @@ class Recording:
     """Operations are recorded inside, whatever the mode outside; `outer` tells that mode."""
 
     def __enter__(self) -> Recording:
-        self.outer = current().grad
-        self.token = enter(current().but(grad=True))
+        mode = current()
+        self.outer = mode.grad
+        self.token = enter(mode if mode is PLAIN else mode.but(grad=True, inference=False))
         return self
 
     def __exit__(self, *error: Any) -> None:
@@ -155,10 +156,9 @@ def vjp(func: Callable[..., Any], *primals: Any, has_aux: bool = False) -> Any:
         kept = [x for x in (*ys, *tree_flatten(aux)[0]) if isinstance(x, TensorBase)]
         outer = reaches_out(kept, inputs)
 
-    def pull(*cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None) -> Any:
+    def pull(cotangents: Any, retain_graph: bool = True, create_graph: bool | None = None) -> Any:
         """v^T J."""
-        given = cotangents[0] if len(cotangents) == 1 else cotangents
-        ws, w_spec = tree_flatten(given)
+        ws, w_spec = tree_flatten(cotangents)
         if w_spec != spec:
             raise GraphError(
                 "Expected pytree structure of cotangents to be the same as pytree structure of outputs to the "

@@ -74,7 +74,12 @@ def joined(dicts: Any) -> dict[str, Any]:
     """One dict of all; a name may occur once."""
     if isinstance(dicts, dict):
         return dicts
-    if not isinstance(dicts, Sequence) or not all(isinstance(d, dict) for d in dicts):
+    if isinstance(dicts, Sequence) and not all(isinstance(d, dict) for d in dicts):
+        raise ValueRangeError(
+            "Expected all elements of parameter_and_buffer_dicts to be dictionaries, got "
+            f"{[type(d).__name__ for d in dicts]}"
+        )
+    if not isinstance(dicts, Sequence):
         raise ValueRangeError(
             f"Expected parameter_and_buffer_dicts to be a dict, or a list/tuple of dicts, but got {type(dicts)}"
         )
@@ -142,18 +147,21 @@ def stack_module_state(models: Any) -> tuple[dict[str, Any], dict[str, Any]]:
     if any(type(model) is not type(models[0]) for model in models):
         raise GraphError("stack_module_state: Expected all models to be of the same class.")
     params = {
-        name: stacked([dict(m.named_parameters())[name] for m in models]) for name, _ in models[0].named_parameters()
+        name: stacked(name, [dict(m.named_parameters())[name] for m in models])
+        for name, _ in models[0].named_parameters()
     }
-    buffers = {name: stacked([dict(m.named_buffers())[name] for m in models]) for name, _ in models[0].named_buffers()}
+    buffers = {
+        name: stacked(name, [dict(m.named_buffers())[name] for m in models]) for name, _ in models[0].named_buffers()
+    }
     return params, buffers
 
 
-def stacked(tensors: list[Any]) -> Any:
-    """A leaf that holds the tensors; it requires gradients if they do."""
+def stacked(name: str, tensors: list[Any]) -> Any:
+    """A leaf that holds the tensors of one name; it requires gradients if they do."""
     wants = {x.requires_grad for x in tensors}
     if len(wants) > 1:
         raise GraphError(
-            "Expected all tensors of one name to have the same .requires_grad: some of the models' do and some do not"
+            f"Expected {name} from each model to have the same .requires_grad: some of the models' do and some do not"
         )
     return RECORDED.stack([x.detach() for x in tensors], 0).requires_grad_(wants.pop())
 

@@ -20,14 +20,16 @@ def check_argnums(argnums: Any, count: int) -> None:
     if isinstance(argnums, tuple):
         if not argnums:
             raise GraphError("argnums must be non-empty")
-        if len(set(argnums)) != len(argnums):
-            raise GraphError(f"argnums elements must be unique, got {argnums}")
         for argnum in argnums:
             if not isinstance(argnum, int):
                 raise GraphError(f"argnum must be int, got: {type(argnum)}")
     for argnum in argnums if isinstance(argnums, tuple) else (argnums,):
         if not -count <= argnum < count:
             raise GraphError(f"Got argnum={argnum}, but only {count} positional inputs")
+    if isinstance(argnums, tuple):
+        wrapped = tuple([argnum % count for argnum in argnums])
+        if len(set(wrapped)) != len(argnums):
+            raise GraphError(f"argnums elements must be unique, got {wrapped}")
 
 
 def chosen(args: tuple[Any, ...], argnums: Any) -> Any:
@@ -64,6 +66,8 @@ def outputs_of(tree: Any, name: str) -> tuple[list[Any], TreeSpec]:
     """
     owner = f"{name}: expected f(*primals) to return "
     leaves, spec = tensors_of(tree, owner + "only tensors, got unsupported type ")
+    if not leaves and name.startswith("vjp"):
+        raise GraphError(f"{name}: Expected f to be a function that has non-empty output (got output = {leaves})")
     if not leaves:
         raise GraphError(owner + "at least one Tensor, got no Tensors.")
     return leaves, spec

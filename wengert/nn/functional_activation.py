@@ -11,6 +11,7 @@ import numpy as np
 
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays import sampling
+from wengert.core.arrays.device import contiguous_format
 from wengert.core.base.errors import ShapeError
 from wengert.core.operators.record import REGISTRY
 from wengert.core.tape.core import RECORDED as m
@@ -184,7 +185,7 @@ def gumbel_softmax(logits: Any, tau: float = 1, hard: bool = False, eps: float =
     """
     if eps != 1e-10:
         warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
-    noise = -creation.empty_like(logits).exponential_().log()
+    noise = -creation.empty_like(logits, memory_format=contiguous_format).exponential_().log()
     soft = m.softmax((logits + noise) / tau, dim)
     if not hard:
         return soft

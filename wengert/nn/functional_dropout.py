@@ -9,6 +9,7 @@ import numpy as np
 
 from wengert.core.arrays import sampling
 from wengert.core.arrays.backend import backend_of
+from wengert.core.arrays.layout import in_order
 from wengert.core.base.errors import ShapeError, ValueRangeError
 from wengert.core.tape.core import RECORDED as m
 from wengert.core.tape.core import wrap
@@ -38,12 +39,23 @@ def _placed(noise: Any, input: Any) -> Any:
     return wrap(noise if a.__class__ is np.ndarray else backend_of(a).from_numpy(noise))
 
 
+def _mask(shape: tuple[int, ...], p: float, a: Any, sample: Any) -> Any:
+    """Noise of a shape, in the order of dims of the input where it has the input's shape."""
+    if shape != a.shape or a.__class__ is not np.ndarray:
+        return sample(shape, p, a.dtype)
+    return in_order(lambda size: sample(size, p, a.dtype), a)
+
+
+def _chances(shape: tuple[int, ...], p: float, kind: Any) -> Any:
+    return sampling.bernoulli(p, shape, kind)
+
+
 def _dropped(input: Any, p: float, training: bool, inplace: bool, feature: bool) -> Any:
     """input times a mask of 0 and 1 / (1 - p); one number for each channel if `feature`."""
     if p == 0 or not training or not input._array.size:
         return input
     shape = _noise_shape(input, feature)
-    noise = drawn(lambda size: _placed(sampling.dropout_mask(size, p, input._array.dtype), input), shape)
+    noise = drawn(lambda size: _placed(_mask(size, p, input._array, sampling.dropout_mask), input), shape)
     return input.mul_(noise) if inplace else m.mul(input, noise)
 
 
@@ -123,7 +135,7 @@ def _alpha(input: Any, p: float, training: bool, inplace: bool, feature: bool) -
         zero = wrap(np.zeros((), input._array.dtype))
         return input.mul_(zero) if inplace else m.mul(input, zero)
     dtype = input._array.dtype
-    kept = sampling.bernoulli(1.0 - p, _noise_shape(input, feature), dtype)
+    kept = _mask(_noise_shape(input, feature), 1.0 - p, input._array, _chances)
     a = 1.0 / ((_ALPHA * _ALPHA * p + 1) * (1 - p)) ** 0.5
     offset = _placed(((kept - 1) * dtype.type(_ALPHA * a) + dtype.type(_ALPHA * a * p)).astype(dtype), input)
     noise = _placed((kept * dtype.type(a)).astype(dtype), input)

@@ -11,6 +11,7 @@ from wengert.core.base.errors import DtypeError, IndexRangeError, MissingError, 
 from wengert.core.operators.library.embedding import note_sparse
 from wengert.core.tape.core import RECORDED as m
 from wengert.core.tape.core import TensorBase, wrap
+from wengert.core.tape.levels import BATCHED
 from wengert.core.tensor.creation import store_out
 
 __all__ = [
@@ -82,6 +83,31 @@ def flat_bags(input: Any, offsets: Any, last: bool) -> tuple[Any, Any, int]:
     return indices, bags, count
 
 
+def mapped_bags(
+    input: Any, weight: Any, offsets: Any, mode: str, by_frequency: bool, factors: Any, last: bool, padding: Any
+) -> Any:
+    """`embedding_bag` of indices that are batched: bags of one shape for all entries, their rows looked up first."""
+    shape = input._array.shape
+    stand_in = wrap(np.zeros(shape, np.int64))
+    _, bags, count = flat_bags(stand_in, offsets, last)
+    flat = m.reshape(input, (-1,))
+    rows = m.embedding_rows(weight, flat, -1, by_frequency)
+    if factors is not None:
+        rows = rows * m.unsqueeze(m.reshape(factors, (-1,)), 1)
+    counts = wrap(np.bincount(bags, minlength=count).astype(weight._array.dtype))
+    if padding is not None:
+        kept = m.unsqueeze(m.ne(flat, padding % weight.shape[0]), 1)
+        rows = m.where(kept, rows, -np.inf if mode == "max" else 0.0)
+        counts = m.index_add(counts * 0, 0, wrap(bags), m.to_dtype(m.squeeze(kept, 1), counts._array.dtype))
+    start = wrap(np.full((count, weight.shape[1]), -np.inf if mode == "max" else 0.0, weight._array.dtype))
+    if mode == "max":
+        places = m.expand(m.unsqueeze(wrap(bags), 1), (bags.size, weight.shape[1]))
+        tops = m.scatter_reduce(start, 0, places, rows, "amax")
+        return m.where(m.unsqueeze(counts, 1) == 0, 0.0, tops)
+    out = m.index_add(start, 0, wrap(bags), rows)
+    return out if mode == "sum" else out / m.unsqueeze(m.clamp_min(counts, 1), 1)
+
+
 def embedding_bag(
     input: Any, weight: Any, offsets: Any = None, max_norm: float | None = None, norm_type: float = 2,
     scale_grad_by_freq: bool = False, mode: str = "mean", sparse: bool = False, per_sample_weights: Any = None,
@@ -96,6 +122,9 @@ def embedding_bag(
     if weight.dtype in (dtypes.int64, dtypes.int32) and input.is_floating_point():
         weight, input = input, weight
     _check_bags(input, weight, offsets, mode, per_sample_weights)
+    if input._flags & BATCHED:
+        return mapped_bags(input, weight, offsets, mode, scale_grad_by_freq, per_sample_weights, include_last_offset,
+                           padding_idx)  # fmt: skip
     indices, bags, count = flat_bags(input, offsets, include_last_offset)
     if sparse:
         note_sparse(weight)

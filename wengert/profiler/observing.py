@@ -16,12 +16,15 @@ from wengert.core.tape import function, hot, inplace
 from wengert.core.tape.backward import SWEEPER
 from wengert.core.tape.core import (
     AccumulateGrad,
+    all_none,
     before_node,
     deliver,
+    deliver_nothing,
     dressed_rule,
     fit_raw,
     fit_recorded,
     next_seq,
+    rule_of_nothing,
     sweep,
 )
 from wengert.core.tape.modes import MODE
@@ -184,9 +187,12 @@ def observed_sweep(roots: list[Any], retain: bool, create: Any, plan: Any = None
             node, g = nodes.pop(seq), pending.pop(seq)
             if plan is not None and node not in plan.visited:
                 continue
+            through = plan is None or node in plan.needed or node not in plan.captured
+            if plan is not None and through and node in plan.captured:
+                plan.goes_on(node, g)
             if node._extra is not None:
                 g = before_node(node, g, create, running)
-            if plan is not None and node in plan.captured and not plan.goes_on(node, g):
+            if not through and not plan.goes_on(node, g):
                 continue
             visit = begun(VISIT, node, g)
             try:
@@ -210,6 +216,8 @@ def ruled(node: Any, g: Any, create: Any, mode: Any) -> Any:
     try:
         if node._extra is not None or mode.anomaly:
             grads = dressed_rule(node, g, create, mode)
+        elif g is None or (g.__class__ is list and all_none(g)):
+            grads = rule_of_nothing(node, g, create)
         elif node.__class__ is AccumulateGrad and not create:
             # The leaf keeps an array that nobody else holds; from here there is always somebody else.
             grads = node.vjp(g)
@@ -224,7 +232,10 @@ def hand_on(node: Any, grads: Any, waiting: tuple[Any, Any, Any], create: Any) -
     """Deliver a rule's gradients to the node's inputs."""
     fits = node._fit
     for i, (target, g) in enumerate(zip(node._inputs, grads, strict=False)):
-        if target is None or g is None:
+        if target is None:
+            continue
+        if g is None:
+            deliver_nothing(*waiting, target)
             continue
         nr = 0
         if fits is not None:

@@ -13,6 +13,9 @@ _HOME = {
 """Name -> the module that it is taken from when it is first named."""
 
 
+__all__ = list(_HOME)
+
+
 def __getattr__(name: str) -> Any:
     """A tool on first use."""
     if name not in _HOME:

@@ -134,10 +134,27 @@ def run(torch: ModuleType, picture: str | Path | None = None, *, epochs: int = E
 
     The seed is fixed: every run on one machine gives the same numbers.
     """
-    from tqdm import tqdm
-
     digits = load_digits()
     started = time.perf_counter()
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # in products this small a second thread saves nothing, and on a busy machine costs much
+    try:
+        network, losses, accuracies = learned(torch, digits, epochs, quiet)
+    finally:
+        torch.set_num_threads(threads)
+    seconds = time.perf_counter() - started
+    drawn = None
+    if picture is not None:
+        from wengert.tools.demo_picture import draw
+
+        drawn = draw(Path(picture), digits, predict(torch, network, digits), losses, accuracies, seconds)
+    return Result(accuracies[-1], losses, accuracies, seconds, drawn)
+
+
+def learned(torch: ModuleType, digits: Digits, epochs: int, quiet: bool) -> tuple[Network, list[float], list[float]]:
+    """A network that has learned for `epochs`, the loss of every step, and the test accuracy after every epoch."""
+    from tqdm import tqdm
+
     torch.manual_seed(0)
     activation, loss_function = functions(torch)
     network = Network(torch, activation)
@@ -158,13 +175,7 @@ def run(torch: ModuleType, picture: str | Path | None = None, *, epochs: int = E
                 losses.append(loss.item())
             accuracies.append(float((predict(torch, network, digits) == digits.test_labels).mean()))
             progress.set_postfix(loss=f"{losses[-1]:.3f}", test=f"{accuracies[-1]:.1%}")
-    seconds = time.perf_counter() - started
-    drawn = None
-    if picture is not None:
-        from wengert.tools.demo_picture import draw
-
-        drawn = draw(Path(picture), digits, predict(torch, network, digits), losses, accuracies, seconds)
-    return Result(accuracies[-1], losses, accuracies, seconds, drawn)
+    return network, losses, accuracies
 
 
 def predict(torch: ModuleType, network: Network, digits: Digits) -> Any:

@@ -386,10 +386,10 @@ def told_place(x: Any) -> str:
     return told if HISTORY.get() is None else f"{told}\n{why(x)}"
 
 
-def told_unused(i: int, x: Any, g: Any, allow_unused: bool | None, materialize: bool) -> Any:
+def told_unused(i: int, x: Any, g: Any, allow_unused: bool | None, materialize: bool, create: bool = False) -> Any:
     """The gradient of an input that may not have been reached; in a block, the error says what cut it."""
     try:
-        return _checked(i, x, g, allow_unused, materialize)
+        return _checked(i, x, g, allow_unused, materialize, create)
     except GraphError as error:
         if HISTORY.get() is None:
             raise

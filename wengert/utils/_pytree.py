@@ -109,11 +109,58 @@ def is_namedtuple(obj: Any) -> bool:
 
 is_namedtuple_instance = _is_namedtuple_instance = is_namedtuple
 
-register_pytree_node(tuple, lambda x: (list(x), None), lambda children, _: tuple(children))
-register_pytree_node(list, lambda x: (x, None), lambda children, _: list(children))
-register_pytree_node(
-    dict, lambda x: (list(x.values()), list(x)), lambda children, keys: dict(zip(keys, children, strict=True))
-)
+
+def is_structseq_instance(obj: Any) -> bool:
+    """Whether an object is what an operator with several named results answers."""
+    return isinstance(obj, tuple(CLASSES.values()))
+
+
+def _dict_flatten_with_keys(mapping: Any) -> tuple[list[tuple[MappingKey, Any]], Any]:
+    """Pairs of step and value of a mapping, and its keys."""
+    return [(MappingKey(key), value) for key, value in mapping.items()], list(mapping)
+
+
+def _list_flatten_with_keys(sequence: Any) -> tuple[list[tuple[SequenceKey, Any]], Any]:
+    """Pairs of step and item of a list, and None."""
+    return [(SequenceKey(place), item) for place, item in enumerate(sequence)], None
+
+
+_tuple_flatten_with_keys = _list_flatten_with_keys
+
+
+def _dict_flatten(mapping: Any) -> tuple[list[Any], list[Any]]:
+    """The values of a mapping, and its keys."""
+    return list(mapping.values()), list(mapping)
+
+
+def _dict_unflatten(values: Iterable[Any], context: list[Any]) -> dict[Any, Any]:
+    """A dict of keys `context` and `values`."""
+    return dict(zip(context, values, strict=True))
+
+
+def _list_flatten(sequence: list[Any]) -> tuple[list[Any], None]:
+    """The list itself, and None."""
+    return sequence, None
+
+
+def _list_unflatten(values: Iterable[Any], context: Any) -> list[Any]:
+    """A list of `values`."""
+    return list(values)
+
+
+def _tuple_flatten(sequence: tuple[Any, ...]) -> tuple[list[Any], None]:
+    """The items as a list, and None."""
+    return list(sequence), None
+
+
+def _tuple_unflatten(values: Iterable[Any], context: Any) -> tuple[Any, ...]:
+    """A tuple of `values`."""
+    return tuple(values)
+
+
+register_pytree_node(tuple, _tuple_flatten, _tuple_unflatten)
+register_pytree_node(list, _list_flatten, _list_unflatten)
+register_pytree_node(dict, _dict_flatten, _dict_unflatten)
 register_pytree_node(namedtuple, lambda x: (list(x), type(x)), lambda children, cls: cls(*children))  # type: ignore[arg-type]
 register_pytree_node(
     OrderedDict,

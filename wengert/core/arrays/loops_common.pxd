@@ -2,6 +2,7 @@
 cimport cython
 cimport numpy as cnp
 from libc cimport math
+from wengert.core.arrays.small cimport room
 
 ctypedef fused real:
     float
@@ -35,12 +36,12 @@ cdef inline bint flat(object a, int kind, Py_ssize_t most):
     )
 
 cdef inline object like(object a):
-    """Fresh memory of a's shape and dtype."""
-    return cnp.PyArray_EMPTY(cnp.PyArray_NDIM(a), cnp.PyArray_DIMS(a), cnp.PyArray_TYPE(a), 0)
+    """Memory of a's shape and dtype, not filled."""
+    return room(cnp.PyArray_NDIM(a), cnp.PyArray_DIMS(a), cnp.PyArray_TYPE(a))
 
 cdef inline object fresh(object a, int kind):
-    """Fresh memory of a's shape and another dtype."""
-    return cnp.PyArray_EMPTY(cnp.PyArray_NDIM(a), cnp.PyArray_DIMS(a), kind, 0)
+    """Memory of a's shape and another dtype, not filled."""
+    return room(cnp.PyArray_NDIM(a), cnp.PyArray_DIMS(a), kind)
 
 cdef inline bint number(object c):
     """Whether c is a float or int that float32 takes without overflow."""

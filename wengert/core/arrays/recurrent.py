@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from wengert.core.arrays.large import LARGE
+from wengert.core.arrays.large import LARGE, SIZE
 
 Parts = list[tuple[int, int]]
 
@@ -33,10 +33,14 @@ def product(a: Any, b: Any) -> Any:
 
 def projected(x: Any, weight: Any, *biases: Any) -> Any:
     """x @ weight.T plus the biases that there are."""
-    out = product(x, weight.T)
     given = [b for b in biases if b is not None]
-    if given:
-        out += given[0] if len(given) == 1 else given[0] + given[1]
+    if not given:
+        return product(x, weight.T)
+    bias = given[0] if len(given) == 1 else given[0] + given[1]
+    out = LARGE.dot_bias(x, weight.T, bias)
+    if out is None:
+        out = product(x, weight.T)
+        out += bias
     return out
 
 
@@ -131,8 +135,8 @@ def rnn(np: Any, relu: bool, x: Any, parts: Parts, h0: Any, w_ih: Any, w_hh: Any
 
 
 def column_sums(np: Any, x: Any) -> Any:
-    """Sums of the columns of a matrix, by BLAS."""
-    return np.matmul(np.ones(len(x), dtype=x.dtype), x)
+    """Sums of the columns of a matrix: small ones by BLAS."""
+    return LARGE.rows_sum(x) if x.size >= SIZE else np.matmul(np.ones(len(x), dtype=x.dtype), x)
 
 
 def lstm_slopes(np: Any, gates: Any, before: Any, saturated: Any) -> tuple[Any, Any]:
@@ -191,12 +195,19 @@ def lstm_back(np: Any, d: Any, slope: Any, forget: Any, extra: Any, g: Any, part
     return dh, dc, arrived
 
 
+def all_zero(x: Any) -> bool:
+    """Whether there are only zeros; where one stands for all of them, only that is looked at."""
+    if x.size and not any(x.strides):
+        return not x[(0,) * x.ndim]
+    return not x.size or not (x.max() or x.min())
+
+
 def lstm_back_at_once(gates: Any, cells: Any, before: Any, g: Any, parts: Parts, w_hh: Any) -> Any:
     """(gradient of the gates before their functions, of h0, of c0) from the five gradients of `lstm`'s results.
 
     None where no kernel computes that, or where gradients came for the gates or cells themselves.
     """
-    if any(x.size and (x.max() or x.min()) for x in g[3:]):
+    if not all(all_zero(x) for x in g[3:]):
         return None
     return LARGE.lstm_back(gates, cells, before, (g[0].reshape(cells.shape), g[1], g[2]), parts, w_hh)
 

@@ -32,6 +32,7 @@ _LONG_PERMUTATION = 0xFFFFFFFF // 20  # from this length on a permutation takes 
 _SPLIT = 134217729.0  # 2**27 + 1, Veltkamp's constant, which halves a double's 53 bits
 _FUSE_LIMIT = 1e280  # beyond it the split would overflow
 _TWO_PI = 2.0 * math.pi
+_SINGLE = np.dtype(np.float32)
 DIGITS = {
     np.dtype(np.float16): 11,
     np.dtype(ml_dtypes.bfloat16): 8,
@@ -81,9 +82,13 @@ def uniform(
     Words: n (2n for float64).
     Raises: SampleError when `low > high` or either, or their distance, is out of the dtype's range.
     """
+    source = generator or default_generator
+    if dtype is _SINGLE and low == 0.0 and high == 1.0:
+        size = _size(shape)
+        if 0 < size <= _CHUNK:
+            return source.fractions(size).reshape(shape)
     kind = floating(dtype, "check_uniform_bounds")
     _check_uniform(kind, low, high)
-    source = generator or default_generator
     double = kind == np.float64
     first, last = (float(low), float(high)) if double else (float(np.float32(low)), float(np.float32(high)))
     span = last - first if double else float(np.float32(last - first))

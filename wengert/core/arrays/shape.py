@@ -70,6 +70,20 @@ class Size(tuple[int, ...]):
         return Size, (tuple(self),)
 
 
+class Sizes(dict[Shape, Size]):
+    """The Size of an array's shape: looking one up costs a third of making it."""
+
+    def __missing__(self, shape: Shape) -> Size:
+        if len(self) == MOST_SIZES:
+            self.clear()
+        made = self[shape] = tuple.__new__(Size, shape)
+        return made
+
+
+MOST_SIZES = 4096
+SIZES = Sizes()
+
+
 def _integers(items: Sequence[Any]) -> list[int]:
     sizes = []
     for position, item in enumerate(items):

@@ -1,6 +1,7 @@
 # How small.py compiles: its functions as C functions that other modules call directly.
 cimport cython
 cimport numpy as cnp
+from cpython.object cimport PyObject
 
 ctypedef fused real:
     float
@@ -14,6 +15,9 @@ cdef enum:
     LOOP = 4097
     WORK = 1048576
 
+cdef object room(int nd, cnp.npy_intp *dims, int kind)
+cdef object like(object a)
+cdef void put_away(PyObject *array) noexcept
 cpdef object add(object a, object b)
 cpdef object subtract(object a, object b)
 cpdef object multiply(object a, object b)

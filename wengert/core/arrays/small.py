@@ -19,6 +19,8 @@ from wengert.core.base import uncompiled as cython
 
 if cython.compiled:
     from cython.cimports import numpy as cnp
+    from cython.cimports.cpython.object import PyObject
+    from cython.cimports.wengert.core.arrays.reuse import wengert_put, wengert_room
     from cython.cimports.wengert.core.arrays.small import ADD, DIVIDE, MULTIPLY, SUBTRACT, WORK, real
 
     cnp.import_array()
@@ -148,10 +150,20 @@ else:
         return kind
 
     @cython.cfunc
-    @cython.inline
+    def room(nd: cython.int, dims: cython.pointer(cnp.npy_intp), kind: cython.int) -> object:
+        """Memory of a shape and type, not filled."""
+        return wengert_room(nd, dims, kind)
+
+    @cython.cfunc
     def like(a: object) -> object:
-        """Fresh memory of a's shape and dtype."""
-        return cnp.PyArray_EMPTY(cnp.PyArray_NDIM(a), cnp.PyArray_DIMS(a), cnp.PyArray_TYPE(a), 0)
+        """Memory of a's shape and dtype, not filled."""
+        return wengert_room(cnp.PyArray_NDIM(a), cnp.PyArray_DIMS(a), cnp.PyArray_TYPE(a))
+
+    @cython.cfunc
+    @cython.exceptval(check=False)
+    def put_away(array: cython.pointer(PyObject)) -> cython.void:
+        """Keep a small array for a later result; the caller owns it and is about to let go."""
+        wengert_put(array)
 
     @cython.cfunc
     @cython.inline
@@ -159,9 +171,9 @@ else:
     def loop_two(op: cython.int, a: cython.pointer(real), b: cython.pointer(real), r: cython.pointer(real),
                  n: cython.Py_ssize_t, step: cython.Py_ssize_t) -> cython.void:  # fmt: skip
         """r = a (op) b; `step` is how many elements of b repeat along a."""
-        i: cython.Py_ssize_t
+        i: cython.Py_ssize_t = 0  # not `range(0, n, step)`: with a step that varies that makes objects
         j: cython.Py_ssize_t
-        for i in range(0, n, step):
+        while i < n:
             if op == MULTIPLY:
                 for j in range(step):
                     r[i + j] = a[i + j] * b[j]
@@ -174,6 +186,7 @@ else:
             else:
                 for j in range(step):
                     r[i + j] = a[i + j] / b[j]
+            i += step
 
     @cython.cfunc
     @cython.inline
@@ -437,7 +450,7 @@ else:
         if not kind or cnp.PyArray_SIZE(a) > 128 or cnp.PyArray_SIZE(a) == 0:
             return as_array(LARGE.total(a) if plainly_large(a) else _sum(a, None))
         n = cnp.PyArray_SIZE(a)
-        out = cnp.PyArray_EMPTY(0, cython.NULL, kind, 0)
+        out = wengert_room(0, cython.NULL, kind)
         if kind == cnp.NPY_FLOAT:
             cython.cast(cython.p_float, cnp.PyArray_DATA(out))[0] = loop_sum[cython.float](
                 cython.cast(cython.p_float, cnp.PyArray_DATA(a)), n
@@ -468,7 +481,7 @@ else:
         out: object
         if not kind or cnp.PyArray_NDIM(a) != 2 or cnp.PyArray_DIM(a, 0) == 0:
             return as_array(LARGE.rows_sum(a) if plainly_large(a) and cnp.PyArray_NDIM(a) == 2 else _sum(a, 0))
-        out = cnp.PyArray_EMPTY(1, cython.address(cnp.PyArray_DIMS(a)[1]), kind, 0)
+        out = wengert_room(1, cython.address(cnp.PyArray_DIMS(a)[1]), kind)
         if kind == cnp.NPY_FLOAT:
             loop_rows[cython.float](
                 cython.cast(cython.p_float, cnp.PyArray_DATA(a)),
@@ -563,7 +576,7 @@ else:
             size *= dims[i]
         if size > WRITTEN:
             return broadcast_shape(shape, value)
-        out = cnp.PyArray_EMPTY(cython.cast(cython.int, count), dims, kind, 0)
+        out = wengert_room(cython.cast(cython.int, count), dims, kind)
         if kind == cnp.NPY_FLOAT:
             for i in range(size):
                 cython.cast(cython.p_float, cnp.PyArray_DATA(out))[i] = cython.cast(

@@ -54,6 +54,8 @@ MODULES = (
     "wengert.optim.adam",
 )
 """What is compiled, in the order of their imports."""
+HEADERS = ("wengert.core.arrays.loops_common", "wengert.core.arrays.reuse", "wengert.core.tape.interpreter")
+"""C sides without a module of their own."""
 FOLDER = "native"
 MANIFEST = "manifest.json"
 
@@ -66,15 +68,15 @@ reason = "not looked for yet"
 def signature(root: str) -> dict[str, int]:
     """A checksum of the source of every compiled module, its C side included; `root` is the folder of the package."""
     found = {}
-    for name in MODULES:
+    for name in MODULES + HEADERS:
         path = os.path.join(root, *name.split(".")[1:])
-        with open(path + ".py", "rb") as source:
-            found[name] = crc32(source.read())
-        try:
-            with open(path + ".pxd", "rb") as source:
-                found[name] = crc32(source.read(), found[name])
-        except FileNotFoundError:
-            pass
+        found[name] = 0
+        for suffix in (".py", ".pxd"):
+            try:
+                with open(path + suffix, "rb") as source:
+                    found[name] = crc32(source.read(), found[name])
+            except FileNotFoundError:
+                pass
     return found
 
 

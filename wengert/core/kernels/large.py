@@ -13,13 +13,16 @@ from weakref import ref
 
 import numpy as np
 
+from wengert.core.arrays.dtype import bfloat16
 from wengert.core.arrays.large import LARGE as PLACES
 from wengert.core.kernels.blas import gemm
+from wengert.core.kernels.squares import squares
 from wengert.core.kernels.workshop import LARGE, Order, order
 
 __all__ = ["FUNCTIONS", "Elementwise", "install", "rows_sum", "total"]
 
 _F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
+_F16, _BF16 = np.dtype(np.float16), bfloat16.numpy
 NARROW = 16
 CHEAP = 65536
 """Elements from which threads pay for what memory limits: sums, products."""
@@ -62,6 +65,8 @@ FUNCTIONS: dict[str, Elementwise] = {
         Elementwise("relu", lambda m, x: m.maximum(x, 0), 1, CHEAP),
         Elementwise("negative", lambda m, x: -x, 1, CHEAP),
         Elementwise("square", lambda m, x: x * x, 1, CHEAP),
+        Elementwise("cube", lambda m, x: x * x * x, 1, CHEAP),
+        Elementwise("cube_slope", lambda m, g, x: g * (3 * (x * x)), 2, CHEAP),
         Elementwise("add", lambda m, x, y: x + y, 2, CHEAP),
         Elementwise("subtract", lambda m, x, y: x - y, 2, CHEAP),
         Elementwise("multiply", lambda m, x, y: x * y, 2, CHEAP),
@@ -80,7 +85,8 @@ _total, _rows_sum = PLACES.total, PLACES.rows_sum
 def summed(name: str, x: Any) -> Any:
     """A kernel of sums for x if it is ready, else None."""
     dtype = x.dtype
-    if x.size < LARGE or not x.flags.c_contiguous or (dtype is not _F32 and dtype is not _F64):
+    plain = x.__class__ is np.ndarray and (dtype is _F32 or dtype is _F64)
+    if not plain or x.size < LARGE or not x.flags.c_contiguous:
         return None
     placed = _sums.get((name, dtype))
     if placed is None:
@@ -141,7 +147,7 @@ def dot(a: Any, b: Any) -> Any:
         fits = m > 1 and m * b.size >= LEAST_PRODUCT and b.shape[0] == k and not turned(a, b)
         kernel = layer("product", a.dtype) if fits and (a.dtype is _F32 or a.dtype is _F64) else None
         if kernel is not None:
-            return kernel(matrix(a), matrix(b))[0]
+            return kernel(matrix(a), matrix(b))
     return gemm(a, b)
 
 
@@ -152,7 +158,7 @@ def dot_bias(a: Any, b: Any, bias: Any) -> Any:
     if a.shape[0] < 2 or b.shape[1] < 2 or a.shape[0] * b.size < LEAST_PRODUCT:
         return None
     kernel = layer("product", a.dtype)
-    return None if kernel is None else kernel(matrix(a), matrix(b), bias)[0]
+    return None if kernel is None else kernel(matrix(a), matrix(b), bias)
 
 
 def matmul(a: Any, b: Any) -> Any:
@@ -165,9 +171,8 @@ def matmul(a: Any, b: Any) -> Any:
     kernel = layer("product", a.dtype)
     if kernel is None:
         return None
-    lead = a.shape[:-2]
-    out = kernel(*[x if x.ndim == 3 else x.reshape(-1, *x.shape[-2:]) for x in (a, b)])
-    return out.reshape(*lead, m, n)
+    left, right = [x if x.ndim == 3 else x.reshape(-1, *x.shape[-2:]) for x in (a, b)]
+    return kernel(left, right, None, a.shape[:-2])
 
 
 def attend(q: Any, k: Any, v: Any, mask: Any, dropped: Any, scale: float, causal: bool) -> Any:
@@ -280,12 +285,51 @@ def lstm_back(gates: Any, cells: Any, before: Any, g: Any, parts: Any, w_hh: Any
     return None if kernel is None else kernel(gates, cells, before, g, parts, w_hh)
 
 
+_CONVERSIONS = {
+    (_F32, _BF16): "to_bfloat16", (_BF16, _F32): "of_bfloat16", (_F32, _F16): "to_float16", (_F16, _F32): "of_float16",
+}  # fmt: skip
+"""From and to -> kernel."""
+
+
+def convert(x: Any, dtype: Any) -> Any:
+    """x.astype(dtype): half precision to float32 and back by a kernel."""
+    if x.__class__ is np.ndarray and x.size >= LARGE and x.flags.c_contiguous:
+        name = _CONVERSIONS.get((x.dtype, dtype))
+        kernel = None if name is None else layer(name, _F32)
+        if kernel is not None:
+            return kernel(x)
+    return x.astype(dtype)
+
+
+def running_sum(x: Any, dim: int, last: bool) -> Any:
+    """Running sums of float32 along a dim, kept in double, by a kernel, or None; last: from the last element."""
+    if x.__class__ is not np.ndarray or x.size < LARGE or x.dtype is not _F32 or not x.flags.c_contiguous:
+        return None
+    kernel = layer("running", _F32)
+    return None if kernel is None else kernel(x, dim, last)
+
+
+MOVED = 1 << 14
+"""Elements from which a copy in another order is faster by a kernel."""
+
+
+def row_major(x: Any) -> Any:
+    """x.copy(order="C"): by a kernel where the elements of the last dim are not neighbours."""
+    if x.__class__ is np.ndarray and x.size >= MOVED and not x.flags.c_contiguous:
+        given = squares(x)
+        kernel = None if given is None else layer("arranged", _F32 if x.itemsize == 4 else _F64)
+        if kernel is not None:
+            return kernel(x, given)
+    return x.copy(order="C")
+
+
 def install() -> None:
     """Take the places of NumPy's functions."""
     for name, function in FUNCTIONS.items():
         setattr(PLACES, name, function)
     PLACES.total, PLACES.rows_sum, PLACES.dot = total, rows_sum, dot
-    PLACES.dot_bias = dot_bias
+    PLACES.dot_bias, PLACES.convert, PLACES.row_major = dot_bias, convert, row_major
     PLACES.matmul, PLACES.attend, PLACES.attend_back = matmul, attend, attend_back
+    PLACES.running_sum = running_sum
     PLACES.lstm, PLACES.lstm_back, PLACES.add_rows = lstm, lstm_back, add_rows
     PLACES.channels, PLACES.channels_back, PLACES.channel_slopes = channels, channels_back, SUMS.slopes

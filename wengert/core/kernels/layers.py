@@ -1,4 +1,4 @@
-"""All kernels of layers by name: products, convolutions, attention, recurrent layers, normalised channels."""
+"""All kernels of layers by name: products, convolutions, attention, recurrent layers, normalised channels, and more."""
 
 from __future__ import annotations
 
@@ -7,14 +7,34 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.kernels import attending, convolving, multiplying, normalising, recurring, scatters
+from wengert.core.kernels import (
+    arrangements,
+    attending,
+    conversions,
+    convolving,
+    multiplying,
+    normalising,
+    recurring,
+    running,
+    scatters,
+)
 from wengert.core.kernels.trials import Call, accepted
 
 __all__ = ["CALLS", "make"]
 
 CALLS: dict[str, Call] = {
     name: call
-    for module in (attending, convolving, multiplying, normalising, recurring, scatters)
+    for module in (
+        arrangements,
+        attending,
+        conversions,
+        convolving,
+        multiplying,
+        normalising,
+        recurring,
+        running,
+        scatters,
+    )  # fmt: skip
     for name, call in module.CALLS.items()
 }
 """Name -> kernel."""

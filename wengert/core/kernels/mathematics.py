@@ -11,12 +11,13 @@ log        1.5      1.5       x = 2^n m, series in m - 1, or in (m - 1) / (m + 1
 log1p      2        2         log(1 + x) and what 1 + x lost
 tanh       3        3         expm1(2x) / (expm1(2x) + 2)
 erf        8        8         quotients of polynomials (arrays/erf.py)
+sin, cos   2        2         x = n pi / 2 + r, polynomials in r; far from 0 the C library's
 =========  =======  =======   ====================================================
 
 Every function keeps nan, takes denormal numbers as they are, and has the limits and the sign of zero that C's has.
 Sources: W. J. Cody and W. Waite, Software manual for the elementary functions (1980), for the reductions;
 S. Moshier, Cephes, for exp and log in float32; fdlibm (Sun Microsystems, 1993) for log and for the corrections of
-log1p and expm1.
+log1p and expm1, and for sin and cos in float64; S. Moshier for those in float32.
 """
 
 from __future__ import annotations
@@ -58,6 +59,30 @@ _TANH_END = {"float": 9.1, "double": 19.1}
 _BIAS = {"float": 127, "double": 1023}
 _DIGITS = {"float": 23, "double": 52}
 INF = float("inf")
+# pi / 2 in three parts, each the number nearest to what the ones before it leave.
+_QUARTER = {
+    "float": (1.5707963705062866, -4.371138828673793e-08, -1.7151245100058819e-15),
+    "double": (1.5707963267948966, 6.123233995736766e-17, -1.4973849048591698e-33),
+}
+_FAR = {"float": 65536.0, "double": 1e6}
+"""Up to here the remainder of a division by pi / 2 has all its digits."""
+_ROUND = {"float": 1.5 * 2.0**23, "double": 1.5 * 2.0**52}
+"""Added to a number, leaves its nearest integer in the lowest bits."""
+# (sin(r) / r - 1) / r^2 and (cos(r) - 1 + r^2 / 2) / r^4 for |r| <= pi / 4, highest power first.
+_SIN = {
+    "float": (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1),
+    "double": (
+        1.58969099521155010221e-10, -2.50507602534068634195e-08, 2.75573137070700676789e-06,
+        -1.98412698298579493134e-04, 8.33333333332248946124e-03, -1.66666666666666324348e-01,
+    ),
+}  # fmt: skip
+_COS = {
+    "float": (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2),
+    "double": (
+        -1.13596475577881948265e-11, 2.08757232129817482790e-09, -2.75573143513906633035e-07,
+        2.48015872894767294178e-05, -1.38888888888741095749e-03, 4.16666666666666019037e-02,
+    ),
+}  # fmt: skip
 
 
 def power_of_two(b: Block, n: str) -> str:
@@ -263,6 +288,74 @@ def minimum(b: Block, x: Any, y: Any) -> str:
     return b.select(b.compare("uno", x, x), x, smaller)
 
 
+def sin(b: Block, x: str) -> str:
+    """Sine of radians."""
+    value = wave(b, x, 0)
+    return distant(b, "sin", x, b.select(b.compare("oeq", x, 0.0), x, value))  # keeps the sign of zero
+
+
+def cos(b: Block, x: str) -> str:
+    """Cosine of radians."""
+    return distant(b, "cos", x, wave(b, x, 1))
+
+
+def wave(b: Block, x: str, ahead: int) -> str:
+    """sin(x + ahead pi / 2) for |x| up to `_FAR`."""
+    shifted = b.add(b.mul(x, 0.6366197723675814), _ROUND[b.dtype])
+    n, quarter = b.sub(shifted, _ROUND[b.dtype]), b.bits(shifted)
+    if ahead:
+        quarter = b.whole_binary("add", quarter, ahead)
+    r = x
+    for part in _QUARTER[b.dtype]:
+        r = b.fma(n, -part, r)
+    z = b.mul(r, r)
+    sine = b.fma(b.mul(r, z), b.polynomial(z, _SIN[b.dtype]), r)
+    cosine = b.fma(b.mul(z, z), b.polynomial(z, _COS[b.dtype]), b.fma(z, -0.5, 1.0))
+    odd = b.emit(f"icmp ne {b.integer} {b.whole_binary('and', quarter, 1)}, {b.whole(0)}")
+    negative = b.whole_binary("shl", b.whole_binary("and", quarter, 2), b.size * 8 - 2)
+    return b.floats(b.whole_binary("xor", b.bits(b.select(odd, cosine, sine)), negative))
+
+
+def distant(b: Block, name: str, x: str, value: str) -> str:
+    """`value`, but what the C library gives where a lane lies beyond `_FAR`, or products are rounded."""
+    if not b.target.fused:
+        return b.emit(f"call {b.kind} @{one_by_one(b, name)}({b.kind} {x})")
+    mask = b.compare("ogt", absolute(b, x), _FAR[b.dtype])
+    if b.lanes == 1:
+        some = mask
+    else:
+        some = b.emit(f"icmp ne i{b.lanes} {b.emit(f'bitcast {b.mask_kind} {mask} to i{b.lanes}')}, 0")
+    function = one_by_one(b, name)
+    tag = b.name()
+    b.do(f"br label %{tag}p")
+    b.label(f"{tag}p")
+    b.do(f"br i1 {some}, label %{tag}t, label %{tag}x")
+    b.label(f"{tag}t")
+    slow = b.emit(f"call {b.kind} @{function}({b.kind} {x})")
+    b.do(f"br label %{tag}x")
+    b.label(f"{tag}x")
+    return b.emit(f"phi {b.kind} [{value}, %{tag}p], [{slow}, %{tag}t]")
+
+
+def one_by_one(b: Block, name: str) -> str:
+    """Write a function that calls the C library's for every lane; its name."""
+    plain, function = name + ("f" if b.dtype == "float" else ""), f"{name}_of_{b.lanes}_{b.dtype}"
+    b.declared.add(f"declare {b.dtype} @{plain}({b.dtype})")
+    lines = [f"define internal {b.kind} @{function}({b.kind} %x) noinline nounwind {{"]
+    whole = "poison"
+    for i in range(b.lanes):
+        lines += [
+            f"  %x{i} = extractelement {b.kind} %x, i32 {i}",
+            f"  %y{i} = call {b.dtype} @{plain}({b.dtype} %x{i})",
+            f"  %v{i} = insertelement {b.kind} {whole}, {b.dtype} %y{i}, i32 {i}",
+        ]
+        whole = f"%v{i}"
+    if b.lanes == 1:
+        lines[1:], whole = [f"  %y = call {b.dtype} @{plain}({b.dtype} %x)"], "%y"
+    b.declared.add("\n".join([*lines, f"  ret {b.kind} {whole}", "}"]))
+    return function
+
+
 def _plain(name: str) -> Callable[..., str]:
     return lambda b, x: b.intrinsic(name, x)
 
@@ -277,6 +370,8 @@ FUNCTIONS: dict[str, Callable[..., str]] = {
     "log1p": log1p,
     "tanh": tanh,
     "erf": erf,
+    "sin": sin,
+    "cos": cos,
     "sqrt": sqrt,
     "abs": absolute,
     "reciprocal": reciprocal,

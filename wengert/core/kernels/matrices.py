@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from wengert.core.kernels.host import Target
-from wengert.core.kernels.text import Function, module
+from wengert.core.kernels.text import Block, Function, module
 from wengert.core.kernels.tiles import Tiles, panel_call, transpose_call
 
 __all__ = ["ARGUMENTS", "DEPTH", "product_text"]
@@ -63,19 +63,31 @@ def divided(f: Function, a: Any, b: Any) -> str:
     return f.long("udiv", f.long("add", a, f.long("sub", b, 1)), b)
 
 
-def copied(tiles: Tiles) -> Function:
+def copied(tiles: Tiles) -> Block:
     """`copied(to, from, stride, rows, columns)`: a part of a matrix with rows of a panel's width."""
-    f = Function("define internal void @copied(ptr %to, ptr %from, i64 %stride, i64 %rows, i64 %columns)")
+    f = Block(
+        tiles.target, tiles.dtype,
+        head="define internal void @copied(ptr %to, ptr %from, i64 %stride, i64 %rows, i64 %columns)",
+    )  # fmt: skip
     f.declared.add("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
-    size = 4 if tiles.dtype == "float" else 8
-    length = f.long("mul", "%columns", size)
+    length = f.long("mul", "%columns", f.size)
 
-    def row(r: str) -> None:
+    def ends(r: str) -> tuple[str, str]:
         to = f.offset("%to", f.long("mul", r, tiles.width), tiles.dtype)
-        source = f.offset("%from", f.long("mul", r, "%stride"), tiles.dtype)
+        return to, f.offset("%from", f.long("mul", r, "%stride"), tiles.dtype)
+
+    def whole(r: str) -> None:
+        to, source = ends(r)
+        values = [f.load(f.offset(source, j * f.lanes, tiles.dtype)) for j in range(tiles.vectors)]
+        for j, value in enumerate(values):
+            f.store(value, f.offset(to, j * f.lanes, tiles.dtype))
+
+    def part(r: str) -> None:
+        to, source = ends(r)
         f.do(f"call void @llvm.memcpy.p0.p0.i64(ptr {to}, ptr {source}, i64 {length}, i1 false)")
 
-    f.loop("0", "%rows", 1, row)
+    full = f.long("icmp eq", "%columns", tiles.width)
+    f.when(full, lambda: f.loop("0", "%rows", 1, whole), lambda: f.loop("0", "%rows", 1, part))
     f.do("ret void")
     return f
 

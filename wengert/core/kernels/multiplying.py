@@ -19,6 +19,9 @@ LOOSE = 1 << 14
 PIECES = 8
 """Pieces that a product is cut into at least if it has the rows, for threads."""
 
+ROWS = 258
+"""Rows of a piece at most: with so many, the price of copying B together is small, and A still fits the cache."""
+
 WIDTH = 64
 """Columns of a panel, about."""
 
@@ -35,22 +38,26 @@ def strides_of(x: Any) -> tuple[int, int, int]:
 
 
 def product(run: Any) -> Callable[..., Any]:
-    """a @ b (+ bias) of (count, m, k) and (count, k, n) in any layout; a dim of stride 0 may repeat one matrix."""
+    """a @ b (+ bias) of (count, m, k) and (count, k, n) in any layout; a dim of stride 0 may repeat one matrix.
 
-    def call(a: Any, b: Any, bias: Any = None) -> Any:
+    lead: what stands for `count` in the result's shape; () for the product of two matrices.
+    """
+
+    def call(a: Any, b: Any, bias: Any = None, lead: tuple[int, ...] = ()) -> Any:
         size = a.itemsize
         if b.strides[1] != size and b.strides[2] != size:
             b = np.ascontiguousarray(b)
         count, m, k = a.shape
         n = b.shape[2]
-        out = np.empty((count, m, n), a.dtype)
+        out = np.empty((*lead, m, n), a.dtype)  # not a view: who is handed it may keep it
         if not k:
             out[...] = 0 if bias is None else bias
             return out
         straight = b.strides[2] == size
         pack = not straight or (m > 12 and k * n > LOOSE)
         across = 1 + n // WIDTH
-        rows = min(192, max(48, -(-m * count * across // PIECES // 6) * 6))
+        rows = min(ROWS, max(48, -(-m * count * across // PIECES // 6) * 6))
+        rows = -(-m // -(-m // rows) // 6) * 6  # no short piece at the end
         panels = max(1, -(-m // rows) * across * count // (4 * threads.count()))
         a_next, ars, acs = strides_of(a)
         b_next, brs, bcs = strides_of(b)
@@ -82,7 +89,7 @@ def try_product(call: Any, rng: Any, case: Any, dtype: Any) -> tuple[Any, Any]:
         if turned & 4:
             b = np.broadcast_to(b[:1], b.shape)
         bias = rng.standard_normal(n).astype(dtype) if turned & 1 else None
-        found.append(call(a, b, bias))
+        found.append(call(a, b, bias, (count,)))
         right = np.matmul(a.astype(np.float64), b.astype(np.float64))
         wanted.append((right if bias is None else right + bias).astype(dtype))
     return tuple(found), tuple(wanted)

@@ -48,7 +48,7 @@ class Op:
         "saves", "saves_for", "outputs", "node_class", "call", "inplace", "method", "space", "promote", "raw",
         "cast", "front", "samples", "fresh", "batch", "jvp", "shape", "recorded_body", "aliases", "errors",
         "doc", "kinks", "reads", "quick", "quick_rules",
-        "backward_name", "variadic", "domain", "reference", "numbers",
+        "backward_name", "variadic", "domain", "reference", "numbers", "meeting",
     )  # fmt: skip
 
     def __init__(self, name: str, body: Callable[..., Any], kind: Any, options: dict[str, Any]) -> None:
@@ -124,6 +124,7 @@ _OPTIONS: dict[str, Any] = {
     "variadic": False,  # the last positional parameter may be given spread out: permute(2, 0, 1)
     "domain": (-2.0, 2.0),  # where samples of an elementwise operator are drawn from
     "numbers": "any",  # which tensors may be given as numbers: "any", "one" of them, only the "last", "none"
+    "meeting": None,  # called with the dtypes of operands that differ; may refuse them
     "reference": None,  # an independent forward on NumPy arrays, for tests without torch
 }
 

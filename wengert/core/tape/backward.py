@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextvars import ContextVar
 from math import prod
 from typing import Any
@@ -20,8 +20,24 @@ from wengert.core.tape.core import NR_SHIFT, RECORDED, Node, Plan, TensorBase, s
 from wengert.core.tape.levels import BATCHED, Level, close_level, open_level, open_levels
 from wengert.core.tape.views import STALE, refresh
 
+TASK: ContextVar[Any] = ContextVar("wengert_backward_task", default=None)
+"""The backward pass that is running: [roots, whether the graph is kept, plan, callbacks for its end, its number]."""
+
 SWEEPER: ContextVar[Any] = ContextVar("wengert_sweeper", default=sweep)
 """What reads the list backwards: the tape's sweep, or one that treats it otherwise (`autograd.safe_zeros`)."""
+
+
+def run(roots: list[Any], retain: bool, create: Any, plan: Any = None) -> None:
+    """Read the list backwards from `roots`; what was asked of this pass comes after it."""
+    task = [roots, retain, plan, None, None]
+    token = TASK.set(task)
+    try:
+        SWEEPER.get()(roots, retain, create, plan)
+        callbacks = task[3]
+        while callbacks:
+            callbacks.pop(0)()  # type: ignore[attr-defined]
+    finally:
+        TASK.reset(token)
 
 
 def edge_of(x: Any) -> tuple[Any, int]:
@@ -34,7 +50,9 @@ def edge_of(x: Any) -> tuple[Any, int]:
 def root_of(x: Any, i: int, g: Any, create: bool, batched: bool = False) -> tuple[Any, int, Any]:
     """A root of the sweep from an output and the gradient it starts with."""
     if not isinstance(x, TensorBase):
-        return edge_root(x, g, create)
+        if not hasattr(x, "output_nr"):
+            raise GraphError(f"all inputs have to be Tensors or GradientEdges, but got {type(x).__name__}")
+        return edge_root(x, i, g, create)
     node, nr = edge_of(x)
     if node is None:
         raise GraphError(f"element {i} of tensors does not require grad and does not have a grad_fn" + why_none(x))
@@ -57,9 +75,15 @@ def root_of(x: Any, i: int, g: Any, create: bool, batched: bool = False) -> tupl
     return node, nr, (g._array if g._array.dtype == a.dtype else g._array.astype(a.dtype))
 
 
-def edge_root(edge: Any, g: Any, create: bool) -> tuple[Any, int, Any]:
+def edge_root(edge: Any, i: int, g: Any, create: bool) -> tuple[Any, int, Any]:
     """A root given as a GradientEdge."""
     node, nr = edge.node, edge.output_nr
+    shape = getattr(edge.ownership_token, "shape", None)
+    if g is not None and shape is not None and tuple(g._array.shape) != tuple(shape):
+        raise ShapeError(
+            f"Mismatch in shape: grad_output[{i}] has a shape of torch.Size({list(g._array.shape)}) and output[{i}] "
+            f"has a shape of torch.Size({list(shape)})."
+        )
     if g is None:
         token = edge.ownership_token
         shape = getattr(token, "shape", None)
@@ -96,10 +120,8 @@ def check_gradient(i: int, a: Any, g: Any) -> None:
 
 
 def as_tuple(x: Any) -> tuple[Any, ...]:
-    """One thing or a sequence of things, as a tuple."""
-    if isinstance(x, TensorBase) or not isinstance(x, Sequence) or hasattr(x, "output_nr"):
-        return (x,)
-    return tuple(x)
+    """One tensor or edge, or a sequence of them, as a tuple."""
+    return (x,) if isinstance(x, TensorBase) or hasattr(x, "output_nr") else tuple(x)
 
 
 def first_gradients(tensors: tuple[Any, ...], given: Any, name: str) -> tuple[Any, ...]:
@@ -110,8 +132,7 @@ def first_gradients(tensors: tuple[Any, ...], given: Any, name: str) -> tuple[An
     for g in gradients:
         if g is not None and not isinstance(g, TensorBase):
             raise ArgumentError(f"gradients can be either Tensors or None, but got {type(g).__name__}")
-    if name == "grad_tensors":
-        gradients = gradients[: len(tensors)]
+    gradients = gradients[: len(tensors)]
     if len(gradients) != len(tensors):
         raise GraphError(f"got {len(tensors)} tensors and {len(gradients)} gradients: {name} needs one per tensor")
     return gradients
@@ -136,7 +157,7 @@ def backward(
     if create_graph:
         warn_of_cycles()
     if inputs is None:
-        SWEEPER.get()(roots, retain, create)
+        run(roots, retain, create)
         return
     wanted = as_tuple(inputs)
     if not wanted:
@@ -144,7 +165,7 @@ def backward(
     for x in wanted:
         if isinstance(x, TensorBase):
             x.retain_grad()  # type: ignore[attr-defined]
-    SWEEPER.get()(roots, retain, create, Plan(roots, targets_of(wanted), True))
+    run(roots, retain, create, Plan(roots, targets_of(wanted), True))
 
 
 def renamed(grad_tensors: Any, grad_variables: Any) -> Any:
@@ -181,8 +202,10 @@ def targets_of(inputs: tuple[Any, ...]) -> list[tuple[Any, int]]:
             node, nr = edge_of(x)
             if node is None:
                 raise GraphError("One of the differentiated Tensors does not require grad" + why_none(x))
-        else:
+        elif hasattr(x, "output_nr"):
             node, nr = x.node, x.output_nr
+        else:
+            raise GraphError(f"all inputs have to be Tensors or GradientEdges, but got {type(x).__name__}")
         targets.append((node, nr))
     return targets
 
@@ -200,7 +223,9 @@ def grad(
 ) -> Any:
     """Gradients of `outputs` (weighted by `grad_outputs`) with respect to `inputs`; leaves stay untouched."""
     if materialize_grads and allow_unused is False:
-        raise ValueError("Expected allow_unused to be True or not passed when materialize_grads=True, but got: False")
+        raise ValueRangeError(
+            "Expected allow_unused to be True or not passed when materialize_grads=True, but got: allow_unused=False."
+        )
     if isinstance(inputs, Mapping):
         keys = list(inputs)
         values = grad(
@@ -224,7 +249,10 @@ def grad(
         return batched(outs, ins, gradients, retain, create_graph, allow_unused, materialize_grads)
     found = captured_within(outs, ins, gradients, retain, create_graph)
     return tuple(
-        [checked(i, x, g, allow_unused, materialize_grads) for i, (x, g) in enumerate(zip(ins, found, strict=True))]
+        [
+            checked(i, x, g, allow_unused, materialize_grads, create_graph)
+            for i, (x, g) in enumerate(zip(ins, found, strict=True))
+        ]
     )
 
 
@@ -263,7 +291,7 @@ def captured(outs: Any, ins: Any, gradients: Any, retain: bool, create: bool) ->
     sweeper = SWEEPER.get()
     if create and sweeper is sweep and lightsweep.captured(roots, plan, retain, create):
         return plan.found
-    sweeper(roots, retain, create, plan)
+    run(roots, retain, create, plan)
     found = []
     for x, g in zip(ins, plan.found, strict=True):
         if g is None or create:
@@ -277,12 +305,13 @@ def captured(outs: Any, ins: Any, gradients: Any, retain: bool, create: bool) ->
     return found
 
 
-def checked(i: int, x: Any, g: Any, allow_unused: bool | None, materialize: bool) -> Any:
+def checked(i: int, x: Any, g: Any, allow_unused: bool | None, materialize: bool, create: bool = False) -> Any:
     """The gradient of an input that may not have been reached."""
     if g is not None:
         return g
-    if materialize:
-        return wrap(namespace_of(x._array).np.zeros_like(x._array))
+    if materialize and isinstance(x, TensorBase):
+        zeros: Any = wrap(namespace_of(x._array).np.zeros_like(x._array))
+        return zeros.requires_grad_() if create else zeros
     if not allow_unused:
         raise GraphError(
             f"The differentiated Tensor at index {i} appears to not have been used in the graph. Set "

@@ -33,8 +33,7 @@ def batched_call(cls: Any, args: tuple[Any, ...], level: Level) -> Any:
     if cls.generate_vmap_rule:
         out, out_dims = derived_call(cls, inner, dims, level)
     else:
-        out, out_dims = cls.vmap(VmapInfo(level.size, level.randomness), dims, *inner)
-        out_dims = spread(out_dims, out)
+        out, out_dims = unpacked(cls, cls.vmap(VmapInfo(level.size, level.randomness), dims, *inner))
     outs = out if isinstance(out, tuple) else (out,)
     made = tuple(
         [
@@ -69,12 +68,26 @@ def check(cls: Any) -> None:
         )
 
 
-def spread(dims: Any, out: Any) -> tuple[Any, ...]:
-    """One batch dim per output."""
-    count = len(out) if isinstance(out, tuple) else 1
+def unpacked(cls: Any, found: Any) -> tuple[Any, tuple[Any, ...]]:
+    """What a class's own `vmap` returned: the output, and one batch dim per output.
+
+    Raises: GraphError for what is no pair, and for dims of another structure.
+    """
+    if not isinstance(found, tuple) or len(found) != 2:
+        raise GraphError(
+            "Expected the vmap staticmethod to have two returns, an output and out_dims with pytree structure "
+            f"compatible with the output. Got {cls.__name__}.vmap returning "
+            f"{f'a tuple of {len(found)}' if isinstance(found, tuple) else type(found).__name__}"
+        )
+    out, dims = found
     if dims is None or isinstance(dims, int):
-        return (dims,) * count
-    return tuple(dims)
+        return out, (dims,) * len(outs_of(out))
+    if not isinstance(dims, (tuple, list)) or not isinstance(out, (tuple, list)) or len(dims) != len(out):
+        raise GraphError(
+            f"The autograd.Function's vmap staticmethod returned an incompatible (output, out_dims) tuple. Expected "
+            f"out_dims={dims} to be compatible with the structure of the output of {cls.__name__}.vmap"
+        )
+    return out, tuple(dims)
 
 
 def recorded_inside(cls: Any, args: tuple[Any, ...], out: Any, level: Level) -> Any:
@@ -206,7 +219,7 @@ def derived_class(call: Call) -> Any:
 
     rules = {"forward": forward, "setup_context": setup_context, "backward": backward, "jvp": jvp}
     space: dict[str, Any] = {name: staticmethod(rule) for name, rule in rules.items()}
-    space["generate_vmap_rule"] = True
+    space["generate_vmap_rule"] = space["derived"] = True
     return type(call.cls.__name__, (Function,), space)
 
 

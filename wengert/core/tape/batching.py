@@ -526,9 +526,12 @@ def made_like(x: Any, made: Any) -> Any:
     array = x._array
     if at(made, array.level):
         return made
-    if array.dim is None:
-        return stands_for(made, None, array.level)
-    out = stands_for(RECORDED.clone(RECORDED.expand(made, (array.level.size, *made._array.shape))), 0, array.level)
+    inner = made
+    if array.dim is not None:
+        inner = RECORDED.clone(RECORDED.expand(made, (array.level.size, *made._array.shape)))
+    if array.value._flags & BATCHED:
+        inner = made_like(array.value, inner)
+    out = stands_for(inner, array.dim, array.level)
     return out.requires_grad_() if made._flags & 1 else out
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Any
 
+from wengert.core.base.errors import GraphError
 from wengert.core.operators import derived
 from wengert.core.operators.record import Op
 from wengert.core.tape.batchrules import called, elementwise, full, rank, reshaped, rule, trailing, wrapped
@@ -12,7 +13,7 @@ from wengert.core.tape.core import RECORDED as m
 from wengert.core.tape.flatcalls import flat_call
 
 for _name in (
-    "pixel_shuffle", "pixel_unshuffle", "one_hot", "resample", "resample_back",
+    "pixel_shuffle", "pixel_unshuffle", "resample", "resample_back",
     "spherical_bessel_j0", "airy_ai", "scaled_modified_bessel_k0", "scaled_modified_bessel_k1", "as_int32", "frexp",
 ):  # fmt: skip
     rule(_name)(trailing)
@@ -24,6 +25,17 @@ for _name in (
 ):  # fmt: skip
     rule(_name)(elementwise)
 del _name
+
+
+@rule("one_hot")
+def counted(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
+    """The number of classes must not depend on the entry."""
+    if args[1] <= 0:
+        raise GraphError(
+            "When vmap-ing torch.nn.functional.one_hot, please provide an explicit positive num_classes argument: got "
+            f"{args[1]}, and entries may differ in their largest element."
+        )
+    return trailing(op, args, values, batched, size)
 
 
 @rule("max_pool_values", "max_pool_indexed", "padded", "avg_pool", "adaptive_avg_pool")

@@ -26,22 +26,30 @@ import weakref
 from contextvars import ContextVar
 from heapq import heappop, heappush
 from itertools import count
+from math import prod
 from threading import RLock
 from typing import Any
 
 import numpy as np
 
 from wengert.core.arrays.dtype import FROM_NUMPY, bfloat16, float16, tensor_type_name
+from wengert.core.arrays.large import LARGE
+from wengert.core.arrays.large import SIZE as LARGE_SIZE
 from wengert.core.arrays.quiet import hush, restore
 from wengert.core.base import native
 from wengert.core.base import uncompiled as cython
 from wengert.core.base.errors import ArgumentError, FreedGraphError, GraphError, InplaceError
 from wengert.core.operators.raw import NUMPY, namespace_of, sum_to
-from wengert.core.tape.handles import HookTable
+from wengert.core.tape.deposits import CONTIGUOUS, like_leaf, own_copy
+from wengert.core.tape.handles import NodeExtra
+from wengert.core.tape.lines import line_of as line_of
+from wengert.core.tape.lines import where_text
 from wengert.core.tape.modes import MODE, OFF, PLAIN
 
 if cython.compiled:
+    from cython.cimports.cpython.object import PyObject
     from cython.cimports.wengert.core.arrays.small import add as _add
+    from cython.cimports.wengert.core.arrays.small import put_away
     from cython.cimports.wengert.core.arrays.small import write as _write
     from cython.cimports.wengert.core.tape.interpreter import (
         made,
@@ -114,6 +122,10 @@ class TensorBase:
     _node: Any
     _vc: Any
     _extra: Any
+
+    def __dealloc__(self) -> None:
+        """The end of a compiled tensor: its memory may serve the next one."""
+        put_away(cython.cast(cython.pointer(PyObject), self._array))
 
 
 Tensor: Any = TensorBase
@@ -212,25 +224,6 @@ def count_write(x: Any, depth: int) -> None:
     vc.lasti = frame.f_lasti
 
 
-def line_of(code: Any, lasti: int) -> tuple[str, int] | None:
-    """File and line of an instruction."""
-    if code is None:
-        return None
-    line = code.co_firstlineno
-    for start, _, number in code.co_lines():
-        if start > lasti:
-            break
-        if number is not None:
-            line = number
-    return code.co_filename, line
-
-
-def where_text(code: Any, lasti: int) -> str:
-    """`File "x.py", line 3, in f` for messages; empty when unknown."""
-    found = line_of(code, lasti)
-    return "" if found is None else f'File "{found[0]}", line {found[1]}, in {code.co_name}'
-
-
 # ---------------------------------------------------------------- nodes
 
 
@@ -263,6 +256,7 @@ class Node:
     args: Any = ()
     shape: Any = None
     metas: Any = None
+    takes_nothing = False
 
     def __init__(self) -> None:
         raise TypeError("a node is made by recording an operation, not by hand")
@@ -281,7 +275,7 @@ class Node:
         """Gradients of the inputs as raw arrays, from the raw gradient of the output."""
         dtype = g.dtype
         if dtype is not F32 and dtype is not F64 and dtype in HALF and self.op.kind.half == "upcast":
-            return half_gradients(self, namespace_of(g), g.astype(F32), dtype)
+            return half_gradients(self, namespace_of(g), LARGE.convert(g, F32), dtype)
         return self.gradients(namespace_of(g), g, raw_value)
 
     def vjp_recorded(self, g: Any) -> Any:
@@ -368,7 +362,7 @@ class Node:
 
     def __call__(self, *grads: Any) -> Any:
         """Run the node's rule on gradients of its outputs; the gradients of its inputs."""
-        return called(self, grads)
+        return WATCH["called"](self, grads)
 
     def __repr__(self) -> str:
         return f"<{node_name(self)} object at {hex(id(self))}>"
@@ -405,7 +399,7 @@ MEMBERS: dict[type, dict[str, Any]] = {}
 """The properties `_saved_*` of node classes that were written by hand (see inspection.describe)."""
 LAST = 2**64 - 1
 """The number that torch gives to the nodes of leaves."""
-QUALIFIED = {"AccumulateGrad", "CopySlices", "CopyBackwards", "GraphRoot", "UndefinedGrad", "Error", "NotImplemented"}
+QUALIFIED = {"AccumulateGrad", "CopySlices", "CopyBackwards", "UndefinedGradBackward", "Error", "NotImplemented"}
 """Nodes that are no operator's: their names bear a prefix."""
 WRAPPING = {"add", "sub", "mul", "div", "where"}
 """Operators that make a tensor of a number operand, which then has an (empty) edge; others have none for it."""
@@ -430,27 +424,10 @@ def around_numbers(node: Any, op: Any, edges: Any, empty: Any) -> Any:
     return tuple(found)
 
 
-def called(node: Any, grads: Any) -> Any:
-    """Run a node's rule by hand."""
-    if len(grads) != node._outputs:
-        raise ArgumentError(f"{node_name(node)} expects {node._outputs} gradients, got {len(grads)}")
-    many = node._outputs != 1
-    if _mode_get().grad:
-        results = tuple(node.vjp_recorded(list(grads) if many else grads[0]))
-    else:
-        raw = [None if g is None else g._array for g in grads]
-        results = tuple([None if g is None else wrap(_asarray(g)) for g in node.vjp(raw if many else raw[0])])
-    found = tuple([None if target is None else g for target, g in zip(node._inputs, results, strict=False)])
-    op = getattr(node, "op", None)
-    if op is not None and op.many < 0:
-        found = around_numbers(node, op, found, None)
-    return found[0] if len(found) == 1 else (found or None)
-
-
 def half_gradients(node: Any, m: Any, g: Any, dtype: Any) -> list[Any]:
     """A rule of half-precision values, computed in float32 and rounded once."""
     grads = node.gradients(m, g, wide_value)
-    return [x.astype(dtype) if getattr(x, "dtype", None) is F32 else x for x in grads]
+    return [LARGE.convert(x, dtype) if getattr(x, "dtype", None) is F32 else x for x in grads]
 
 
 def wide_value(node: Any, k: int) -> Any:
@@ -463,7 +440,12 @@ def wide_value(node: Any, k: int) -> Any:
 
 def widened(array: Any) -> Any:
     """Half precision as float32, everything else as it is."""
-    return array.astype(F32) if array is not None and array.dtype in HALF else array
+    return LARGE.convert(array, F32) if array is not None and array.dtype in HALF else array
+
+
+def absent(np: Any, shape: Any, dtype: Any) -> Any:
+    """The gradient of a result that nothing came for: zeros, or, for a large one, a single zero seen everywhere."""
+    return np.zeros(shape, dtype) if prod(shape) < LARGE_SIZE else np.broadcast_to(np.zeros((), dtype), shape)
 
 
 def _some(gradients: Any) -> Any:
@@ -489,10 +471,10 @@ class ManyNode(OpNode):
         if self._outputs == 1:
             g = (g,)
         m = namespace_of(_some(g))
-        gs = tuple([m.np.zeros(*meta) if x is None and meta else x for x, meta in zip(g, self.metas, strict=True)])
+        gs = tuple([absent(m.np, *meta) if x is None and meta else x for x, meta in zip(g, self.metas, strict=True)])
         dtype = _some(g).dtype
         if dtype in HALF and self.op.kind.half == "upcast":
-            return half_gradients(self, m, tuple([x if x is None else x.astype(F32) for x in gs]), dtype)
+            return half_gradients(self, m, tuple([x if x is None else LARGE.convert(x, F32) for x in gs]), dtype)
         return self.gradients(m, gs, raw_value)
 
     def vjp_recorded(self, g: Any) -> Any:
@@ -501,21 +483,6 @@ class ManyNode(OpNode):
         zeros = namespace_of(_some(g)._array).np.zeros
         gs = tuple([wrap(zeros(*meta)) if x is None and meta else x for x, meta in zip(g, self.metas, strict=True)])
         return self.gradients(RECORDED, gs, recorded_value)
-
-
-class NodeExtra:
-    """What few nodes have: hooks, metadata, retained gradients, the anomaly mode's traceback."""
-
-    __slots__ = ("tensor_hooks", "retained", "prehooks", "posthooks", "metadata", "traceback", "parent", "__weakref__")
-
-    def __init__(self) -> None:
-        self.tensor_hooks: dict[int, tuple[int, Any]] = HookTable()
-        self.retained: dict[int, Any] = {}
-        self.prehooks: dict[int, Any] = HookTable()
-        self.posthooks: dict[int, Any] = HookTable()
-        self.metadata: dict[str, Any] = {}
-        self.traceback: Any = None
-        self.parent: Any = None
 
 
 def extra_of(node: Any) -> NodeExtra:
@@ -537,6 +504,10 @@ class Result:
             vc = out._vc = VersionCounter()
         self._array, self._vc, self.version, self.nr = out._array, vc, vc.n, nr
         self.kind = out.__class__
+
+    def __dealloc__(self) -> None:
+        """As of a tensor."""
+        put_away(cython.cast(cython.pointer(PyObject), self._array))
 
 
 @cython.cclass
@@ -770,7 +741,7 @@ class AccumulateGrad(Node):
     def vjp_recorded(self, g: Any) -> Any:
         """Deposit a recorded gradient."""
         if self.grad is None:
-            self.grad = g
+            self.grad = RECORDED.deposited(g)
         else:
             self.grad = RECORDED.add(self.grad, g)
         if self.post is not None:
@@ -781,27 +752,6 @@ class AccumulateGrad(Node):
         """Nothing is saved here."""
 
 
-class CONTIGUOUS:
-    """Flags of arrays that have none."""
-
-    c_contiguous = True
-
-
-def like_leaf(g: Any, array: Any) -> Any:
-    """A gradient in the memory order of its leaf, where the leaf has no gaps or overlaps."""
-    order = sorted(range(array.ndim), key=lambda i: -array.strides[i])
-    strides, step = [0] * array.ndim, array.itemsize
-    for i in reversed(order):
-        strides[i] = step
-        step *= array.shape[i]
-    if tuple(strides) != array.strides or array.strides == g.strides:
-        return g
-    empty = namespace_of(g).np.empty
-    out = empty(tuple([array.shape[i] for i in order]), g.dtype).transpose([order.index(i) for i in range(g.ndim)])
-    out[...] = g
-    return out
-
-
 _depositing = RLock()
 ATOMIC = 256
 """Up to this size NumPy keeps the interpreter's lock while it adds: threads cannot meet in one gradient."""
@@ -809,38 +759,31 @@ _references = sys.getrefcount
 OWNED = 0
 
 
-def own_copy(g: Any) -> Any:
-    """A gradient that is a NumPy scalar or of another library, as an array of our own."""
-    return _asarray(g) if isinstance(g, (_generic, float, int, complex)) else g.copy()
-
-
 def leaf_post_hooks(acc: Any) -> None:
     """Run what waits for the gradient to be in place."""
     leaf = acc.variable
     for hook in tuple(acc.post.values()):
         result = hook(leaf)
-        if result is not None:
-            if isinstance(result, TensorBase):
-                raise GraphError("Tensor post accumulate grad hooks should return None.")
-            raise ArgumentError(f"expected Variable, but hook returned '{type(result).__name__}': return None")
+        if result is not None and checked_replacement(result, leaf, hook) is not leaf:
+            raise GraphError("Tensor post accumulate grad hooks should return None.")
 
 
 def checked_replacement(result: Any, g: Any, hook: Any) -> Any:
     """A hook's replacement for a gradient, checked as torch does."""
-    name = getattr(hook, "__name__", type(hook).__name__)
+    name = getattr(hook, "__name__", "<unknown>")
     if not isinstance(result, TensorBase):
         raise ArgumentError(f"expected Variable, but hook returned '{type(result).__name__}'")
-    if g is not None:
-        if result._array.dtype != g._array.dtype:
-            raise GraphError(
-                f"hook '{name}' has changed the type of value (was {type_name(g._array)} got "
-                f"{type_name(result._array)})"
-            )
-        if result._array.shape != g._array.shape:
-            raise GraphError(
-                f"hook '{name}' has changed the size of value: it was given {list(g._array.shape)} and returned "
-                f"{list(result._array.shape)}"
-            )
+    if g is None:
+        raise GraphError(f"can't replace a None gradient with a non-None value: hook '{name}' was given None")
+    if result._array.dtype != g._array.dtype:
+        raise GraphError(
+            f"hook '{name}' has changed the type of value (was {type_name(g._array)} got {type_name(result._array)})"
+        )
+    if result._array.shape != g._array.shape:
+        raise GraphError(
+            f"hook '{name}' has changed the size of value: it was given {list(g._array.shape)} and returned "
+            f"{list(result._array.shape)}"
+        )
     return result
 
 
@@ -903,6 +846,12 @@ class Recorded:
         """g * conj(d): how a gradient passes a partial derivative."""
         return g * self.conj(d)  # type: ignore[attr-defined]
 
+    def deposited(self, g: Any) -> Any:
+        """A copy of a recorded gradient, for a leaf to keep: others may hold the same tensor."""
+        if g._flags & MARKS:
+            return self.clone(g)  # type: ignore[attr-defined]
+        return wrap(namespace_of(g._array).np.empty_like(g._array)).copy_(g)
+
 
 RECORDED: Any = Recorded()
 
@@ -920,7 +869,7 @@ def sweep(roots: list[Any], retain: bool, create: bool, plan: Any = None) -> Non
     pending: dict[int, Any] = {}
     nodes: dict[int, Any] = {}
     heap: list[int] = []
-    watch, number = mode.anomaly, next_seq()
+    watch, running = mode.anomaly, (next_seq(), roots, plan)
     quiet = hush()
     ahead = waiting = None
     first = 0
@@ -939,20 +888,37 @@ def sweep(roots: list[Any], retain: bool, create: bool, plan: Any = None) -> Non
             if plan is not None and node not in plan.visited:
                 continue
             extra = node._extra
+            # What is asked for and passed through is noted before the hooks on it, an end after them, as in torch.
+            ends = plan is not None and node in plan.captured
+            if ends and node in plan.needed:
+                plan.goes_on(node, g)
+                ends = False
             if extra is not None:
-                g = before_node(node, g, create, (number, roots, plan))
-            if plan is not None and node in plan.captured and not plan.goes_on(node, g):
+                g = before_node(node, g, create, running)
+            if ends and not plan.goes_on(node, g):
                 continue
             if extra is not None or watch:
                 grads = dressed_rule(node, g, create, mode)
+            elif g is None or (g.__class__ is list and all_none(g)):
+                grads = rule_of_nothing(node, g, create)
             else:
                 grads = node.vjp_recorded(g) if create else node.vjp(g)
+                if cython.compiled and not create:
+                    put_away(cython.cast(cython.pointer(PyObject), g))
+                    g = None
             if not retain:
                 node.release()
             inputs, fit = node._inputs, node._fit
             for i in range(min(len(inputs), len(grads))):
                 target, gi = inputs[i], grads[i]
-                if target is None or gi is None:
+                if target is None:
+                    continue
+                if gi is None:
+                    if target is not ahead:
+                        if ahead is not None and target._seq > first:
+                            deliver(pending, nodes, heap, ahead, 0, waiting, create)
+                            ahead = waiting = None
+                        deliver_nothing(pending, nodes, heap, target)
                     continue
                 nr = 0
                 if fit is not None:
@@ -995,10 +961,34 @@ def deliver(pending: Any, nodes: Any, heap: Any, target: Any, nr: int, gi: Any, 
         have[nr] = gi if part is None else (RECORDED.add(part, gi) if create else joined(part, gi))
     elif have is None:
         pending[seq] = gi
-        nodes[seq] = target
-        heappush(heap, -seq)
+        if seq not in nodes:
+            nodes[seq] = target
+            heappush(heap, -seq)
     else:
         pending[seq] = RECORDED.add(have, gi) if create else joined(have, gi)
+
+
+def deliver_nothing(pending: Any, nodes: Any, heap: Any, target: Any) -> None:
+    """Note that a path to `target` was read that brought no gradient: its hooks and its rule run all the same."""
+    seq = target._seq
+    if seq not in nodes:
+        pending[seq] = None if target._outputs == 1 else [None] * target._outputs
+        nodes[seq] = target
+        heappush(heap, -seq)
+
+
+def all_none(gradients: list[Any]) -> bool:
+    """Whether nothing arrived at any output."""
+    return all([g is None for g in gradients])
+
+
+def rule_of_nothing(node: Any, g: Any, create: Any) -> Any:
+    """What a node hands on where no gradient arrived; a custom Function may make zeros of it and runs."""
+    if node.takes_nothing:
+        return node.vjp_recorded(g) if create else node.vjp(g)
+    if node.__class__ is AccumulateGrad and node.post is not None:
+        leaf_post_hooks(node)
+    return (None,) * len(node._inputs)
 
 
 SWEEP: ContextVar[Any] = ContextVar("wengert_sweep", default=None)
@@ -1014,10 +1004,9 @@ def before_node(node: Any, g: Any, create: bool, running: Any) -> Any:
     token = SWEEP.set(running)
     try:
         for nr, hook in tuple(extra.tensor_hooks.values()):
-            if gs[nr] is not None:
-                result = hook(gs[nr])
-                if result is not None:
-                    gs[nr] = checked_replacement(result, gs[nr], hook)
+            result = hook(gs[nr])
+            if result is not None:
+                gs[nr] = result if hook.__class__ in CASTS else checked_replacement(result, gs[nr], hook)
     finally:
         SWEEP.reset(token)
     for nr, ref in extra.retained.items():
@@ -1044,7 +1033,7 @@ def retain(tensor: Any, g: Any, create: bool) -> None:
     """Add to the gradient that a non-leaf keeps."""
     extra = tensor._extra
     if extra.grad is None:
-        extra.grad = g if create else wrap(g._array.copy())
+        extra.grad = RECORDED.clone(g) if create else wrap(g._array.copy())
     elif create:
         extra.grad = RECORDED.add(extra.grad, g)
     else:
@@ -1059,7 +1048,9 @@ def dressed_rule(node: Any, g: Any, create: bool, mode: Any) -> Any:
         for hook in tuple(extra.prehooks.values()):
             gs = replaced(hook(tuple(gs)), gs, hook)
         g = unpacked_gradients(node, gs, create)
-    if mode.anomaly:
+    if g is None or (g.__class__ is list and all_none(g)):
+        grads = rule_of_nothing(node, g, create)
+    elif mode.anomaly:
         grads = WATCH["rule"](node, g, create, mode)
     else:
         grads = node.vjp_recorded(g) if create else node.vjp(g)
@@ -1070,11 +1061,11 @@ def replaced(result: Any, gs: list[Any], hook: Any) -> list[Any]:
     """Gradients as a node's hook leaves them."""
     if result is None:
         return gs
-    if not isinstance(result, (tuple, TensorBase)):
+    if not isinstance(result, tuple):
         raise ArgumentError(f"expected tuple, but hook returned '{type(result).__name__}'")
-    results = list(result) if isinstance(result, tuple) else [result]
+    results = list(result)
     if len(results) != len(gs):
-        name = getattr(hook, "__name__", type(hook).__name__)
+        name = getattr(hook, "__name__", "<unknown>")
         raise GraphError(
             f"hook '{name}' has returned an incorrect number of values (got {len(results)}, but expected {len(gs)})"
         )
@@ -1093,13 +1084,23 @@ def after_node(node: Any, grads: Any, g: Any, create: bool) -> Any:
         if shape is not None:
             gi = fit_recorded(gi, shape, dtype) if create else fit_raw(gi, shape, dtype)
         ins.append(gi if create else wrap(to_array(gi)))
+    op = getattr(node, "op", None)
+    places: Any = range(len(ins))
+    if op is not None and op.many < 0:
+        places = around_numbers(node, op, list(places), None)
     for hook in tuple(node._extra.posthooks.values()):
-        ins = replaced(hook(tuple(ins), outs), ins, hook)
+        shown = [None if k is None else ins[k] for k in places]
+        shown = replaced(hook(tuple(shown), outs), shown, hook)
+        for k, value in zip(places, shown, strict=True):
+            if k is not None:
+                ins[k] = value
     return ins if create else [None if x is None else x._array for x in ins]
 
 
 WATCH: dict[str, Any] = {}
-"""How the anomaly mode runs a rule: "rule" is set by the module of that name."""
+"""How the anomaly mode runs a rule ("rule", set by anomaly.py) and how a node is called ("called", inspection.py)."""
+CASTS: set[type] = set()
+"""Classes of tensor hooks that may change a gradient's dtype."""
 
 
 class Plan:

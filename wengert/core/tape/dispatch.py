@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.arrays import dtype as dtypes
+from wengert.core.arrays.large import LARGE
 from wengert.core.arrays.quiet import hush, restore
 from wengert.core.arrays.shape import broadcast_shapes
 from wengert.core.base.errors import ArgumentError, InferenceError, WengertError
@@ -103,6 +104,8 @@ def common_dtype(op: Op, args: tuple[Any, ...]) -> Any:
                 operands.append((dtypes.of(x._array.dtype), "dim" if x._array.ndim else "zero"))
             elif x is not None:
                 operands.append((dtypes.NUMBERS[_number_class(x)], "number"))
+        if op.meeting is not None:
+            op.meeting([dtype for dtype, _ in operands])
         found = dtypes.result_type(tuple(operands)).numpy
     if op.promote == "float" and found.kind in "iub":
         return dtypes.default_float()
@@ -140,7 +143,7 @@ def raw_arguments(op: Op, args: tuple[Any, ...]) -> tuple[list[Any], Any]:
             x = args[i]
             if isinstance(x, TensorBase):
                 a = x._array
-                raw[i] = a if a.dtype is dt or a.dtype == dt else a.astype(dt)
+                raw[i] = a if a.dtype is dt or a.dtype == dt else LARGE.convert(a, dt)
             elif x is not None:
                 if op.numbers != "any":
                     check_numbers(op, i, args)
@@ -168,7 +171,7 @@ def raw_arguments(op: Op, args: tuple[Any, ...]) -> tuple[list[Any], Any]:
         a = raw[i] = _array_of(op, i, x)
         if upcast and a.dtype in _HALF:
             half = half or a.dtype
-            raw[i] = a.astype(_F32)
+            raw[i] = LARGE.convert(a, _F32)
     if half is not None and "dtype" in op.params and args[op.params.index("dtype")] is not None:
         half = None
     return raw, half
@@ -290,7 +293,7 @@ def rounded(array: Any, dtype: Any) -> Any:
     """A float32 result in half precision; what is too large becomes inf without a warning."""
     token = hush()
     try:
-        return array.astype(dtype)
+        return LARGE.convert(array, dtype)
     finally:
         restore(token)
 

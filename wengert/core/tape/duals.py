@@ -14,9 +14,11 @@ from typing import Any
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.base.errors import GraphError, MissingError, ShapeError, ValueRangeError
 from wengert.core.operators import derived
+from wengert.core.operators.raw import namespace_of
 from wengert.core.operators.record import Op
 from wengert.core.tape import lightspaces, tangent
-from wengert.core.tape.core import RECORDED, TensorBase
+from wengert.core.tape.core import MARKS as MARKED
+from wengert.core.tape.core import RECORDED, TensorBase, wrap
 from wengert.core.tape.levels import DUAL, Level, born, copy_of, duals_of, keep_marks, outside, own_duals, set_duals
 from wengert.core.tape.modes import current
 from wengert.core.tape.views import Extra, counter_of, set_view, view_info
@@ -46,10 +48,24 @@ def make_dual(primal: Any, direction: Any, level: Level) -> Any:
             "0 is not supported."
         )
     check_shape(primal, direction)
+    if level in duals_of(direction):
+        raise GraphError(
+            "Setting a forward grad that itself has a forward gradient at the same level0 is not supported."
+        )
+    direction = laid_out(direction, primal)
     out = aliased(primal)
     set_duals(out, {**given, level: direction})
     level.wanted = level.wanted or bool(direction._flags & 1)
     return out
+
+
+def laid_out(direction: Any, primal: Any) -> Any:
+    """A tangent in the memory order of its primal: a copy where it had another."""
+    a, b = direction._array, primal._array
+    if getattr(a, "strides", None) == getattr(b, "strides", None) or a.dtype != b.dtype or direction._flags & MARKED:
+        return direction
+    made = wrap(namespace_of(b).np.empty_like(b))
+    return made.copy_(direction)
 
 
 def check_shape(primal: Any, direction: Any) -> None:
@@ -76,7 +92,7 @@ def aliased(x: Any) -> Any:
         counter_of(x)
         out = copy_of(x)
     else:
-        out = RECORDED.alias(x)
+        out = RECORDED.view_shape(x, tuple(x._array.shape))
     set_view(out, None)
     set_duals(out, duals_of(x))
     return out

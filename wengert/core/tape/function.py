@@ -85,7 +85,7 @@ class FunctionCtx:
         """Keep tensors for `jvp`, which finds them in `saved_tensors`."""
         for i, x in enumerate(tensors):
             if x is not None and not isinstance(x, TensorBase):
-                raise ArgumentError(
+                raise AssertionError(
                     "save_for_forward expects all arguments to be tensors; you should save non-tensors as attributes "
                     f"on ctx: argument {i} is of type {type(x).__name__}"
                 )
@@ -110,6 +110,11 @@ class FunctionCtx:
 
     def set_materialize_grads(self, value: bool) -> None:
         """Whether `backward` is given zeros (the default) or None for outputs that nothing used."""
+        if not isinstance(value, bool):
+            raise ArgumentError(
+                "set_materialize_grads received an invalid combination of arguments - got "
+                f"({type(value).__name__}), but expected (bool)"
+            )
         self.materialize_grads = value
 
 
@@ -128,9 +133,17 @@ class FunctionNode(FunctionFields, FunctionCtx):
 
     __slots__ = ("__dict__",)
     _forward_cls: Any = None
+    takes_nothing = True
     outputs, args, shape, metas, op = Free(), Free(), Free(), Free(), Free()
 
     # ------------------------------------------------------------ for the user
+
+    def __repr__(self) -> str:
+        return f"<torch.autograd.function.{type(self).__name__} object at {hex(id(self))}>"
+
+    def apply(self, *grads: Any) -> Any:
+        """Run the user's rule by hand."""
+        return self.rule()(self, *grads)
 
     @property
     def saved_tensors(self) -> tuple[Any, ...]:
@@ -173,7 +186,7 @@ class FunctionNode(FunctionFields, FunctionCtx):
     def vjp_recorded(self, g: Any) -> Any:
         """Run the user's rule, recorded."""
         given = [g] if self._outputs == 1 else list(g)
-        if self._outputs != 1:
+        if self._outputs != 1 or g is None:
             self.materialize(given)
         if self._forward_cls.boxed_grads_call:
             given = [given]
@@ -345,7 +358,7 @@ class Function(FunctionCtx, metaclass=FunctionMeta):
     clear_saved_tensors_on_access: `saved_tensors` can be read once, which frees them.
     """
 
-    generate_vmap_rule = False
+    generate_vmap_rule = derived = False
     boxed_grads_call = False
     clear_saved_tensors_on_access = False
     forward = staticmethod(no_forward)
@@ -452,7 +465,7 @@ def with_tangents(cls: Any, args: Any, tangents: Any, moving: tuple[Any, ...] = 
             x._flags |= flags
     node._in_jvp = True
     try:
-        return out, cls.jvp(node, *tangents)
+        return out, cls.jvp(node, *materialised(node, args, tangents))
     finally:
         node._in_jvp = False
 
@@ -470,9 +483,21 @@ def applied_outside(cls: Any, node: Any, args: Any, tangents: Any, moving: Any) 
         made._saved = swapped(made._saved, args, moving)
     node._in_jvp = True
     try:
-        return out, cls.jvp(node, *tangents)
+        return out, cls.jvp(node, *materialised(node, args, tangents))
     finally:
         node._in_jvp = False
+
+
+def materialised(node: Any, args: Any, tangents: Any) -> Any:
+    """The tangents with zeros for floating tensors that do not move, unless the user took them as None."""
+    if not node.materialize_grads:
+        return tangents
+    made = []
+    for x, t in zip(args, tangents, strict=True):
+        if t is None and isinstance(x, TensorBase) and x._array.dtype.kind in "fcV":
+            t = wrap(np.zeros(x._array.shape, x._array.dtype))
+        made.append(t)
+    return made
 
 
 def swapped(saved: Any, args: Any, moving: Any) -> tuple[Any, ...]:

@@ -27,7 +27,9 @@ class FunctionFields(Node):
     def vjp(self, g: Any) -> Any:
         """Run the user's rule on tensors that record nothing."""
         if self._outputs == 1:
-            given: list[Any] = [wrap(g if type(g) is _ndarray else to_array(g))]
+            given: list[Any] = [g if g is None else wrap(g if type(g) is _ndarray else to_array(g))]
+            if g is None:
+                self.materialize(given)
         else:
             given = [part if part is None else wrap(to_array(part)) for part in g]
             self.materialize(given)

@@ -68,4 +68,19 @@ class HookTable(dict):
         return handle
 
 
-__all__ = ["HookTable", "RemovableHandle"]
+class NodeExtra:
+    """What few nodes have: hooks, metadata, retained gradients, the anomaly mode's traceback."""
+
+    __slots__ = ("tensor_hooks", "retained", "prehooks", "posthooks", "metadata", "traceback", "parent", "__weakref__")
+
+    def __init__(self) -> None:
+        self.tensor_hooks: dict[int, tuple[int, Any]] = HookTable()
+        self.retained: dict[int, Any] = {}
+        self.prehooks: dict[int, Any] = HookTable()
+        self.posthooks: dict[int, Any] = HookTable()
+        self.metadata: dict[str, Any] = {}
+        self.traceback: Any = None
+        self.parent: Any = None
+
+
+__all__ = ["HookTable", "NodeExtra", "RemovableHandle"]

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.arrays.large import LARGE, SIZE
+from wengert.core.arrays.powers import powered
 from wengert.core.base import uncompiled as cython
 from wengert.core.tape.core import (
     F32,
@@ -600,7 +601,7 @@ def pow(a: Any, c: Any) -> Any:
     if flags > 1 or not plain_floats(x) or (mode is not PLAIN and mode is not OFF):
         return GENERAL.pow(a, c)
     try:
-        r = square(x) if c == 2 else x**c
+        r = square(x) if c == 2 else powered(np, x, c)
     except Exception:
         return GENERAL.pow(a, c)
     out = wrap(r if type(r) is _ndarray else to_array(r))

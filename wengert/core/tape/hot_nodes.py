@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from wengert.core.arrays.powers import power_slope
 from wengert.core.base import uncompiled as cython
 from wengert.core.tape.core import Node, OpNode, check_version, freed_error
 
@@ -262,7 +265,7 @@ class PowBackward0(OpNode):
         x = a._array
         if n == 2:
             return (multiply(g, add(x, x)),)
-        return (g * (n * x ** (n - 1)) if n else g * 0.0,)
+        return (power_slope(np, g, x, n),)
 
 
 HOT = {

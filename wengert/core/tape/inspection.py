@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
+from wengert.core.base.errors import ArgumentError
 from wengert.core.operators.record import FIRST, RESULT, Op
-from wengert.core.tape.core import MEMBERS, RECORDS
+from wengert.core.tape.core import MEMBERS, RECORDS, WATCH, TensorBase, around_numbers, node_name, wrap
 from wengert.core.tape.handles import RemovableHandle
+from wengert.core.tape.modes import current
 from wengert.core.tape.packing import SavedTensor
 from wengert.core.tape.saved_names import NUMBERS, renamed, unsigned, value_of
 
@@ -82,5 +86,30 @@ def describe(node_class: Any, op: Op) -> None:
     RECORDS[node_class] = op
     MEMBERS[node_class] = saved_attributes(op, node_class.__name__)
 
+
+def called(node: Any, grads: Any) -> Any:
+    """Run a node's rule by hand."""
+    if len(grads) != node._outputs:
+        raise ArgumentError(
+            f"expected {node._outputs} arguments, got {len(grads)} instead: {node_name(node)} takes one gradient for "
+            "each of its outputs"
+        )
+    for i, g in enumerate(grads):
+        if g is not None and not isinstance(g, TensorBase):
+            raise ArgumentError(f"argument {i} is not a Variable: {node_name(node)} was given {type(g).__name__}")
+    many = node._outputs != 1
+    if current().grad:
+        results = tuple(node.vjp_recorded(list(grads) if many else grads[0]))
+    else:
+        raw = [None if g is None else g._array for g in grads]
+        results = tuple([None if g is None else wrap(np.asarray(g)) for g in node.vjp(raw if many else raw[0])])
+    found = tuple([None if target is None else g for target, g in zip(node._inputs, results, strict=False)])
+    op = getattr(node, "op", None)
+    if op is not None and op.many < 0:
+        found = around_numbers(node, op, found, None)
+    return found[0] if len(found) == 1 else (found or None)
+
+
+WATCH["called"] = called
 
 __all__ = ["RemovableHandle", "SavedTensor", "describe", "saved_attributes"]

@@ -4,6 +4,7 @@ cdef extern from *:
     #include <frameobject.h>
 
     /* The code of the innermost Python frame whose file does not begin with `root`, and the instruction it is at. */
+    static PyObject *wengert_outside = NULL; /* the code found last: most calls in a row come from one function */
     static CYTHON_INLINE PyObject *wengert_user_code(PyObject *root, int *lasti) {
         PyFrameObject *frame = PyEval_GetFrame(), *back;
         PyCodeObject *code;
@@ -12,9 +13,14 @@ cdef extern from *:
         Py_INCREF(frame);
         for (;;) {
             code = PyFrame_GetCode(frame);
-            if (PyUnicode_Tailmatch(code->co_filename, root, 0, PY_SSIZE_T_MAX, -1) != 1) break;
-            back = PyFrame_GetBack(frame);
-            if (back == NULL) break;
+            if ((PyObject *) code == wengert_outside) break;
+            back = NULL;
+            if (PyUnicode_Tailmatch(code->co_filename, root, 0, PY_SSIZE_T_MAX, -1) == 1) back = PyFrame_GetBack(frame);
+            if (back == NULL) {
+                Py_INCREF(code);
+                Py_XSETREF(wengert_outside, (PyObject *) code);
+                break;
+            }
             Py_DECREF(code);
             Py_DECREF(frame);
             frame = back;
@@ -31,21 +37,50 @@ cdef extern from *:
         return value;
     }
 
-    /* An instance of `cls`, a subclass of the compiled class `base`, without running any `__new__` of Python. */
-    static PyObject *wengert_no_arguments = NULL;
-    static CYTHON_INLINE PyObject *wengert_made(PyObject *base, PyObject *cls) {
+    /* An instance of `cls`, a subclass of the compiled class `base`, without running any `__new__` of Python.
+
+       The compiled class makes a dict for the attributes of every instance.  Few tensors have any, and the dict costs
+       as much as an operation; so where `base` has room for one the new instance is copied from a first one, without
+       it: attribute access makes it on demand. */
+    static PyObject *wengert_no_arguments = NULL, *wengert_first = NULL, *wengert_first_base = NULL;
+    static Py_ssize_t wengert_nones = 0;
+    static CYTHON_INLINE PyObject *wengert_made_anew(PyObject *cls) {
         if (wengert_no_arguments == NULL) {
             wengert_no_arguments = PyTuple_New(0);
             if (wengert_no_arguments == NULL) return NULL;
-        }
-        if (!PyType_Check(cls) || !PyType_IsSubtype((PyTypeObject *) cls, (PyTypeObject *) base)) {
-            PyErr_Format(PyExc_TypeError, "%R is no subclass of %R", cls, base);
-            return NULL;
         }
         /* Classes of Python leave the making to the compiled class that they derive from. */
         PyTypeObject *maker = (PyTypeObject *) cls;
         while (PyType_HasFeature(maker, Py_TPFLAGS_HEAPTYPE)) maker = maker->tp_base;
         return maker->tp_new((PyTypeObject *) cls, wengert_no_arguments, NULL);
+    }
+    static int wengert_begin(PyObject *base) {
+        Py_ssize_t words = ((PyTypeObject *) base)->tp_basicsize / (Py_ssize_t) sizeof(PyObject *);
+        PyObject **fields;
+        wengert_first = wengert_made_anew(base);
+        if (wengert_first == NULL) return -1;
+        fields = (PyObject **) wengert_first;
+        wengert_nones = 0;
+        for (Py_ssize_t i = sizeof(PyObject) / sizeof(PyObject *); i < words; i++) wengert_nones += fields[i] == Py_None;
+        wengert_first_base = base;
+        return 0;
+    }
+    static CYTHON_INLINE PyObject *wengert_made(PyObject *base, PyObject *cls) {
+        PyTypeObject *type = (PyTypeObject *) cls, *above = (PyTypeObject *) base;
+        PyObject *out;
+        if (!PyType_Check(cls) || !PyType_IsSubtype(type, above)) {
+            PyErr_Format(PyExc_TypeError, "%R is no subclass of %R", cls, base);
+            return NULL;
+        }
+        if (above->tp_dictoffset <= 0 || type->tp_dictoffset != above->tp_dictoffset) return wengert_made_anew(cls);
+        if (wengert_first_base != base && (wengert_first_base != NULL || wengert_begin(base) < 0))
+            return wengert_first_base == NULL ? NULL : wengert_made_anew(cls);
+        out = type->tp_alloc(type, 0);
+        if (out == NULL) return NULL;
+        memcpy((char *) out + sizeof(PyObject), (char *) wengert_first + sizeof(PyObject), above->tp_basicsize - sizeof(PyObject));
+        *(PyObject **) ((char *) out + above->tp_dictoffset) = NULL;
+        for (Py_ssize_t i = 0; i < wengert_nones; i++) Py_INCREF(Py_None);
+        return out;
     }
 
     /* Give a class of Python the C slots of arithmetic of the compiled class that it derives from. */

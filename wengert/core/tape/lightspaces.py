@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.arrays.quiet import hush, restore
+from wengert.core.arrays.small import dot
 from wengert.core.operators import derived
 from wengert.core.operators.kinds import Composite
 from wengert.core.operators.raw import NUMPY, sum_to
@@ -26,7 +27,7 @@ from wengert.core.tape.arguments import bind
 from wengert.core.tape.batching import stands_for
 from wengert.core.tape.core import F32, F64, RECORDED, TensorBase, wrap
 from wengert.core.tape.flatcalls import flat_call
-from wengert.core.tape.levels import BATCHED, DUAL, Level, duals_of
+from wengert.core.tape.levels import BATCHED, DUAL, Level, duals_of, own_duals
 from wengert.core.tape.views import Extra
 
 _ndarray = np.ndarray
@@ -241,12 +242,22 @@ class Pairs(Space):
     def mul(self, a: Any, b: Any) -> Any:
         """a b."""
         (p, s), (q, t) = parts(a), parts(b)
-        return joined(p * q, None if s is None else s * q, None if t is None else p * t)
+        if s is None:
+            return p * q if t is None else paired(p * q, p * t)
+        moved = s * q
+        if t is not None:
+            moved += p * t
+        return paired(p * q, moved)
 
     def mm(self, a: Any, b: Any) -> Any:
         """The product of two matrices."""
         (p, s), (q, t) = parts(a), parts(b)
-        return joined(p @ q, None if s is None else s @ q, None if t is None else p @ t)
+        if s is None:
+            return dot(p, q) if t is None else Pair(dot(p, q), dot(p, t))
+        moved = dot(s, q)
+        if t is not None:
+            moved += dot(p, t)
+        return Pair(dot(p, q), moved)
 
     def run(self, op: Op, args: tuple[Any, ...]) -> Any:
         values = args[op.many] if op.many >= 0 else [args[i] for i in op.arrays]
@@ -278,12 +289,18 @@ class Pairs(Space):
             raise Unsuited
         if a.dtype.kind == "f" and a.dtype is not F32 and a.dtype is not F64:
             raise Unsuited
-        found = duals_of(x) if flags & DUAL else None
+        if not flags & DUAL:
+            return a
+        found = own_duals(x)
+        if found is None:
+            found = duals_of(x)
         if not found:
             return a
         if len(found) > 1:
             raise Unsuited
-        (t,) = found.values()
+        ((level, t),) = found.items()
+        if not level.alive:
+            return a
         if t._flags or t._array.__class__ is not _ndarray or t._array.dtype is not a.dtype:
             raise Unsuited
         return Pair(a, t._array)

@@ -58,6 +58,7 @@ def record_outputs(node: Any, tensors: list[Any], outs: tuple[Any, ...], mode: A
     attach(node, wrap(None), 4)
     node._outputs = len(outs)
     dirty, constant = node.dirty_tensors or (), node.non_differentiable or ()
+    check_marked(dirty, constant)
     check_dirty(node, dirty, tensors, outs)
     metas: list[Any] = []
     results: list[Any] = []
@@ -80,6 +81,16 @@ def record_outputs(node: Any, tensors: list[Any], outs: tuple[Any, ...], mode: A
     node._metas = metas
     keep_saved(node, mode)
     return tuple(results)
+
+
+def check_marked(dirty: tuple[Any, ...], constant: tuple[Any, ...]) -> None:
+    """Only tensors can be marked."""
+    for i, x in enumerate(dirty):
+        if not isinstance(x, TensorBase):
+            raise GraphError(f"mark_dirty can only accept variables, but argument {i} is of type {type(x).__name__}")
+    for x in constant:
+        if not isinstance(x, TensorBase):
+            raise GraphError(f"mark_non_differentiable only accepts variable arguments, but got {type(x).__name__}")
 
 
 def check_dirty(node: Any, dirty: tuple[Any, ...], tensors: list[Any], outs: tuple[Any, ...]) -> None:
@@ -152,7 +163,9 @@ def plain_call(node: Any, tensors: list[Any], out: Any) -> Any:
     """The outputs of a call that is not recorded: no history, inputs handed back as aliases."""
     outs = out if out.__class__ is tuple else (out,)
     dirty = node.dirty_tensors or ()
+    check_marked(dirty, node.non_differentiable or ())
     for x in dirty:
+        core.count_write(x, 5)
         info = view_info(x)
         if info is not None and info.base._flags & 1 and MODE.get().grad:
             raise InplaceError(
@@ -161,8 +174,10 @@ def plain_call(node: Any, tensors: list[Any], out: Any) -> Any:
             )
     results = []
     for x in outs:
-        if isinstance(x, TensorBase) and not any(x is d for d in dirty):
-            if any(x is t for t in tensors):
+        if isinstance(x, TensorBase):
+            if any(x is d for d in dirty):
+                x = detached(x) if x._flags & 1 else x
+            elif any(x is t for t in tensors):
                 x = alias(x, tensors if not x._flags & 1 else None)
             elif x._flags & 1:
                 x = detached(x)

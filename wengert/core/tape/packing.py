@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from wengert.core.base.errors import GraphError
-from wengert.core.tape.core import MARKS, NR_SHIFT, MarkedResult, Node, Packed, Result, recorded_value, wrap
+from wengert.core.base.errors import ArgumentError, GraphError
+from wengert.core.tape.core import MARKS, NR_SHIFT, MarkedResult, Packed, Result, recorded_value, wrap
 from wengert.core.tape.modes import current, enter, leave
 
 MARKED: dict[str, Any] = {}
@@ -61,7 +61,9 @@ class SavedTensor:
 
     __slots__ = ("node", "place")
 
-    def __init__(self, node: Node, place: int) -> None:
+    def __init__(self, node: Any = None, place: int = 0) -> None:
+        if node is None:
+            raise GraphError("Trying to create a SavedTensor object from Python is forbidden.")
         self.node, self.place = node, place
 
     def register_hooks(self, pack_hook: Callable[[Any], Any], unpack_hook: Callable[[Any], Any]) -> None:
@@ -69,6 +71,11 @@ class SavedTensor:
 
         Raises: GraphError if hooks are set already, nothing was saved, or the value has been freed.
         """
+        if not (callable(pack_hook) and callable(unpack_hook)):
+            raise ArgumentError(
+                "register_hooks(): incompatible function arguments. The following argument types are supported: "
+                "(pack_hook: Callable, unpack_hook: Callable)"
+            )
         saved = self.node._saved
         if saved is None:
             raise GraphError(

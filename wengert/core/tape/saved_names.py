@@ -15,7 +15,7 @@ import numpy as np
 from wengert.core.operators.record import FIRST, RESULT, Op
 from wengert.core.tape.core import TensorBase, freed_error, recorded_value, wrap
 
-NUMBERS = {"alpha", "beta", "value", "weight"}
+NUMBERS = {"alpha", "beta", "ord", "value", "weight"}
 """Attributes that are numbers of any kind, not counts or places."""
 WRAP = 2**64
 """torch shows whole numbers as unsigned: dim -1 reads 18446744073709551615."""
@@ -77,6 +77,17 @@ def value_of(node: Any, position: int) -> Any:
         return recorded_value(node, place)
     number = node.args[position - FIRST] if FIRST <= position < FIRST + len(node.args) else None
     return number if number is None or isinstance(number, TensorBase) else wrap(np.asarray(number))
+
+
+def operand(name: str) -> Getter:
+    """An operand that may be a number: that number, or the saved tensor."""
+
+    def get(node: Any) -> Any:
+        i = node.op.params.index(name)
+        number = node.args[i] if i < len(node.args) else None
+        return number if isinstance(number, (bool, int, float, complex)) else value_of(node, i + FIRST)
+
+    return get
 
 
 def transposed(name: str) -> Getter:
@@ -175,7 +186,7 @@ NAMES: dict[str, tuple[tuple[str, ...], dict[str, Getter]]] = {
         (
             "permute", "extremum", "whole_median", "variance", "deviation", "variance_and_mean", "nansum", "unbind",
             "logsumexp", "channel_shuffle", "masked_select", "amax", "amin", "take", "fft_r2c",
-            "soft_margin_loss", "gather",
+            "soft_margin_loss",
         ),
         (_NO_SIZES, {}),
     ),
@@ -204,6 +215,29 @@ NAMES: dict[str, tuple[tuple[str, ...], dict[str, Getter]]] = {
     "frexp": (("result",), {"exponent": result(1)}),
     "lu_factor_parts": (
         ("result", "self_sym_sizes"), {"LU": result(0), "pivots": result(1), "pivot": argument("pivot")},
+    ),
+    "lu_parts": (
+        ("result", "self_sym_sizes"),
+        {"P": result(0), "L": result(1), "U": result(2), "pivot": constant(True)},
+    ),
+    "unpacked": (_NO_SIZES, {f"LU_data_sym_argsize_minus_{k}": size(-k) for k in (1, 2)}),
+    "householder_product": (("self",), {"input": tensor("input")}),
+    "linalg_eigvals": (("self",), {}),
+    "linalg_eigvalsh": (("self", "UPLO"), {}),
+    "singular_values": (("A",), {}),
+    "ndtr": (("self",), {}),
+    "gather": (_NO_SIZES, {"sparse_grad": argument("sparse_grad")}),
+    "clamp": ((), {"min": operand("min"), "max": operand("max")}),
+    "clamp_min": ((), {"min": operand("min")}),
+    "clamp_max": ((), {"max": operand("max")}),
+    "roll": ((), {"dims": lambda node: argument("dims")(node) or ()}),
+    "smooth_l1_kernel": ((), {"beta": lambda node: float(argument("beta")(node))}),
+    "rrelu": ((), {"training": argument("training")}),
+    "ctc_kernel": (("labels", "skip", "start", "end", "alive", "result"), {}),
+    "bag_sums": (("self_sym_sizes", "bags", "factors", "sizes"), {}),
+    "bag_maxima": (("self_sym_sizes", "tops"), {}),
+    "attention": (
+        ("tensors", "masked", "dropping", "causal", "result", "scale"), {"is_causal": argument("causal")},
     ),
     "lu_solve_parts": (_NO_SIZES, {"left": constant(True)}),
     "masked_write": (("source_shape",), {"source_sym_sizes": argument("source_shape")}),
@@ -326,6 +360,12 @@ def renamed(op: Op, name: str, space: dict[str, Any]) -> dict[str, Any]:
         drop, more = ("self", "end"), {"weight": argument("weight")}
     if name == "DivBackward0":
         drop = (*drop, "rounding_mode")
+    if name in ("SqueezeBackward1", "SqueezeBackward2") and op.name == "squeeze":
+        more = {**more, "dim": argument("dim")}
+    if op.name == "attention" and name == "UnsafeViewBackward0":
+        more = {}
+    if op.name == "padded" and name.endswith("CopySlices"):
+        drop, more = ("mode", "pad", "self_sym_sizes"), {}
     left_out = {f"_saved_{label}" for label in drop}
     found = {key: value for key, value in space.items() if key not in left_out}
     if op.name == "resample":
@@ -340,7 +380,7 @@ def renamed(op: Op, name: str, space: dict[str, Any]) -> dict[str, Any]:
 
 def resampling(name: str) -> dict[str, Getter]:
     """The properties of the nodes that `interpolate` makes."""
-    rank = int(name[name.index("DBackward") - 1])
+    rank = int(name[name.rindex("D") - 1])
     labels = ("scales",) if rank == 1 else ("scales_d", "scales_h", "scales_w")[3 - rank :]
     space = {label: factor(k) for k, label in enumerate(labels)}
     space.update(output_size=resampled, self_sym_sizes=whole)

@@ -10,7 +10,7 @@ cdef Form _VIEW
 cdef object _mode_get()
 cpdef object shaped(tuple args)
 cpdef object reshaped_view(TensorBase x, object size)
-@cython.locals(n=cython.longlong, count=cython.longlong, start=cython.longlong, results=list)
+@cython.locals(n=cython.longlong, count=cython.longlong, start=cython.longlong, width=cython.longlong, results=list)
 cpdef object pieces(TensorBase x, object size, object dim)
 @cython.locals(x=TensorBase)
 cpdef object chunked(tuple args)

@@ -85,11 +85,13 @@ def pieces(x: Any, size: Any, dim: Any) -> Any:
         return None
     n = a.shape[dim]
     results: list[Any] = []
-    for start in range(0, n, size):
-        piece = narrowed((a, dim, start, start + size, 1))
+    start, width = 0, size
+    while start < n:
+        piece = narrowed((a, dim, start, start + width, 1))
         if piece is None:
             return None
         results.append(piece)
+        start += width
     recording = x._flags & 1 and mode is PLAIN
     return many_results(_SPLIT, (x, size, dim), results, None, recording, mode) if results else None
 

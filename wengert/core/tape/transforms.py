@@ -9,7 +9,7 @@ from wengert.core.operators import derived
 from wengert.core.operators.record import Op
 from wengert.core.tape import batching, duals, inplace, lightcalls
 from wengert.core.tape.batchedfunction import batched_call
-from wengert.core.tape.core import TensorBase
+from wengert.core.tape.core import MARKS, TensorBase
 from wengert.core.tape.dispatch import TRANSFORMS, apply, first_tensor, refresh_all
 from wengert.core.tape.function import INTERCEPT, with_tangents
 from wengert.core.tape.levels import BATCHED, DUAL, copy_of, duals_of, keep_marks, outside
@@ -136,7 +136,12 @@ def dual_call(cls: Any, args: tuple[Any, ...], tangents: list[Any], level: Any) 
             f"Function's jvp returned an invalid number of forward gradients (expected {len(outs)} but got "
             f"{len(given)}): {cls.__name__}.jvp gives one per output"
         )
-    for x, t in zip(outs, given, strict=True):
+    final = list(outs)
+    for i, (x, t) in enumerate(zip(outs, given, strict=True)):
+        if isinstance(x, TensorBase) and not cls.derived:
+            written = changed_input(x, t, bare, args, tangents)
+            final[i] = x = x if written is None else written
+            check_view(x, t, bare, tangents)
         if isinstance(x, TensorBase) and t is not None:
             if not isinstance(t, TensorBase):
                 raise GraphError(
@@ -145,8 +150,49 @@ def dual_call(cls: Any, args: tuple[Any, ...], tangents: list[Any], level: Any) 
                 )
             duals.check_shape(x, t)
             duals.set_duals(x, {**duals_of(x), level: duals.fitted(t, x)})
+    outs = tuple(final)
     keep_marks(next((x._node for x in outs if isinstance(x, TensorBase) and x._node is not None), None), outs)
-    return out
+    return outs if isinstance(out, tuple) else outs[0]
+
+
+def changed_input(x: Any, t: Any, bare: tuple[Any, ...], args: tuple[Any, ...], tangents: list[Any]) -> Any:
+    """The argument that an output is, where forward changed it in place; its tangent must have been changed so too."""
+    for given, arg, direction in zip(bare, args, tangents, strict=True):
+        if x is given and arg is not given:
+            if direction is not None and t is not direction:
+                raise GraphError(
+                    "An inplace custom Function is not modifying the forward mode gradients inplace. If the forward "
+                    "is modifying an input inplace, then the jvp function must modify the corresponding gradient "
+                    "inplace."
+                )
+            arg._node, arg._flags = x._node, x._flags | arg._flags & MARKS
+            return arg
+    return None
+
+
+def check_view(x: Any, t: Any, bare: tuple[Any, ...], tangents: list[Any]) -> None:
+    """Where an output is a view of an input, so must its tangent be of the input's."""
+    info = view_info(x)
+    if info is None or not isinstance(t, TensorBase):
+        return
+    for given, direction in zip(bare, tangents, strict=True):
+        if direction is None or not isinstance(given, TensorBase) or info.base is not root_of(given):
+            continue
+        if view_info(t) is None:
+            raise GraphError(
+                "A custom Function's forward is returning a view (or an input as-is) but the jvp is not returning a "
+                "view."
+            )
+        if root_of(t) is not root_of(direction):
+            raise GraphError(
+                "A custom Function is returning a view but the jvp is not returning a view of the given grad input."
+            )
+
+
+def root_of(x: Any) -> Any:
+    """The base of a view, any other tensor itself."""
+    info = view_info(x)
+    return x if info is None else info.base
 
 
 def original(x: Any) -> Any:

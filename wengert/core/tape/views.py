@@ -358,7 +358,7 @@ def check_inplace(x: Any, mode: Any, wanted: Any = False) -> None:
     if info.creation != DEFAULT:
         check_creation(x, info, wanted)
     base = info.base
-    if base._flags & 1 and base._node.__class__ is AccumulateGrad:
+    if x._flags & 1 and node.__class__ is AccumulateGrad or base._flags & 1 and base._node.__class__ is AccumulateGrad:
         raise InplaceError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
 
 

@@ -12,7 +12,9 @@ from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays import strided
 from wengert.core.arrays.backend import backend_for, backend_of
 from wengert.core.arrays.device import memory_format as MemoryFormat
-from wengert.core.base.errors import ArgumentError, GraphError, ShapeError, ValueRangeError
+from wengert.core.arrays.layout import RANKS, check_rank
+from wengert.core.arrays.shape import SIZES, contiguous_strides
+from wengert.core.base.errors import ArgumentError, DimError, GraphError, ValueRangeError
 from wengert.core.tape.core import RECORDED, TensorBase
 from wengert.core.tensor.interchange import host, plain
 from wengert.core.tensor.storage import bounds
@@ -106,6 +108,13 @@ def to(self: Any, *args: Any, **kwargs: Any) -> Any:
     Forms: to(dtype), to(device), to(device, dtype), to(other), each with non_blocking, copy and memory_format;
     copy=True always copies.
     """
+    if len(args) == 1 and not kwargs:  # the commonest forms, quickly
+        only_one = args[0]
+        if only_one.__class__ is dtypes.dtype:
+            kind = only_one.numpy
+            return self if kind == self._array.dtype else RECORDED.to_dtype(self, kind)
+        if only_one.__class__ is devices.device and only_one == self.device:
+            return self
     device, dtype, copy, order = to_arguments(args, kwargs)
     out = self
     if device is not None and device is not self.device:
@@ -124,11 +133,10 @@ def formatted(x: Any, order: MemoryFormat) -> Any:
     name = str(order)
     if name in ("torch.preserve_format",):
         return x
-    ndim = {"torch.channels_last": 4, "torch.channels_last_3d": 5}.get(name)
+    ndim = RANKS.get(order)
     if ndim is None:
         return RECORDED.contiguous(x)
-    if x._array.ndim != ndim:
-        raise ShapeError(f"required rank {ndim} tensor to use {name.removeprefix('torch.')} format")
+    check_rank(x._array.ndim, order)
     last = (0, *range(2, ndim), 1)
     if np.transpose(x._array, last).flags.c_contiguous:
         return x
@@ -247,15 +255,40 @@ def is_dtype(kind: str) -> Any:
 
 def stride(self: Any, dim: int | None = None) -> Any:
     """Strides in elements, or that of one dim."""
-    a = self._array
-    if dim is None:
-        return tuple(s // a.itemsize for s in a.strides)
-    from_end = dim + a.ndim if dim < 0 else dim
-    if not 0 <= from_end < max(a.ndim, 1):
-        raise IndexError(
-            f"Dimension out of range (expected to be in range of [{-a.ndim}, {a.ndim - 1}], but got {dim})"
-        )
-    return a.strides[from_end] // a.itemsize
+    strides = strides_of(self._array)
+    return strides if dim is None else strides[place_of(dim, len(strides), "stride")]
+
+
+def strides_of(a: Any) -> tuple[int, ...]:
+    """The strides of an array in elements; where NumPy leaves them open, for sizes of 0 and 1, torch's.
+
+    A new row-major array has row-major ones; elsewhere such a dim steps over the one after it.
+    """
+    shape, item = a.shape, a.itemsize
+    if a.__class__ is np.ndarray and a.base is None and a.flags.c_contiguous:
+        return contiguous_strides(shape)
+    found = [s // item for s in a.strides]
+    if 0 in found:
+        empty = 0 in shape and not any(found)
+        for i in range(len(found) - 1, -1, -1):
+            if not found[i] and (empty or shape[i] == 1):
+                found[i] = found[i + 1] * max(shape[i + 1], 1) if i + 1 < len(found) else 1
+    return tuple(found)
+
+
+def place_of(dim: Any, ndim: int, name: str) -> int:
+    """A dim counted from the front.
+
+    Raises: ArgumentError unless it is a whole number; DimError outside the tensor.
+    """
+    if not hasattr(dim, "__index__"):
+        raise ArgumentError(f"{name}(): argument 'dim' (position 1) must be int, not {type(dim).__name__}")
+    dim = operator.index(dim)
+    if not ndim:
+        raise DimError(f"Dimension specified as {dim} but tensor has no dimensions")
+    if not -ndim <= dim < ndim:
+        raise DimError(f"Dimension out of range (expected to be in range of [{-ndim}, {ndim - 1}], but got {dim})")
+    return dim % ndim
 
 
 def storage_offset(self: Any) -> int:
@@ -278,21 +311,20 @@ def data_ptr(self: Any) -> int:
 
 def is_contiguous(self: Any, memory_format: Any = None) -> bool:
     """Whether the elements lie in row-major order without gaps."""
-    if memory_format is not None and str(memory_format) == "torch.channels_last":
-        return self._array.ndim == 4 and np.transpose(self._array, (0, 2, 3, 1)).flags.c_contiguous
+    if memory_format is not None and memory_format in RANKS:
+        ndim = RANKS[memory_format]
+        return bool(self._array.ndim == ndim and np.moveaxis(self._array, 1, -1).flags.c_contiguous)
     return bool(self._array.flags.c_contiguous)
 
 
 def size(self: Any, dim: int | None = None) -> Any:
     """Shape, or the length of one dim."""
+    shape = self._array.shape
     if dim is None:
-        return self.shape
-    a = self._array
-    at = dim + a.ndim if dim < 0 else dim
-    if not 0 <= at < a.ndim:
-        low, high = (-a.ndim, a.ndim - 1) if a.ndim else (-1, 0)
-        raise IndexError(f"Dimension out of range (expected to be in range of [{low}, {high}], but got {dim})")
-    return a.shape[at]
+        return SIZES[shape]
+    if dim.__class__ is int and 0 <= dim < len(shape):
+        return shape[dim]
+    return shape[place_of(dim, len(shape), "size")]
 
 
 METHODS = {

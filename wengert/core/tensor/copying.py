@@ -12,6 +12,7 @@ from wengert.core.arrays.backend import backend_of
 from wengert.core.base.errors import GraphError
 from wengert.core.tape.core import new_tensor
 from wengert.core.tape.views import counter_of
+from wengert.core.tensor.leaves import warn_of_hooks
 from wengert.core.tensor.overrides import mark
 from wengert.core.tensor.storage import bounds, root_array
 
@@ -77,6 +78,8 @@ def copied_storage(a: Any, memo: dict[Any, Any]) -> Any:
 
 def reduce(self: Any, protocol: int) -> Any:
     """Pickling: elements, strides, requires_grad and attributes; history is not kept."""
+    if not getattr(self, "_is_param", False) and self._node is not None:
+        warn_of_hooks(self)
     a = backend_of(self._array).to_numpy(self._array)
     dense = a.reshape(1) if not a.ndim else a
     raw = np.ascontiguousarray(dense).view(np.uint8).tobytes()

@@ -10,12 +10,15 @@ import numpy as np
 
 from wengert.core.arrays import device as devices
 from wengert.core.arrays import dtype as dtypes
+from wengert.core.arrays import layout as layouts
 from wengert.core.arrays.backend import backend_for, backend_of
 from wengert.core.arrays.strided import window
-from wengert.core.base.errors import ArgumentError, ShapeError, ValueRangeError
+from wengert.core.base.errors import ArgumentError, DtypeError, ShapeError, ValueRangeError
 from wengert.core.operators.raw import namespace_of
 from wengert.core.tape.core import TensorBase
+from wengert.core.tape.dispatch import TRANSFORMS
 from wengert.core.tape.inplace import check_writable
+from wengert.core.tape.levels import BATCHED
 from wengert.core.tensor.data import array_from, finish, on_device, target_device, warn_copy
 
 # ---------------------------------------------------------------- filled
@@ -23,8 +26,13 @@ from wengert.core.tensor.data import array_from, finish, on_device, target_devic
 
 def size_of(size: Any, name: str) -> tuple[int, ...]:
     """`zeros(2, 3)`, `zeros((2, 3))`, `zeros(torch.Size([2, 3]))` as a tuple of ints."""
-    if len(size) == 1 and isinstance(size[0], (tuple, list)):
-        size = size[0]
+    if len(size) == 1:
+        only = size[0]
+        if isinstance(only, (tuple, list)):
+            size = only
+        elif only.__class__ is bool or isinstance(only, TensorBase) and only._array.size != 1:
+            kind = "bool" if only.__class__ is bool else "Tensor"
+            raise ArgumentError(f"{name}(): argument 'size' (position 1) must be tuple of ints, not {kind}")
     out = []
     for i, n in enumerate(size):
         if n.__class__ is int and n >= 0:
@@ -109,7 +117,10 @@ def empty(*sizes: Any, size: Any = None, out: Any = None, dtype: Any = None, lay
     shape = shape_argument(size, "empty")
     where = target_device(device)
     dt = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
-    made = finish(backend_for(where).empty(shape, dt.numpy, where.index), requires_grad)
+    if memory_format in layouts.RANKS and where.type == "cpu":
+        made = finish(layouts.empty_in(shape, dt.numpy, memory_format), requires_grad)
+    else:
+        made = finish(backend_for(where).empty(shape, dt.numpy, where.index), requires_grad)
     return made if out is None else store_out(out, made)
 
 
@@ -157,7 +168,9 @@ def empty_strided(size: Any, stride: Any, *, dtype: Any = None, layout: Any = No
                   requires_grad: bool = False, pin_memory: bool = False) -> Any:  # fmt: skip
     """Uninitialised memory with the given strides (in elements)."""
     if len(size) != len(stride):
-        raise RuntimeError(f"mismatch in length of strides and shape: {len(size)} sizes, {len(stride)} strides")
+        raise ShapeError(f"dimensionality of sizes ({len(size)}) must match dimensionality of strides ({len(stride)})")
+    if min((*size, *stride), default=0) < 0:
+        raise ShapeError(f"Storage size calculation overflowed with sizes={list(size)} and strides={list(stride)}")
     dt = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     extent = 1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) if all(size) else 0
     where = target_device(device)
@@ -175,6 +188,11 @@ def arange(*args: Any, out: Any = None, dtype: Any = None, layout: Any = None, d
     """
     start, end, step = range_arguments(args, named)
     start, end, step = (number_of(x) for x in (start, end, step))
+    for label, value in (("end", end), ("start", start), ("step", step)):
+        if not isinstance(value, (int, float, complex)):
+            raise ArgumentError(f"arange(): argument '{label}' (position 1) must be Number, not {type(value).__name__}")
+        if isinstance(value, complex):
+            raise DtypeError(f"value cannot be converted to type double without overflow: {value}")
     if step == 0:
         raise RuntimeError("step must be nonzero")
     if (end - start) * step < 0:
@@ -277,6 +295,8 @@ def eye(n: int, m: int | None = None, *, out: Any = None, dtype: Any = None, lay
         pin_memory: bool = False, requires_grad: bool = False) -> Any:  # fmt: skip
     """n x m matrix with ones on the diagonal."""
     for label, value in (("n", n), ("m", n if m is None else m)):
+        if not hasattr(value, "__index__"):
+            raise ArgumentError(f"eye(): argument '{label}' (position 1) must be int, not {type(value).__name__}")
         if value < 0:
             raise RuntimeError(f"{label} must be greater or equal to 0, got {value}")
     dt = (out.dtype if out is not None else dtypes.get_default_dtype()) if dtype is None else dtypes.as_dtype(dtype)
@@ -315,7 +335,7 @@ def like_array(input: Any, value: Any, dtype: Any, device: Any, memory_format: A
     dt = a.dtype if dtype is None else dtypes.as_dtype(dtype).numpy
     if device is None and a.__class__ is np.ndarray:
         preserve = memory_format is None or str(memory_format) == "torch.preserve_format"
-        out = np.empty_like(a, dtype=dt, order="K" if preserve else "C", subok=False)
+        out = layouts.empty_like(a, dt) if preserve else layouts.empty_in(a.shape, dt, memory_format)
         if value is not None:
             out.fill(storable(value, dt))
         return out
@@ -324,6 +344,12 @@ def like_array(input: Any, value: Any, dtype: Any, device: Any, memory_format: A
     if value is None:
         return backend.empty(a.shape, dt, where.index)
     return backend.full(a.shape, value, dt, where.index)
+
+
+def made_like(input: Any, array: Any, requires_grad: bool) -> Any:
+    """A new tensor after the example of `input`; of a batched one a batch."""
+    made = finish(array, requires_grad)
+    return TRANSFORMS["like"](input, made) if input._flags & BATCHED else made
 
 
 def check_like(input: Any, name: str) -> None:
@@ -336,29 +362,29 @@ def zeros_like(input: Any, *, dtype: Any = None, layout: Any = None, device: Any
                requires_grad: bool = False, memory_format: Any = None) -> Any:  # fmt: skip
     """Zeros with the shape and dtype of `input`."""
     check_like(input, "zeros_like")
-    return finish(like_array(input, 0, dtype, device, memory_format), requires_grad)
+    return made_like(input, like_array(input, 0, dtype, device, memory_format), requires_grad)
 
 
 def ones_like(input: Any, *, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
               requires_grad: bool = False, memory_format: Any = None) -> Any:  # fmt: skip
     """Ones with the shape and dtype of `input`."""
     check_like(input, "ones_like")
-    return finish(like_array(input, 1, dtype, device, memory_format), requires_grad)
+    return made_like(input, like_array(input, 1, dtype, device, memory_format), requires_grad)
 
 
 def full_like(input: Any, fill_value: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
               pin_memory: bool = False, requires_grad: bool = False, memory_format: Any = None) -> Any:  # fmt: skip
     """`fill_value` with the shape and dtype of `input`."""
     check_like(input, "full_like")
-    value = number_of(fill_value)
-    return finish(like_array(input, value, dtype, device, memory_format), requires_grad)
+    value = fill_number(fill_value, "full_like")
+    return made_like(input, like_array(input, value, dtype, device, memory_format), requires_grad)
 
 
 def empty_like(input: Any, *, dtype: Any = None, layout: Any = None, device: Any = None, pin_memory: bool = False,
                requires_grad: bool = False, memory_format: Any = None) -> Any:  # fmt: skip
     """Uninitialised memory with the shape and dtype of `input`."""
     check_like(input, "empty_like")
-    return finish(like_array(input, None, dtype, device, memory_format), requires_grad)
+    return made_like(input, like_array(input, None, dtype, device, memory_format), requires_grad)
 
 
 def new_options(self: Any, dtype: Any, device: Any) -> tuple[Any, Any]:

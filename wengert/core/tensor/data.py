@@ -185,7 +185,9 @@ def from_numpy(ndarray: Any, /) -> Any:
     Raises: ArgumentError for other types and dtypes; ValueRangeError for negative strides and foreign byte order.
     """
     if not isinstance(ndarray, np.ndarray):
-        raise ArgumentError(f"expected np.ndarray (got {type(ndarray).__name__})")
+        kind = type(ndarray)
+        name = f"numpy.{kind.__name__}" if isinstance(ndarray, np.generic) else kind.__name__
+        raise ArgumentError(f"expected np.ndarray (got {name})")
     refuse_layout(ndarray)
     if not ndarray.flags.writeable:
         warn_read_only()

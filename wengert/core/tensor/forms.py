@@ -8,6 +8,7 @@ import numpy as np
 
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays import histogram, return_types
+from wengert.core.arrays.device import contiguous_format
 from wengert.core.base.errors import ArgumentError, DtypeError, ShapeError
 from wengert.core.tape.core import RECORDED, wrap
 from wengert.core.tensor.creation import arange, empty_strided
@@ -109,6 +110,11 @@ def diagonal_copy(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1, *, 
     return delivered(RECORDED.diagonal_copy(input, offset, dim1, dim2), out)
 
 
+def row_major(view: Any) -> Any:
+    """A row-major copy of a view."""
+    return RECORDED.clone(view, memory_format=contiguous_format)
+
+
 def delivered(value: Any, out: Any) -> Any:
     """A result, put into `out=` if that is given."""
     return value if out is None else out.resize_(value.shape).copy_(value)
@@ -116,7 +122,7 @@ def delivered(value: Any, out: Any) -> Any:
 
 def as_strided_copy(input: Any, size: Any, stride: Any, storage_offset: int | None = None, *, out: Any = None) -> Any:
     """A copy of the input's storage seen with given sizes and strides (in elements)."""
-    return delivered(RECORDED.clone(RECORDED.as_strided(input, size, stride, storage_offset)), out)
+    return delivered(row_major(RECORDED.as_strided(input, size, stride, storage_offset)), out)
 
 
 def as_strided_scatter(self: Any, src: Any, size: Any, stride: Any, storage_offset: int | None = None) -> Any:
@@ -128,7 +134,8 @@ def as_strided_scatter(self: Any, src: Any, size: Any, stride: Any, storage_offs
 
 def view_copy(input: Any, size: Any, *, out: Any = None) -> Any:
     """A copy of the input under another shape, or, given a dtype, of its memory read as that dtype."""
-    return delivered(RECORDED.clone(RECORDED.view(input, size)), out)
+    shaped = RECORDED.view if hasattr(size, "itemsize") else RECORDED.reshape
+    return delivered(row_major(shaped(input, size)), out)
 
 
 def view_as_complex_copy(input: Any, *, out: Any = None) -> Any:

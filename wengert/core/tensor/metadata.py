@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.arrays import dtype as dtypes
+from wengert.core.arrays.layout import RANKS, check_rank
 from wengert.core.arrays.shape import contiguous_strides
 from wengert.core.base.errors import ArgumentError, DtypeError, GraphError, InferenceError, ShapeError
 from wengert.core.tape import core
@@ -158,9 +159,11 @@ def exchange(x: Any, array: Any) -> Any:
 def resize_(self: Any, *sizes: Any, memory_format: Any = None) -> Any:
     """Another shape in row-major order over the same memory; memory is taken anew where it is too small.
 
-    Elements beyond the old ones are uninitialised.
+    Elements beyond the old ones are uninitialised.  memory_format: the order of dims, where it is not row-major.
     Raises: GraphError for a tensor that requires grad; ShapeError for negative lengths.
     """
+    if len(sizes) == 1 and not isinstance(sizes[0], (tuple, list, int)):
+        raise ArgumentError(f"resize_(): argument 'size' must be tuple of ints, not {type(sizes[0]).__name__}")
     shape = tuple(sizes[0]) if len(sizes) == 1 and isinstance(sizes[0], (tuple, list)) else tuple(sizes)
     if self._flags & 1:
         raise GraphError("cannot resize variables that require grad")
@@ -171,6 +174,10 @@ def resize_(self: Any, *sizes: Any, memory_format: Any = None) -> Any:
     if old.__class__ is not np.ndarray:
         raise GraphError("cannot resize a tensor that is not on the CPU")
     counter_of(self).n += 1
+    if memory_format in RANKS:
+        check_rank(len(shape), memory_format)
+        resize_(self, shape[0], *shape[2:], shape[1])
+        return exchange(self, np.moveaxis(self._array, -1, 1))
     if tuple(shape) == old.shape:
         return self
     start = old.__array_interface__["data"][0] - bounds(old)[0] if old.size else 0
@@ -194,6 +201,12 @@ def resize(self: Any, *sizes: int) -> Any:
 
     warnings.warn("non-inplace resize is deprecated", UserWarning, stacklevel=2)
     shape = tuple(sizes[0]) if len(sizes) == 1 and not isinstance(sizes[0], int) else sizes
+    if prod(shape) != self._array.size:
+        raise ShapeError(
+            f"requested resize to {'x'.join(map(str, shape))} ({prod(shape)} elements in total), but the given tensor "
+            f"has a size of {'x'.join(map(str, self._array.shape))} ({self._array.size} elements). resize can only "
+            "change the shape, not the number of elements"
+        )
     return RECORDED.view_shape(self, shape)
 
 
@@ -252,6 +265,8 @@ def looked_at(memory: Any, kind: Any, offset: int, size: Any, stride: Any) -> An
     size = (size,) if isinstance(size, int) else tuple(size)
     stride = contiguous_strides(size) if stride is None else (stride,) if isinstance(stride, int) else tuple(stride)
     need = (1 + sum((n - 1) * s for n, s in zip(size, stride, strict=True)) + offset) * item if all(size) else 0
+    if offset < 0:
+        raise ShapeError(f"Tensor: invalid storage offset {offset}")
     if need > memory.size:
         raise ShapeError(
             f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {offset}, and itemsize {item} "

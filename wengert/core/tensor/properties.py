@@ -12,6 +12,7 @@ from wengert.core.arrays import device as devices
 from wengert.core.base.errors import ArgumentError, DeviceError, GraphError, ShapeError
 from wengert.core.tape.core import RECORDED, TensorBase, new_tensor, wrap
 from wengert.core.tape.views import INFERENCE
+from wengert.core.tensor import leaves
 from wengert.core.tensor.overrides import mark
 
 _told: set[str] = set()
@@ -85,7 +86,6 @@ PROPERTIES: dict[str, property] = {
     "nbytes": fact(lambda x: x._array.nbytes, "Bytes of all elements."),
     "name": fact(lambda x: None, "Always None."),
     "volatile": fact(lambda x: False, "Always False; torch has not had volatile tensors since 0.4."),
-    "grad_dtype": fact(lambda x: x.dtype, "Dtype that the gradient has."),
     "_cdata": fact(id, "A number that identifies the tensor."),
     "_grad_fn": fact(lambda x: x.grad_fn, "The same as grad_fn."),
     "_grad": fact(lambda x: x.grad, "The same as grad."),
@@ -330,7 +330,7 @@ def install_properties(cls: type) -> None:
     """Give the tensor class everything in this file."""
     for name, function in METHODS.items():
         setattr(cls, name, function)
-    for name, made in PROPERTIES.items():
+    for name, made in (PROPERTIES | leaves.PROPERTIES).items():
         setattr(cls, name, made)
     cls._make_subclass = staticmethod(make_subclass)  # type: ignore[attr-defined]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import warnings
 from typing import Any
 
 from wengert.core.arrays import dtype as dtypes
@@ -91,6 +92,12 @@ def typename(obj: Any, /) -> str:
 
 def set_default_tensor_type(t: Any, /) -> None:
     """Set the default dtype by a legacy tensor type (`torch.DoubleTensor`)."""
+    warnings.warn(
+        "torch.set_default_tensor_type() is deprecated as of PyTorch 2.1, please use torch.set_default_dtype() and "
+        "torch.set_default_device() as alternatives.",
+        UserWarning,
+        stacklevel=2,
+    )
     legacy = dtypes.tensor_type(t)[0] if isinstance(t, str) else getattr(t, "legacy_dtype", None)
     if legacy is None:
         raise ArgumentError(f"invalid type object: only floating-point types are supported as the default, not {t!r}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -11,10 +12,11 @@ from wengert.core.arrays import device as devices
 from wengert.core.arrays import distributions, sampling
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.backend import backend_for, backend_of
+from wengert.core.arrays.layout import empty_like, in_order, order
 from wengert.core.base.errors import ArgumentError, DtypeError, GraphError, ShapeError
-from wengert.core.tape.batching import at, stands_for, whole
+from wengert.core.tape.batching import at, left, stands_for, whole
 from wengert.core.tape.core import GENERAL, RECORDED, TensorBase, attach, new_node, wrap
-from wengert.core.tape.dispatch import fill, node_class_of
+from wengert.core.tape.dispatch import fill, new_node_class
 from wengert.core.tape.inplace import check_writable
 from wengert.core.tape.levels import BATCHES, innermost_batch
 from wengert.core.tape.modes import current
@@ -69,42 +71,54 @@ def drawing() -> Any:
     return level
 
 
-def drawn_shape(shape: tuple[int, ...]) -> tuple[tuple[int, ...], Any]:
-    """The shape to draw at once, and the batch level whose entries, in front of it, get samples of their own."""
+def layered(make: Callable[[tuple[int, ...]], Any], shape: tuple[int, ...]) -> Any:
+    """The tensor that `make` draws for a shape; in batch levels, the innermost first, one for each entry or for all.
+
+    What all entries of a level share is drawn once further out; what each has of its own is drawn with them in front.
+    """
     level = drawing()
-    if level is None or level.randomness == "same":
-        return shape, None
-    return (level.size, *shape), level
+    if level is None:
+        return make(shape)
+    different = level.randomness == "different"
+    token = BATCHES.set(BATCHES.get()[:-1])
+    try:
+        made = layered(make, (level.size, *shape) if different else shape)
+    finally:
+        BATCHES.reset(token)
+    return stands_for(made, 0, level) if different else made
 
 
-def drawn(make: Callable[[Any], Any], shape: tuple[int, ...]) -> Any:
-    """A tensor of samples that `make(shape)` draws; in a batch level one for each entry, or the same for all."""
-    shape, level = drawn_shape(shape)
-    made = make(shape)
-    return made if level is None else stands_for(made, 0, level)
+drawn = layered
 
 
 def placed_once(draw: Callable[[Any], Any], shape: Any, kind: Any, device: Any, out: Any, requires_grad: bool) -> Any:
-    """`placed` for what can be drawn for a whole batch in one call: `draw(shape)`."""
-    shape, level = drawn_shape(shape)
-    if level is None:
-        return placed(lambda: draw(shape), shape, kind, device, out, requires_grad)
+    """What `draw(shape)` gives on the host as a tensor on its device; for `meta` nothing is drawn."""
     where = target_device(device) if out is None else out.device
-    made = stands_for(finish(backend_for(where).from_numpy(draw(shape), where.index)), 0, level)
-    return made if out is None else out.copy_(made)
+    backend = backend_for(where)
+    single = innermost_batch() is None
+
+    def make(size: tuple[int, ...]) -> Any:
+        a = backend.empty(size, kind) if where.type == "meta" else backend.from_numpy(draw(size), where.index)
+        return finish(a, requires_grad and out is None and single)
+
+    made = layered(make, shape)
+    if out is None:
+        return made
+    return store_out(out, made) if single else out.copy_(made)
 
 
 def placed(draw: Callable[[], Any], shape: Any, kind: Any, device: Any, out: Any, requires_grad: bool) -> Any:
-    """What `draw()` gives on the host as a tensor on its device; for `meta` nothing is drawn."""
-    where = target_device(device) if out is None else out.device
-    backend = backend_for(where)
-    level = drawing()
-    if level is not None and level.randomness == "different":
-        a = np.stack([draw() for _ in range(level.size)])
-        return stands_for(finish(backend.from_numpy(a, where.index)), 0, level)
-    a = backend.empty(shape, kind) if where.type == "meta" else backend.from_numpy(draw(), where.index)
-    made = finish(a, requires_grad and out is None)
-    return made if out is None else store_out(out, made)
+    """`placed_once` for what must be drawn entry by entry: `draw()`; the entries of outer levels take turns first."""
+
+    def several(size: tuple[int, ...]) -> Any:
+        lead = size[: len(size) - len(shape)]
+        if not lead:
+            return draw()
+        made = np.stack([draw() for _ in range(prod(lead))])
+        turned = made.reshape(*lead[::-1], *made.shape[1:])
+        return turned.transpose(*range(len(lead))[::-1], *range(len(lead), turned.ndim)).copy()
+
+    return placed_once(several, tuple(shape), kind, device, out, requires_grad)
 
 
 def float_kind(dtype: Any, out: Any) -> Any:
@@ -181,8 +195,8 @@ def randperm(n: int, *, generator: Any = None, out: Any = None, dtype: Any = Non
     return placed(lambda: sampling.randperm(n, kind, generator=generator), (n,), kind, device, out, requires_grad)
 
 
-def like(make: Callable[..., Any]) -> Callable[..., Any]:
-    """The `*_like` form of a sampler."""
+def like(make: Callable[..., Any], write: Callable[..., Any]) -> Callable[..., Any]:
+    """The `*_like` form of a sampler; `write` is its in-place form, for inputs that are not row-major."""
 
     def function(input: Any, *args: Any, dtype: Any = None, layout: Any = None, device: Any = None,
                  requires_grad: bool = False, memory_format: Any = None, generator: Any = None,
@@ -196,14 +210,16 @@ def like(make: Callable[..., Any]) -> Callable[..., Any]:
             "device": input.device if device is None else device,
             "requires_grad": requires_grad, "generator": generator,
         }  # fmt: skip
+        a = input._array
+        kept = memory_format is None or memory_format is devices.preserve_format
+        if a.__class__ is np.ndarray and kept and not a.flags.c_contiguous and options["device"] == input.device:
+            made = wrap(empty_like(a, dtypes.as_dtype(options["dtype"]).numpy))
+            return write(made, *args, **named, generator=generator).requires_grad_(requires_grad)
         return make(*args, tuple(input._array.shape), **named, **options)
 
     function.__name__ = function.__qualname__ = make.__name__ + "_like"
     function.__doc__ = f"`{make.__name__}` with the shape, dtype and device of `input`."
     return function
-
-
-rand_like, randn_like, randint_like = like(rand), like(randn), like(randint)
 
 
 def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any = None, out: Any = None,
@@ -220,6 +236,7 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any 
         return placed_once(sample, shape, kind, device, out, requires_grad)
     tensors = [x for x in (mean, std) if isinstance(x, TensorBase)]
     if innermost_batch() is not None:
+        refuse_same(tensors)
         first = tensors[0]
         z = randn(np.broadcast_shapes(*[x._array.shape for x in tensors]), dtype=first.dtype, generator=generator)
         mean, std = (x.detach() if isinstance(x, TensorBase) else x for x in (mean, std))  # no derivative, as outside
@@ -241,10 +258,10 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any 
 
 def bernoulli(input: Any, p: Any = None, *, generator: Any = None, out: Any = None) -> Any:
     """1 with probability `input` (elementwise) or `p`, else 0; the dtype of `input`."""
-    shape, kind = input._array.shape, input._array.dtype
+    kind = input._array.dtype
 
     def draw(given: Any) -> Any:
-        return sampling.bernoulli(given if p is None else chance(p), shape, kind, generator=generator)
+        return sampling.bernoulli(given if p is None else chance(p), given.shape, kind, generator=generator)
 
     made = zero_gradient(draw, input)
     return made if out is None else store_out(out, made)
@@ -262,7 +279,7 @@ def zero_gradient(draw: Callable[..., Any], *sources: Any) -> Any:
     """
     level = drawing()
     if level is not None:
-        return zero_gradient_batch(draw, sources, level)
+        return over_batch(lambda *given: zero_gradient(draw, *given), sources, level)
     a = sources[0]._array
     if a.__class__ is np.ndarray:
         out = wrap(np.asarray(draw(*[x._array for x in sources])))
@@ -276,22 +293,30 @@ def zero_gradient(draw: Callable[..., Any], *sources: Any) -> Any:
     return out
 
 
-def zero_gradient_batch(draw: Callable[..., Any], sources: Any, level: Any) -> Any:
-    """The same in a batch: one draw for all entries, or one each."""
-    if level.randomness == "same":
-        if any(at(x, level) and x._array.dim is not None for x in sources):
-            raise GraphError(
-                "Vmap does not currently support same randomness with a batched tensor input. Draw outside of vmap, "
-                "or ask for randomness='different'."
-            )
-        token = BATCHES.set(())
-        try:
-            return zero_gradient(draw, *sources)
-        finally:
-            BATCHES.reset(token)
-    rows = [[RECORDED.select(whole(x, level), 0, k) for x in sources] for k in range(level.size)]
-    drawn = np.stack([np.asarray(draw(*[host(x) for x in row])) for row in rows])
-    return stands_for(wrap(drawn), 0, level)
+def refuse_same(sources: Any) -> None:
+    """One draw cannot be the same for entries that it depends on.
+
+    Raises: GraphError.
+    """
+    level = drawing()
+    if level.randomness == "same" and any(at(x, level) and x._array.dim is not None for x in sources):
+        raise GraphError(
+            "Vmap does not currently support same randomness with a batched tensor input. Draw outside of vmap, or ask "
+            "for randomness='different'."
+        )
+
+
+def over_batch(sample: Callable[..., Any], sources: Any, level: Any) -> Any:
+    """sample(*sources), a tensor, in a batch: one draw for all entries, or one for the whole batch of sources."""
+    refuse_same(sources)
+    different = level.randomness == "different"
+    given = [whole(x, level) if different else left(x, level)[0] for x in sources]
+    token = BATCHES.set(BATCHES.get()[:-1])
+    try:
+        made = sample(*given)
+    finally:
+        BATCHES.reset(token)
+    return stands_for(made, 0, level) if different else made
 
 
 def multinomial(input: Any, num_samples: int, replacement: bool = False, *, generator: Any = None,
@@ -300,13 +325,25 @@ def multinomial(input: Any, num_samples: int, replacement: bool = False, *, gene
     shape = (*input._array.shape[:-1], num_samples)
     if shape[:-1] != input._array.shape and input._array.shape[-1] > 1 << 24:
         raise ShapeError(f"number of categories cannot exceed 2^24, but there are {input._array.shape[-1]}")
+    if out is not None and out._array.dtype != np.int64:
+        raise DtypeError(f"multinomial expects Long tensor out, got: {out.dtype.scalar}")
+    level = drawing()
+    if level is not None:
+        made = over_batch(lambda x: rows_drawn(x, num_samples, replacement, generator), (input,), level)
+        return made if out is None else out.copy_(made)
 
     def draw() -> Any:
         return distributions.multinomial(host(input), num_samples, replacement, generator=generator)
 
-    if out is not None and out._array.dtype != np.int64:
-        raise DtypeError(f"multinomial expects Long tensor out, got: {out.dtype.scalar}")
     return placed(draw, shape, np.dtype(np.int64), input.device, out, False)
+
+
+def rows_drawn(input: Any, num_samples: int, replacement: bool, generator: Any) -> Any:
+    """`multinomial` with any number of dims in front, as those of one matrix."""
+    shape = input._array.shape
+    flat = input if len(shape) < 3 else RECORDED.reshape(input, (-1, shape[-1]))
+    made = multinomial(flat, num_samples, replacement, generator=generator)
+    return made if flat is input else RECORDED.reshape(made, (*shape[:-1], num_samples))
 
 
 def poisson(input: Any, generator: Any = None) -> Any:
@@ -326,44 +363,56 @@ def overwrite(x: Any, sample: Callable[[Any, Any], Any], name: str) -> Any:
     """Replace the elements of x by samples; its history ends there (gradient zero)."""
     level = drawing()
     if level is not None:
-        return overwrite_batch(x, sample, level)
+        return overwrite_batch(x, sample, name, level)
     mode = current()
     check_inplace(x, mode)
     check_writable(x._array)
     recorded = bool(x._flags & 1) and mode.grad
     if x._array.__class__ is np.ndarray:
-        x._array[...] = sample(x._array.shape, x._array.dtype)
+        x._array[...] = in_order(lambda shape: sample(shape, x._array.dtype), x._array)
     elif x.device.type != "meta":
         x._array[...] = backend_of(x._array).from_numpy(sample(x._array.shape, x._array.dtype), x.device.index)
     written(x, 3)
     if recorded:
-        node = zero_node(x)
+        node = zero_node(x, name)
         rebase(x, node)
     else:
         mark_views_stale(counter_of(x))
     return x
 
 
-def overwrite_batch(x: Any, sample: Callable[[Any, Any], Any], level: Any) -> Any:
+def overwrite_batch(x: Any, sample: Callable[[Any, Any], Any], name: str, level: Any) -> Any:
     """The same in a batch: one draw for all entries, or one each.
 
     Raises: GraphError where each entry should have its own and the tensor is one for all.
     """
-    shape, kind = x._array.shape, x._array.dtype
-    if level.randomness == "same":
-        return x.copy_(wrap(sample(shape, kind)))
-    if not at(x, level):
+    value, dim = left(x, level)
+    different = level.randomness == "different"
+    if different and dim is None:
         raise GraphError(
             "vmap: Cannot ask for different inplace randomness on an unbatched tensor. This will appear like same "
             "randomness. If this is necessary for your usage, draw outside of vmap."
         )
-    return x.copy_(stands_for(wrap(sample((level.size, *shape), kind)), 0, level))
+    token = BATCHES.set(BATCHES.get()[:-1])
+    try:
+        if dim is not None and not different:
+            value = RECORDED.select(value, 0, 0)
+        drawn = overwrite(RECORDED.clone(value.detach()), sample, name)
+    finally:
+        BATCHES.reset(token)
+    return x.copy_(stands_for(drawn, 0, level) if different else drawn)
 
 
-def zero_node(x: Any) -> Any:
-    """A node through which no gradient passes."""
+_node_classes: dict[str, Any] = {}
+
+
+def zero_node(x: Any, name: str) -> Any:
+    """A node through which no gradient passes, named after what wrote."""
     op = GENERAL.zero.op
-    node = new_node(node_class_of(op, False))
+    node_class = _node_classes.get(name)
+    if node_class is None:
+        node_class = _node_classes[name] = new_node_class(op, False, name)
+    node = new_node(node_class)
     fill(node, op, (x,), x)
     node._saved, node._versions = (), None
     attach(node, wrap(x._array), 4)
@@ -376,7 +425,7 @@ def uniform_(self: Any, from_: float = 0.0, to: float = 1.0, *, generator: Any =
     if low > high:
         raise RuntimeError(f"uniform_ expects to return a [from, to) range, but found from={low:g} > to={high:g}")
     return overwrite(
-        self, lambda shape, kind: in_pairs(sampling.uniform, shape, kind, low, high, generator), "uniform_"
+        self, lambda shape, kind: in_pairs(sampling.uniform, shape, kind, low, high, generator), "UniformBackward0"
     )
 
 
@@ -392,7 +441,7 @@ def normal_(self: Any, mean: float = 0.0, std: float = 1.0, *, generator: Any = 
     def pairs(shape: Any, kind: Any) -> Any:
         return in_pairs(sampling.normal, shape, kind, mean, std * 0.5**0.5, generator)
 
-    return overwrite(self, pairs if self.dtype.is_complex else sample, "normal_")
+    return overwrite(self, pairs if self.dtype.is_complex else sample, "NormalBackward0")
 
 
 def random_(self: Any, *bounds: Any, generator: Any = None, **named: Any) -> Any:
@@ -404,14 +453,25 @@ def random_(self: Any, *bounds: Any, generator: Any = None, **named: Any) -> Any
     def sample(shape: Any, kind: Any) -> Any:
         return sampling.random_full(shape, kind, values.get("from"), values.get("to"), generator=generator)
 
-    return overwrite(self, sample, "random_")
+    return overwrite(self, sample, f"RandomBackward{2 - len(values)}")
+
+
+def between_(self: Any, *bounds: int, generator: Any = None, **named: int) -> Any:
+    """Fill with integers in [0, high) or [low, high)."""
+    low, high = (0, *bounds) if len(bounds) == 1 else bounds or (named.get("low", 0), named["high"])
+    return random_(self, low, named.get("high", high), generator=generator)
+
+
+rand_like, randn_like, randint_like = like(rand, uniform_), like(randn, normal_), like(randint, between_)
 
 
 def bernoulli_(self: Any, p: Any = 0.5, *, generator: Any = None) -> Any:
     """Fill with 1 with probability p (number or tensor), else 0."""
-    return overwrite(
-        self, lambda shape, kind: sampling.bernoulli(chance(p), shape, kind, generator=generator), "bernoulli_"
-    )
+    chances = chance(p)
+    if isinstance(chances, np.ndarray) and chances.ndim and not self._array.flags.c_contiguous:
+        chances = np.broadcast_to(chances, self._array.shape).transpose(order(self._array))
+    name = "BernoulliBackward1" if isinstance(p, TensorBase) else "BernoulliBackward2"
+    return overwrite(self, lambda shape, kind: sampling.bernoulli(chances, shape, kind, generator=generator), name)
 
 
 def filler(name: str, sample: Callable[..., Any], *names: str) -> Callable[..., Any]:
@@ -421,8 +481,9 @@ def filler(name: str, sample: Callable[..., Any], *names: str) -> Callable[..., 
         values = dict(zip(names, args, strict=False)) | named
         if "lambd" in values:
             values["rate"] = values.pop("lambd")
-        return overwrite(self, lambda shape, kind: sample(shape, kind, generator=generator, **values), name)
+        return overwrite(self, lambda shape, kind: sample(shape, kind, generator=generator, **values), node_name)
 
+    node_name = name.title().replace("_", "") + "Backward0"
     method.__name__ = method.__qualname__ = name
     method.__doc__ = (sample.__doc__ or "").split("\n")[0]
     return method

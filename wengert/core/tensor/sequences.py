@@ -7,6 +7,7 @@ promote to, Python's floats counting as the default dtype; a tensor counts as on
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Iterable
 from typing import Any
@@ -71,15 +72,14 @@ def from_python(data: Any, wanted: Any, classes: set[type]) -> Any:
         wanted = _PYTHONS[kind]()
     if a.dtype == wanted:
         return a
-    if kind == "c" and wanted.kind != "c":
-        raise ArgumentError("can't convert complex to float" if wanted.kind in "fV" else "can't convert complex to int")
-    if kind in "iu" and wanted.kind in "iu" and a.size:
-        low, high = np.iinfo(wanted).min, np.iinfo(wanted).max
-        if int(a.min()) < low or int(a.max()) > high:
-            if kind == "u":
-                raise too_large()
-            name = dtypes.of(wanted).name
-            raise RuntimeError(f"value cannot be converted to type {_C_NAME.get(name, name)} without overflow")
+    if kind == "c" and wanted.kind not in "cb":
+        raise ArgumentError(
+            "must be real number, not complex"
+            if wanted.kind in "fV"
+            else "'complex' object cannot be interpreted as an integer"
+        )
+    if kind in "iuf" and wanted.kind in "iu" and a.size:
+        check_range(a, wanted)
     with np.errstate(all="ignore"):
         return a.astype(wanted)
 
@@ -89,7 +89,24 @@ _PYTHONS = {
     "c": dtypes.default_complex,
 }  # fmt: skip
 """NumPy's kind -> the dtype of Python's numbers of that kind."""
-_C_NAME = {"uint8": "uint8_t", "int8": "int8_t", "int16": "int16_t", "int32": "int32_t", "int64": "int64_t"}
+
+
+def check_range(a: Any, wanted: Any) -> None:
+    """Refuse numbers beyond an integer dtype; unsigned ones take negative numbers down to minus their largest.
+
+    Raises: RuntimeError, as torch does; ValueRangeError beyond 64 bits.
+    """
+    limits = np.iinfo(wanted)
+    low, high = (limits.min, limits.max) if wanted.kind == "i" else (-limits.max, limits.max)
+    least, most = a.min(), a.max()
+    if a.dtype.kind == "f":
+        fits = np.isfinite(least) and np.isfinite(most) and math.trunc(least) >= low and math.trunc(most) <= high
+    else:
+        fits = int(least) >= low and int(most) <= high
+    if not fits:
+        if a.dtype.kind == "u":
+            raise too_large()
+        raise RuntimeError(f"value cannot be converted to type {dtypes.of(wanted).name} without overflow")
 
 
 def too_large() -> Exception:

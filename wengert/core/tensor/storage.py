@@ -7,6 +7,7 @@ at keeps its size.
 
 from __future__ import annotations
 
+import os
 import warnings
 from collections.abc import Iterator
 from typing import Any
@@ -62,11 +63,16 @@ def memory_of(a: Any) -> Any:
 class StorageBase:
     """What both kinds of storage share: `_bytes`, a uint8 array over the memory, and `_owned`."""
 
-    __slots__ = ("_bytes", "_owned", "__weakref__")
+    __slots__ = ("_bytes", "_file", "_owned", "__weakref__")
     _bytes: Any
     _owned: bool
+    _file: str
     is_cuda = is_hpu = is_sparse = is_sparse_csr = False
-    filename = None
+
+    @property
+    def filename(self) -> str | None:
+        """The file that the memory is shared with; None where there is none."""
+        return getattr(self, "_file", None)
 
     @property
     def device(self) -> devices.device:
@@ -147,6 +153,20 @@ class UntypedStorage(StorageBase):
         """The storage of an array."""
         out = object.__new__(UntypedStorage)
         out._bytes, out._owned = memory_of(array), False
+        return out
+
+    @staticmethod
+    def from_file(filename: Any, shared: bool = False, nbytes: int = 0) -> UntypedStorage:
+        """The first `nbytes` bytes of a file, mapped: read when they are looked at.
+
+        shared: what is written goes to the file, which grows to `nbytes` where it is shorter or missing; without it,
+        what is written stays in this process.
+        Raises: RuntimeError for a file that is missing or too short.
+        """
+        out = object.__new__(UntypedStorage)
+        out._bytes, out._owned = mapped(filename, shared, nbytes), False
+        if shared:
+            out._file = str(filename)
         return out
 
     def size(self) -> int:
@@ -336,6 +356,24 @@ class TypedStorage(StorageBase, metaclass=StorageKind):
 def restored_typed(untyped: UntypedStorage, dtype: Any) -> TypedStorage:
     """Inverse of a typed storage's pickling."""
     return TypedStorage(wrap_storage=untyped, dtype=dtype)
+
+
+def mapped(filename: Any, shared: bool, nbytes: int) -> Any:
+    """The first bytes of a file as a uint8 array over its mapping; see `UntypedStorage.from_file`."""
+    try:
+        present = os.path.getsize(filename) if not shared or os.path.exists(filename) else 0
+    except OSError as error:
+        raise RuntimeError(
+            f"unable to open file <{filename}> in read-only mode: {error.strerror} ({error.errno})"
+        ) from error
+    if present < nbytes and not shared:
+        raise RuntimeError(f"file <{filename}> size <{present}> is smaller than the required mapping size <{nbytes}>")
+    if present < nbytes:
+        with open(filename, "ab") as file:
+            file.truncate(nbytes)
+    if not nbytes:
+        return np.empty(0, np.uint8)
+    return np.asarray(np.memmap(filename, np.uint8, "r+" if shared else "c", shape=(nbytes,)))
 
 
 def checked(index: Any, size: int) -> int:

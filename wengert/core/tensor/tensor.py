@@ -13,7 +13,7 @@ from typing import Any
 from wengert.core.arrays import device as devices
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.backend import DEVICE_OF
-from wengert.core.arrays.shape import Size
+from wengert.core.arrays.shape import SIZES, Size
 from wengert.core.base.errors import ArgumentError, GraphError, InferenceError
 from wengert.core.tape import core, hot
 from wengert.core.tape.backward import backward as run_backward
@@ -23,9 +23,9 @@ from wengert.core.tape.handles import HookTable, RemovableHandle
 from wengert.core.tape.levels import BATCHED
 from wengert.core.tape.modes import current
 from wengert.core.tape.views import INFERENCE, STALE, counter_of, extra_of, refresh, view_info
+from wengert.core.tensor import leaves
 
 _of = dtypes.FROM_NUMPY
-_size = Size._of if hasattr(Size, "_of") else Size
 
 
 class TensorMeta(type):
@@ -51,7 +51,7 @@ class Tensor(hot.Operators, metaclass=TensorMeta):
     @property
     def shape(self) -> Size:
         """Lengths of the dims."""
-        return Size(self._array.shape)
+        return SIZES[self._array.shape]
 
     @property
     def dtype(self) -> dtypes.dtype:
@@ -75,14 +75,18 @@ class Tensor(hot.Operators, metaclass=TensorMeta):
         """Whether operations on this tensor are recorded."""
         if self._flags & STALE:
             refresh(self)
-        return bool(self._flags & 1)
+        if self._flags & 1:
+            return True
+        # A view that was made without recording requires grad as its base does.
+        base = self._base
+        return base is not None and bool(base._flags & 1)
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
-        if self.grad_fn is not None:
-            raise GraphError(LEAVES_ONLY)
         if value.__class__ is not bool:
             raise GraphError(f"requires_grad must be a bool, not {type(value).__name__}")
+        if self.grad_fn is not None:
+            raise GraphError(LEAVES_ONLY)
         if value and self._array.dtype.kind not in "fcV":
             raise GraphError(
                 "only Tensors of floating point and complex dtype can require gradients; "
@@ -95,6 +99,11 @@ class Tensor(hot.Operators, metaclass=TensorMeta):
 
         Raises: GraphError for integer dtypes, and when a non-leaf should stop requiring gradients.
         """
+        if requires_grad.__class__ is not bool:
+            raise ArgumentError(
+                "requires_grad_(): argument 'requires_grad' (position 1) must be bool, not "
+                + type(requires_grad).__name__
+            )
         if requires_grad:
             if self._flags & 1:
                 return self
@@ -134,7 +143,9 @@ class Tensor(hot.Operators, metaclass=TensorMeta):
 
     @grad_fn.setter
     def grad_fn(self, value: Any) -> None:
-        raise AttributeError("attribute 'grad_fn' of a tensor is not writable: history is made by operations")
+        raise AttributeError(
+            "attribute 'grad_fn' of 'torch._C.TensorBase' objects is not writable: history is made by operations"
+        )
 
     @property
     def is_leaf(self) -> bool:
@@ -143,7 +154,9 @@ class Tensor(hot.Operators, metaclass=TensorMeta):
 
     @is_leaf.setter
     def is_leaf(self, value: Any) -> None:
-        raise AttributeError("attribute 'is_leaf' of a tensor is not writable: history is made by operations")
+        raise AttributeError(
+            "attribute 'is_leaf' of 'torch._C.TensorBase' objects is not writable: history is made by operations"
+        )
 
     @property
     def output_nr(self) -> int:
@@ -253,7 +266,7 @@ class Tensor(hot.Operators, metaclass=TensorMeta):
 
     def register_hook(self, hook: Callable[[Any], Any]) -> RemovableHandle:
         """Call `hook(gradient)` when this tensor's gradient is known; a returned tensor replaces it."""
-        if not self.requires_grad:
+        if not self.requires_grad or self._node is None:
             raise GraphError("cannot register a hook on a tensor that doesn't require gradient")
         return core.extra_of(self._node).tensor_hooks.add((self.output_nr, hook))
 
@@ -287,10 +300,17 @@ def check_assigned(x: Any, value: Any) -> None:
         )
     if value is x:
         raise GraphError("can't assign Variable as its own grad")
-    if value._array.dtype != x._array.dtype:
+    wanted = leaves.wanted_dtype(x)
+    if wanted is not None and value.dtype is not wanted:
         raise GraphError(
-            f"attempting to assign a gradient with dtype '{dtypes.of(value._array.dtype)}' to a tensor with grad_dtype "
-            f"'{dtypes.of(x._array.dtype)}'. The gradient must have the tensor's own dtype"
+            f"attempting to assign a gradient with dtype '{leaves.plain_name(value.dtype)}' to a tensor with "
+            f"grad_dtype '{dtypes.scalar_name(wanted)}'. The gradient must match the tensor's grad_dtype, which is its "
+            "own dtype unless another was set."
+        )
+    if value.device.type != x.device.type:
+        raise GraphError(
+            f"attempting to assign a gradient with device type '{value.device.type}' to a tensor with device type "
+            f"'{x.device.type}'. Please ensure that the gradient and the tensor are on the same device"
         )
     if value._array.shape != x._array.shape:
         raise GraphError(

@@ -38,9 +38,9 @@ _PIPES = ("DFIterDataPipe", "IterDataPipe", "MapDataPipe", "functional_datapipe"
 
 
 def __getattr__(name: str) -> _Any:
-    """Pipes, on first use."""
-    if name == "datapipes":
-        return _import_module(f"{__name__}.datapipes")
+    """Pipes and their settings, on first use."""
+    if name in ("datapipes", "graph", "graph_settings"):
+        return _import_module(f"{__name__}.{name}")
     if name in _PIPES:
         # All of them, since the methods of pipes are entered by the modules that define them.
         return getattr(_import_module(f"{__name__}.datapipes").datapipe, name)

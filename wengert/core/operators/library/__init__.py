@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from wengert.core.operators import convolution_kernels, kernels, row_kernels
+from wengert.core.operators import convolution_kernels, kernels, layouts, row_kernels
 from wengert.core.operators.library import (
     activation,
     affine,
@@ -148,3 +148,4 @@ __all__ = [
 kernels.install()
 row_kernels.install()
 convolution_kernels.install()
+layouts.install()

@@ -6,6 +6,7 @@ import math
 from typing import Any
 
 from wengert.core.arrays import dtype as dtypes
+from wengert.core.arrays.powers import powered
 from wengert.core.base.errors import DtypeError, MissingError
 from wengert.core.operators.kinds import composite, elementwise, plain
 from wengert.core.operators.library.overloads import (
@@ -44,14 +45,18 @@ def unsigned(alpha: int, dtype: Any) -> int:
 
 
 def refuse_boolean_difference(input: Any, other: Any) -> None:
-    """Booleans are not subtracted; a body still sees them where both operands are, or one is a Python number."""
-    if input.__class__ is bool or other.__class__ is bool:
-        raise DtypeError("Subtraction, the `-` operator, with a bool tensor is not supported. " + MASK_HINT)
+    """Booleans are not subtracted; a body still sees them where both operands are."""
     if some_array(input, other).dtype.kind == "b":
         raise DtypeError(
             "Subtraction, the `-` operator, with two bool tensors is not supported. "
             "Use the `^` or `logical_xor()` operator instead."
         )
+
+
+def refuse_a_boolean(dtypes_met: list[Any]) -> None:
+    """Nothing is subtracted from booleans, nor they from anything, before the dtypes are brought together."""
+    if dtypes.bool_ in dtypes_met:
+        raise DtypeError("Subtraction, the `-` operator, with a bool tensor is not supported. " + MASK_HINT)
 
 
 def some_array(*operands: Any) -> Any:
@@ -67,7 +72,11 @@ def add(np, input: Array, other: Array, *, alpha=1):
     return np.add(input, other)
 
 
-@elementwise(d=(1, lambda g, alpha: -g if alpha == 1 else g * -alpha.conjugate()), aliases=("subtract",))
+@elementwise(
+    d=(1, lambda g, alpha: -g if alpha == 1 else g * -alpha.conjugate()),
+    aliases=("subtract",),
+    meeting=refuse_a_boolean,
+)
 def sub(np, input: Array, other: Array, *, alpha=1):
     """input - alpha * other.  Raises DtypeError for booleans."""
     refuse_boolean_difference(input, other)
@@ -82,6 +91,7 @@ def sub(np, input: Array, other: Array, *, alpha=1):
     method=False,
     backward_name=overload("Rsub", 0, 1),
     numbers="last",
+    meeting=refuse_a_boolean,
 )
 def rsub(np, input: Array, other: Array, *, alpha=1):
     """other - alpha * input.  Raises DtypeError for booleans."""
@@ -224,18 +234,7 @@ def power(np: Any, input: Any, exponent: Any) -> Any:
     if some.dtype.kind in "iu":
         return integer_power(np, input, exponent)
     if is_number(exponent):
-        if exponent == 2:
-            return np.multiply(input, input)
-        if exponent == 1:
-            return np.positive(input)
-        if exponent == 3:
-            return np.multiply(np.multiply(input, input), input)
-        if exponent == 0.5:
-            return np.sqrt(input)
-        if exponent == -1:
-            return np.true_divide(1, input)
-        if exponent == -0.5:
-            return np.true_divide(1, np.sqrt(input))
+        return powered(np, input, exponent)
     return np.power(input, exponent)
 
 

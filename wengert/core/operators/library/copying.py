@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from wengert.core.arrays import dtype as dtypes
-from wengert.core.arrays.device import channels_last, channels_last_3d, contiguous_format
+from wengert.core.arrays.device import contiguous_format
+from wengert.core.arrays.large import LARGE
+from wengert.core.arrays.layout import RANKS, check_rank, empty_like
 from wengert.core.arrays.shape import unbroadcast_axes
 from wengert.core.arrays.strided import expanded
 from wengert.core.base.errors import DtypeError, ShapeError
@@ -36,19 +38,23 @@ def storing(d, **options):
     return lambda body: register(Storing(d), body, options)
 
 
-_LAST = {channels_last: 4, channels_last_3d: 5}
+def _unfolded(np, input):
+    """A copy of an expanded array: where strides of 0 say nothing of the order of dims, it is row-major."""
+    if input.__class__ is not np.ndarray or not input.size:
+        return input.copy(order="C")
+    out = empty_like(input)
+    out[...] = input
+    return out
 
 
 def copied(np, input, memory_format):
     """A copy of an array in the order of dims that a memory format asks for."""
-    if memory_format is None or memory_format is not contiguous_format and memory_format not in _LAST:
-        return input.copy(order="K")
+    if memory_format is None or memory_format is not contiguous_format and memory_format not in RANKS:
+        return input.copy(order="K") if 0 not in input.strides else _unfolded(np, input)
     if memory_format is contiguous_format:
-        return input.copy(order="C")
-    n = _LAST[memory_format]
-    if input.ndim != n:
-        raise ShapeError(f"required rank {n} tensor to use {memory_format} format, got {input.ndim} dims")
-    return np.moveaxis(_last_channels(input).copy(order="C"), -1, 1)
+        return LARGE.row_major(input)
+    check_rank(input.ndim, memory_format)
+    return np.moveaxis(LARGE.row_major(_last_channels(input)), -1, 1)
 
 
 @moving(
@@ -74,7 +80,7 @@ def to_dtype(np, input: Array, dtype):
     """The elements as another dtype (a NumPy one); complex to real drops the imaginary part."""
     if input.dtype.kind == "c" and dtype.kind not in "cb":
         input = input.real
-    return input.astype(dtype)
+    return LARGE.convert(input, dtype)
 
 
 @storing(
@@ -213,8 +219,8 @@ def sum_to(np, input: Array, size):
 def contiguous(m, input: Array, memory_format=contiguous_format):
     """The input itself if its elements lie in the order of `memory_format`, else a copy in that order."""
     array = input._array if m.recorded else input
-    if memory_format in _LAST:
-        if array.ndim == _LAST[memory_format] and _last_channels(array).flags.c_contiguous:
+    if memory_format in RANKS:
+        if array.ndim == RANKS[memory_format] and _last_channels(array).flags.c_contiguous:
             return input
     elif array.flags.c_contiguous:
         return input

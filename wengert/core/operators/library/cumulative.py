@@ -6,6 +6,7 @@ from typing import Any
 
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays import return_types
+from wengert.core.arrays.large import LARGE
 from wengert.core.arrays.shape import wrap_dim
 from wengert.core.base.errors import DtypeError, ShapeError
 from wengert.core.operators.kinds import composite, linear, opaque, plain
@@ -30,6 +31,9 @@ def running(np: Any, function: Any, input: Any, dim: int, dtype: Any) -> Any:
         return input.astype(wanted)
     if wanted.kind in "fcV":
         input = input if input.dtype == wanted else input.astype(wanted)
+        found = LARGE.running_sum(input, dim, False) if function is np.cumsum else None
+        if found is not None:
+            return found
         return function(input, axis=dim, dtype=_WIDE.get(wanted.name, wanted)).astype(wanted, copy=False)
     return function(input, axis=dim, dtype=wanted)
 
@@ -128,6 +132,9 @@ def sum_from_here(np, input: Array, dim: int):
     if not input.ndim:
         return input
     dim = wrap_dim(dim, input.ndim)
+    found = LARGE.running_sum(input, dim, True)
+    if found is not None:
+        return found
     return np.flip(running(np, np.cumsum, np.flip(input, dim), dim, None), dim)
 
 

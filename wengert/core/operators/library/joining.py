@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.shape import broadcast_shapes, wrap_dim
-from wengert.core.base.errors import ShapeError, ValueRangeError
+from wengert.core.base.errors import ArgumentError, ShapeError, ValueRangeError
 from wengert.core.operators.kinds import composite, opaque
 from wengert.core.operators.library.destinations import apart, both, castable
 from wengert.core.operators.library.matrices import scalar_of
@@ -117,7 +117,18 @@ def stack(np, tensors: list[Array], dim: int = 0):
 def _listed(name, tensors):
     if not tensors:
         raise ShapeError(f"{name} expects a non-empty TensorList")
-    return list(tensors)
+    return list(_tensors(tensors))
+
+
+def _tensors(given):
+    """What is given as a list of tensors.
+
+    Raises: ArgumentError for an element that is none.
+    """
+    for i, x in enumerate(given):
+        if not hasattr(x, "ndim"):
+            raise ArgumentError(f"expected Tensor as element {i} in argument 0, but got {type(x).__name__}")
+    return given
 
 
 @composite(method=False, samples=lambda s: [call([s.array(2, 3), s.array(2, 1)]), call([s.array(2), s.array()])])
@@ -200,7 +211,7 @@ def atleast_3d(m, *tensors):
 
 def _spread(tensors):
     """`f(a, b)` and `f([a, b])` mean the same."""
-    return tuple(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors
+    return _tensors(tuple(tensors[0]) if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)) else tensors)
 
 
 @composite(method=False, samples=lambda s: [call(s.array(2, 3), s.array(3)), call(s.array(), s.array(2))])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from wengert.core.arrays.large import LARGE, SIZE
 from wengert.core.arrays.shape import broadcast_shapes
 from wengert.core.base.errors import DtypeError, ShapeError, ValueRangeError
 from wengert.core.operators.kinds import composite, opaque
@@ -17,10 +18,14 @@ def reduced(values, reduction):
     if reduction == "none":
         return values
     if reduction == "sum":
-        return values.sum()
+        return _total(values)
     if reduction == "mean":
-        return values.mean() if values.size else values.sum() * math.nan
+        return _total(values) / values.size if values.size else values.sum() * math.nan
     raise ValueRangeError(f'{reduction} is not a valid value for reduction: it is "none", "mean" or "sum"')
+
+
+def _total(values):
+    return LARGE.total(values) if values.size >= SIZE and values.dtype.kind == "f" else values.sum()
 
 
 def _difference(input, target):
@@ -52,13 +57,13 @@ def _pairs(**options):
 
 
 def _both(slope):
-    """Rules of a loss of input - target: `slope(m, difference, parameter)` and its negative."""
+    """Rules of a loss of input - target whose derivative is `slope` times the difference."""
 
     def input_rule(m, g, input, target, reduction):
-        return _spread(g, reduction, input, target) * slope(m, input - target)
+        return _spread(g, reduction, input, target) * slope * (input - target)
 
     def target_rule(m, g, input, target, reduction):
-        return -(_spread(g, reduction, input, target) * slope(m, input - target))
+        return _spread(g, reduction, input, target) * slope * (target - input)
 
     return input_rule, target_rule
 
@@ -66,7 +71,7 @@ def _both(slope):
 # ---------------------------------------------------------------- differences
 
 
-@opaque(vjp=_both(lambda m, difference: difference * 2), promote="common", space="nn", method=False, samples=_pairs())
+@opaque(vjp=_both(2), promote="common", space="nn", method=False, samples=_pairs())
 def mse_loss(np, input: Array, target: Array, *, reduction="mean"):
     """(input - target)^2, reduced; shapes broadcast."""
     refuse("mse_cpu", "biuc", input)

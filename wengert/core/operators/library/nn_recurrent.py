@@ -35,6 +35,10 @@ def _joined(m, pieces):
 
 def _previous(m, first, flat, parts, reverse):
     """Per row the state that its step started from."""
+    n = first.shape[0]
+    if all(stop - start == n for start, stop in parts):
+        between = flat[n:] if reverse else flat[: flat.shape[0] - n]
+        return m.cat([between, first] if reverse else [first, between], 0)
     pieces, last = [], None
     for start, stop in parts:
         n = stop - start
@@ -81,7 +85,7 @@ def _direct(m):
 
 def _present(m, g):
     """A gradient of intermediate values, None if a sweep on raw arrays brought only zeros."""
-    return None if _direct(m) and not (g.size and (g.max() or g.min())) else g
+    return None if _direct(m) and arrays.all_zero(g) else g
 
 
 def _columns(x, size):

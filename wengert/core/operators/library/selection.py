@@ -44,6 +44,10 @@ def where(m, condition: Array, input=None, other=None):
     Raises: DtypeError unless condition is boolean (uint8 is taken).
     """
     if input is None and other is None:
+        if not hasattr(condition, "requires_grad") and (m.recorded or not hasattr(condition, "ndim")):
+            kind = type(condition)
+            name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
+            raise ArgumentError(f"where(): argument 'condition' (position 1) must be Tensor, not {name}")
         return m.nonzero(condition, as_tuple=True)
     if input is None or other is None:
         raise _no_overload(condition, input, other)

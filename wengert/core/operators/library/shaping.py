@@ -6,8 +6,9 @@ from itertools import combinations as _combinations
 from itertools import combinations_with_replacement as _with_replacement
 from operator import index as as_index
 
+from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.shape import wrap_dim, wrap_dims
-from wengert.core.base.errors import DimError, DtypeError, IndexRangeError, ShapeError
+from wengert.core.base.errors import DimError, DtypeError, IndexRangeError, MissingError, ShapeError
 from wengert.core.operators.kinds import composite, linear, plain
 from wengert.core.operators.library.copying import moving
 from wengert.core.operators.library.windows import placing
@@ -98,7 +99,8 @@ def spread_index(np, repeats: Array):
     if repeats.ndim != 1:
         raise ShapeError("repeat_interleave only accept 1D vector as repeat")
     if repeats.dtype.kind not in "iu":
-        raise DtypeError(f"repeats has to be Long or Int tensor, but got {repeats.dtype.name}")
+        scalar = dtypes.of(repeats.dtype).scalar
+        raise MissingError(f"\"repeat_interleave_cpu\" not implemented for '{scalar}': repeats are whole numbers")
     if repeats.size and repeats.min() < 0:
         raise ShapeError("repeats can not be negative")
     return np.repeat(np.arange(repeats.size), repeats)

@@ -93,6 +93,10 @@ def split(m, tensor: Array, split_size_or_sections=None, dim: int = 0, *, split_
     sizes = split_size if split_size_or_sections is None else split_size_or_sections
     if isinstance(sizes, (tuple, list)):
         return m.split_with_sizes(tensor, tuple(sizes), dim)
+    if not hasattr(sizes, "__index__"):
+        raise ArgumentError(
+            f"split_with_sizes(): argument 'split_sizes' (position 2) must be tuple of ints, not {type(sizes).__name__}"
+        )
     return m.split_equal(tensor, as_index(sizes), dim)
 
 
@@ -124,6 +128,8 @@ def unbind(np, input: Array, dim: int = 0):
 @composite(samples=lambda s: [call(s.array(5, 2), 2), call(s.array(2, 4), 3, -1), call(s.array(0, 2), 3)])
 def chunk(m, input: Array, chunks: int, dim: int = 0):
     """At most `chunks` pieces of one size along `dim`, the last possibly smaller."""
+    if not hasattr(chunks, "__index__"):
+        raise ArgumentError(f"chunk(): argument 'chunks' (position 1) must be int, not {type(chunks).__name__}")
     if not input.ndim:
         raise ShapeError("chunk expects at least a 1-dimensional tensor")
     if chunks <= 0:

@@ -6,8 +6,9 @@ from math import prod
 from operator import index as as_index
 
 from wengert.core.arrays import dtype as dtypes
+from wengert.core.arrays.large import LARGE
 from wengert.core.arrays.shape import compute_view_strides, infer_size, wrap_dim, wrap_dims
-from wengert.core.arrays.strided import window
+from wengert.core.arrays.strided import storage_of, window
 from wengert.core.base.errors import ArgumentError, IndexRangeError, ShapeError
 from wengert.core.operators.kinds import Plain, composite, view
 from wengert.core.operators.library.copying import moving
@@ -172,7 +173,7 @@ def view_shape(np, input: Array, size: Ints):
 )
 def reshape_copy(np, input: Array, size: Ints):
     """The same elements in the same order under another shape, copied."""
-    return input.copy(order="C").reshape(size)
+    return LARGE.row_major(input).reshape(size)
 
 
 @composite(
@@ -356,6 +357,21 @@ def _check_retyped(input, dtype):
         raise ShapeError(f"self.size(-1) must be divisible by {size // own} {names}, but got {input.shape[-1]}")
     if input.strides[-1] != own and input.shape[-1] != 1:
         raise ShapeError(f"self.stride(-1) must be 1 {names}, but got {input.strides[-1] // own}")
+    if size > own:
+        _check_placed(input, own, size, names)
+
+
+def _check_placed(input, own, size, names):
+    """Larger elements start at whole multiples of their size, counted from the start of the memory."""
+    ratio = size // own
+    root = storage_of(input)
+    if input.__class__ is root.__class__ and hasattr(input, "ctypes") and root.flags.c_contiguous:
+        offset = (input.ctypes.data - root.ctypes.data) // own
+        if offset % ratio:
+            raise ShapeError(f"self.storage_offset() must be divisible by {ratio} {names}, but got {offset}")
+    for i, stride in enumerate(input.strides[:-1]):
+        if stride // own % ratio:
+            raise ShapeError(f"self.stride({i}) must be divisible by {ratio} {names}, but got {stride // own}")
 
 
 def _retyped(np, input: Array, dtype):

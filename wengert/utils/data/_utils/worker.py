@@ -54,6 +54,9 @@ def numpy_words(base_seed: int, worker_id: int) -> list[int]:
     return [int(word) for word in np.random.SeedSequence(entropy).generate_state(4)]
 
 
+_generate_state = numpy_words  # torch's name
+
+
 class Task:
     """What the loader tells its workers: everything but the indices."""
 

@@ -7,6 +7,7 @@ import random
 import warnings
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from enum import IntEnum
 from typing import Any
 
 from wengert.utils.data._utils.collate import default_collate
@@ -204,19 +205,42 @@ class SamplerIterDataPipe(IterDataPipe[Any]):
         return len(self.sampler)
 
 
+class SHARDING_PRIORITIES(IntEnum):
+    """Who shares a stream: processes of a distributed job first, then the workers of each; or not told apart."""
+
+    DEFAULT = 1
+    DISTRIBUTED = 2
+    MULTIPROCESSING = 3
+
+
 @functional_datapipe("sharding_filter")
 class ShardingFilterIterDataPipe(IterDataPipe[Any]):
     """In a loader's worker every so many-th sample, so that each is read by one worker; all of them elsewhere."""
 
     def __init__(self, source_datapipe: Any, sharding_group_filter: Any = None) -> None:
         self.source_datapipe, self.sharding_group_filter = source_datapipe, sharding_group_filter
+        self.groups: dict[int, tuple[int, int]] = {}
         self.num_of_instances, self.instance_id = 1, 0
 
-    def apply_sharding(self, num_of_instances: int, instance_id: int, sharding_group: Any = None) -> None:
-        """Take every num_of_instances-th sample, beginning at instance_id."""
+    def apply_sharding(
+        self, num_of_instances: int, instance_id: int, sharding_group: Any = SHARDING_PRIORITIES.DEFAULT
+    ) -> None:
+        """Take every num_of_instances-th sample, beginning at instance_id; groups divide each other's share.
+
+        Raises: ValueError for an instance that is none; RuntimeError for the group DEFAULT besides another one.
+        """
         if instance_id >= num_of_instances:
             raise ValueError(f"instance_id({instance_id}) should be smaller than num_of_instances({num_of_instances})")
-        self.num_of_instances, self.instance_id = num_of_instances, instance_id
+        plain = SHARDING_PRIORITIES.DEFAULT
+        if any((group == plain) != (sharding_group == plain) for group in self.groups):
+            raise RuntimeError("ShardingFilter cannot mix DEFAULT and non DEFAULT groups")
+        self.groups[sharding_group] = (num_of_instances, instance_id)
+        self.num_of_instances, self.instance_id = 1, 0
+        for group in sorted(self.groups):
+            if self.sharding_group_filter is None or group == self.sharding_group_filter:
+                count, own = self.groups[group]
+                self.instance_id = self.instance_id * count + own
+                self.num_of_instances *= count
 
     def place(self) -> tuple[int, int]:
         """How many share the stream, and the number of this one."""
