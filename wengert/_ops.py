@@ -49,6 +49,10 @@ class OpOverload:
         return f"<OpOverload(op='{self.namespace}.{self.overloadpacket.__name__}', overload='{self._overloadname}')>"
 
 
+class HigherOrderOperator:
+    """Operators that take functions, for annotations and checks of class: here such calls are ordinary functions."""
+
+
 class OpOverloadPacket:
     """An operator with all its overloads, as attributes; calling it runs the operator."""
 
@@ -247,4 +251,4 @@ _NAMED = {
     "where": "self", "pow": "Tensor_Scalar", "squeeze": "dim",
 }  # fmt: skip
 
-__all__ = ["OpOverload", "OpOverloadPacket", "ops"]
+__all__ = ["HigherOrderOperator", "OpOverload", "OpOverloadPacket", "ops"]

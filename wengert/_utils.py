@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from typing import Any
 
+from wengert import cuda
 from wengert.core.arrays.device import as_device
 from wengert.core.tape.core import RECORDED
 from wengert.core.tensor.creation import empty
@@ -115,6 +117,24 @@ def _rebuild_parameter_with_state(data: Any, requires_grad: bool, backward_hooks
     made = _rebuild_parameter(data, requires_grad, backward_hooks)
     made.__dict__.update(state)
     return made
+
+
+def _get_available_device_type() -> str | None:
+    """The kind of accelerator that is there; None where there is only the CPU."""
+    return "cuda" if cuda.is_available() else None
+
+
+def _get_device_module(device_type: str) -> Any:
+    """The module of a kind of device, such as `torch.cuda`.
+
+    Raises: RuntimeError where there is none.
+    """
+    try:
+        return import_module(f"wengert.{device_type}")
+    except ImportError as error:
+        raise RuntimeError(
+            f"Device '{device_type}' does not have a corresponding module registered as 'torch.{device_type}'."
+        ) from error
 
 
 __all__ = ["ExceptionWrapper", "classproperty", "is_compiling"]

@@ -11,6 +11,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
+import wengert
 from wengert.core.arrays import dtype as dt
 
 TABLE = json.loads((Path(__file__).parent / "promotion_table.json").read_text())
@@ -238,3 +239,12 @@ def test_stored_table_as_torch(oracle):
         for b, code in zip(NAMES, row.split(), strict=True):
             found = outcome(oracle.promote_types, getattr(oracle, a), getattr(oracle, b))
             assert found.startswith("RuntimeError") if code == "!" else found == NAMES[int(code)]
+
+
+def test_types_that_no_tensor_has():
+    for name, size in (("qint8", 1), ("quint8", 1), ("qint32", 4), ("bits16", 2), ("uint1", 1), ("int4", 1)):
+        kind = getattr(wengert, name)
+        assert repr(kind) == f"torch.{name}" and kind.itemsize == size and not kind.is_floating_point
+        assert isinstance(kind, dt.dtype) and pickle.loads(pickle.dumps(kind)) is kind
+        with pytest.raises(RuntimeError, match="no tensor can hold it$"):
+            wengert.zeros(2, dtype=kind)

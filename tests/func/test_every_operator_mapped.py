@@ -27,7 +27,7 @@ WITHOUT = {
 }
 
 
-READS = ("data-dependent control flow", "have storage", "dynamic shape", "differently shaped")
+READS = ("data-dependent control flow", "have storage", "dynamic shape", "differently shaped", "provide an explicit")
 """Operators that check or read values, or whose shape depends on them, refuse batches in torch's words."""
 
 

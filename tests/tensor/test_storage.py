@@ -50,3 +50,20 @@ def test_a_storage_makes_a_tensor():
 def test_a_storage_is_not_outgrown():
     with raises(RuntimeError, "setStorage: sizes [9]"):
         torch.zeros(0).set_(torch.arange(4.0).untyped_storage(), 0, (9,), (1,))
+
+
+def test_bytes_of_a_file(tmp_path):
+    path = tmp_path / "bytes"
+    path.write_bytes(bytes(range(8)))
+    own = torch.UntypedStorage.from_file(str(path), False, 4)
+    own[0] = 7
+    assert own.tolist() == [7, 1, 2, 3] and own.filename is None and path.read_bytes() == bytes(range(8))
+    shared = torch.UntypedStorage.from_file(str(path), True, 12)
+    shared[0] = 9
+    assert shared.filename == str(path) and path.read_bytes() == bytes([9, *range(1, 8), 0, 0, 0, 0])
+    values = torch.asarray(own[0:4], dtype=torch.uint8).view(torch.int16)
+    assert values.tolist() == [263, 770]
+    with pytest.raises(RuntimeError, match=r"^file <.*> size <12> is smaller than the required mapping size <40>"):
+        torch.UntypedStorage.from_file(str(path), False, 40)
+    with pytest.raises(RuntimeError, match=r"^unable to open file <.*> in read-only mode: No such file or directory"):
+        torch.UntypedStorage.from_file(str(tmp_path / "none"), False, 4)

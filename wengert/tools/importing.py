@@ -15,7 +15,12 @@ from typing import Any
 
 from wengert.version import tensorflow_interface, torch_interface
 
-ALIASES = {"torch": "wengert", "torchviz": "wengert.torchviz", "tensorflow": "wengert.tf"}
+ALIASES = {
+    "torch": "wengert",
+    "functorch": "wengert.functorch",
+    "torchviz": "wengert.torchviz",
+    "tensorflow": "wengert.tf",
+}
 """Name that a program imports, and the package that answers."""
 
 VERSIONS = {"torch": torch_interface, "torchviz": "0.0.3", "tensorflow": tensorflow_interface}

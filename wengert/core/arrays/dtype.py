@@ -29,7 +29,7 @@ class dtype:
     `numpy` is the NumPy dtype of the storage (bfloat16 and float8 through ml_dtypes), `scalar` the name used in error
     messages ("Float"), `category` one of BOOLEAN, INTEGRAL, FLOATING, COMPLEX, `abbr` the short name ("f32").
 
-    Raises: ArgumentError on construction; MissingError on `complex32.numpy`, which NumPy cannot store.
+    Raises: ArgumentError on construction; MissingError on `numpy` of what NumPy cannot store: complex32, `UNSTORED`.
     """
 
     __slots__ = (
@@ -65,7 +65,8 @@ class dtype:
         # Reached only where a slot is empty or unknown.
         if name == "numpy":
             raise MissingError(
-                f"torch.{self.name} has no NumPy counterpart, so no tensor can hold it; use torch.complex64"
+                f"torch.{self.name} has no NumPy counterpart, so no tensor can hold it"
+                + ("; use torch.complex64" if self.is_complex else "")
             )
         raise AttributeError(f"'torch.dtype' object has no attribute {name!r}")
 
@@ -139,6 +140,17 @@ object.__setattr__(bfloat16, "_complex", complex64)
 ALL: dict[str, dtype] = {
     d.name: d for d in (*_LADDER, *_BARE_UNSIGNED, complex32, complex64, complex128, *_FLOAT8)
 }  # fmt: skip
+UNSTORED: dict[str, dtype] = {
+    name: _make(name, scalar, name, INTEGRAL, size, None)
+    for name, scalar, size in (
+        ("qint8", "QInt8", 1), ("quint8", "QUInt8", 1), ("qint32", "QInt32", 4), ("quint4x2", "QUInt4x2", 1),
+        ("quint2x4", "QUInt2x4", 1), ("bits8", "Bits8", 1), ("bits16", "Bits16", 2), ("bits1x8", "Bits1x8", 1),
+        ("bits2x4", "Bits2x4", 1), ("bits4x2", "Bits4x2", 1),
+        *((f"int{n}", f"Int{n}", 1) for n in range(1, 8)), *((f"uint{n}", f"UInt{n}", 1) for n in range(1, 8)),
+    )
+}  # fmt: skip
+"""Types that programs name, compare and list, and no tensor has: quantised ones, raw bits, integers below a byte."""
+globals().update(UNSTORED)
 ALIASES: dict[str, dtype] = {
     "float": float32,
     "double": float64,

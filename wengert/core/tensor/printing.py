@@ -261,7 +261,7 @@ def tensor_text(
         body = array_text(tensor._array, indent)
     suffixes = _suffixes(tensor, default_dtype_name)
     if tangent is not None:
-        number = not tangent.ndim and not tangent.requires_grad
+        number = not tangent.shape and not tangent.requires_grad
         suffixes.append(f"tangent={tangent.item() if number else tensor_text(tangent, default_dtype_name)}")
     text = _closed(opening + body, suffixes, indent)
     if not any(kind.__name__ == "Parameter" for kind in type(tensor).__mro__):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy
+
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.device import contiguous_format
 from wengert.core.arrays.large import LARGE
@@ -40,7 +42,7 @@ def storing(d, **options):
 
 def _unfolded(np, input):
     """A copy of an expanded array: where strides of 0 say nothing of the order of dims, it is row-major."""
-    if input.__class__ is not np.ndarray or not input.size:
+    if not isinstance(input, numpy.ndarray) or not input.size:
         return input.copy(order="C")
     out = empty_like(input)
     out[...] = input
