@@ -14,8 +14,10 @@ from wengert.core.tensor.methods import SPACES
 from wengert.core.tensor.tensor import Tensor
 
 PREFIX = "_foreach_"
-OTHERS = {"norm": "norm", "max": "max", "copy": "copy_", "zero": "zero_", "clone": "clone", "mm": "mm"}
+OTHERS = {"max": "max", "copy": "copy_", "zero": "zero_", "clone": "clone", "mm": "mm"}
 """Operators of lists that are not elementwise."""
+BOUNDS = {"maximum": "clamp_min", "minimum": "clamp_max"}
+"""Operators of lists that take numbers too, and what they are then; it is the same for tensors."""
 
 
 def found(name: str) -> Callable[..., Any] | None:
@@ -23,8 +25,11 @@ def found(name: str) -> Callable[..., Any] | None:
     operator = name.removeprefix(PREFIX)
     in_place = operator.endswith("_")
     base = operator.rstrip("_")
+    base = BOUNDS.get(base, base)
     if in_place:
-        function = getattr(Tensor, operator, None)
+        function = getattr(Tensor, f"{base}_", None)
+    elif base == "norm":
+        function = SPACES["linalg"]["vector_norm"]
     else:
         function = SPACES[""].get(OTHERS.get(base, base)) or SPACES["nn"].get(base)
     return None if function is None else over_lists(name, function, in_place)

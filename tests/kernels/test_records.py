@@ -39,7 +39,7 @@ def cases():
         ("cos far", lambda lib, x: lib.cos(x * 1e5)),
         ("cube", lambda lib, x: x**3),
         ("odd power", lambda lib, x: x**5),
-        ("even power", lambda lib, x: x ** -4.0),
+        ("even power", lambda lib, x: x**-4.0),
         ("cumsum", lambda lib, x: x.cumsum(1)),
         ("cumsum 0", lambda lib, x: x.cumsum(0)),
         ("cumsum of a transpose", lambda lib, x: x.T.cumsum(0)),

@@ -155,14 +155,19 @@ class PowerTransform(Transform):
     inverse_shape = forward_shape
 
 
+def _clipped_sigmoid(x: Any) -> Any:
+    """The sigmoid, kept inside (0, 1) by the smallest steps that the dtype has there."""
+    limits = finfo(x.dtype)
+    return m.sigmoid(x).clamp(min=limits.tiny, max=1.0 - limits.eps)
+
+
 class SigmoidTransform(_Plain):
     """y = 1 / (1 + exp(-x)), kept inside (0, 1)."""
 
     codomain = constraints.unit_interval
 
     def _call(self, x: Any) -> Any:
-        limits = finfo(x.dtype)
-        return m.sigmoid(x).clamp(min=limits.tiny, max=1.0 - limits.eps)
+        return _clipped_sigmoid(x)
 
     def _inverse(self, y: Any) -> Any:
         limits = finfo(y.dtype)
@@ -385,8 +390,7 @@ class StickBreakingTransform(Transform):
         return x.shape[-1] + 1 - x.new_ones((x.shape[-1],)).cumsum(-1)
 
     def _call(self, x: Any) -> Any:
-        limits = finfo(x.dtype)
-        z = m.sigmoid(x - self._offset(x).log()).clamp(min=limits.tiny, max=1.0 - limits.eps)
+        z = _clipped_sigmoid(x - self._offset(x).log())
         return m.constant_pad_nd(z, (0, 1), 1) * m.constant_pad_nd((1 - z).cumprod(-1), (1, 0), 1)
 
     def _inverse(self, y: Any) -> Any:

@@ -25,6 +25,9 @@ class ParameterMeta(TensorMeta):
         return cls is Parameter and isinstance(instance, TensorBase) and getattr(instance, "_is_param", False)
 
 
+_ParameterMeta = ParameterMeta
+
+
 class Parameter(Tensor, metaclass=ParameterMeta):
     """A leaf that a Module lists among its parameters when assigned to it.
 

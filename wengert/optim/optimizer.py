@@ -24,6 +24,7 @@ __all__ = [
 
 ParamsT: TypeAlias = Iterable[Any]
 """Tensors, or dictionaries of a group, or (name, tensor) pairs."""
+_params_t: TypeAlias = ParamsT
 StateDict: TypeAlias = dict[str, Any]
 
 _global_optimizer_pre_hooks = HookTable()
@@ -90,6 +91,16 @@ def _get_value(x: Any) -> Any:
 def _to_scalar(x: Any) -> Any:
     """A tensor of one element as a 0-d tensor; anything else as it is."""
     return x.squeeze() if is_tensor(x) and x.dim() != 0 else x
+
+
+def _default_to_fused_or_foreach(params: Any, differentiable: bool, use_fused: bool = False) -> tuple[bool, bool]:
+    """Whether an optimizer that was not told takes its fused form, or that for lists: neither, on the CPU."""
+    return False, False
+
+
+def _get_capturable_supported_devices(supports_xla: bool = True) -> list[str]:
+    """Kinds of devices on which a step can be captured whole."""
+    return ["cuda", "xpu", "hpu", "privateuseone", *(["xla"] if supports_xla else [])]
 
 
 def _get_scalar_dtype(is_fused: bool | None = None) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections.abc
 import copy
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -15,6 +16,8 @@ from wengert.core.tensor.data import as_tensor, tensor
 from wengert.core.tensor.tensor import Tensor
 from wengert.utils.data._utils.room import shared_empty
 
+np_str_obj_array_pattern = re.compile(r"[SaUO]")
+"""What the names of NumPy's dtypes of texts and objects hold, for programs that look for them."""
 _NO_NUMBERS = "SUOMm"  # kinds of NumPy's dtypes that no tensor holds: texts, objects, records (as V), dates
 default_collate_err_msg_format = (
     "default_collate: batch must contain tensors, numpy arrays, numbers, dicts or lists; found {}"
