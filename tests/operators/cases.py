@@ -14,8 +14,8 @@ from wengert.core.operators.record import REGISTRY, Op
 from wengert.core.operators.samples import samples_of
 from wengert.core.tape.arguments import bind, integers
 from wengert.core.tape.backward import grad
-from wengert.core.tape.calls import gathered, make_call
 from wengert.core.tape.core import RECORDED, TensorBase, wrap
+from wengert.core.tape.plans import gathered, make_call
 
 # Relative and absolute tolerance by dtype: a few hundred roundings.
 TOLERANCE = {

@@ -12,8 +12,8 @@ from tests.operators.checks import attempt, check
 from wengert.core.operators.kinds import Composite
 from wengert.core.operators.record import Op
 from wengert.core.tape import core
-from wengert.core.tape.calls import make_call
 from wengert.core.tape.core import RECORDED, TensorBase, wrap
+from wengert.core.tape.plans import make_call
 from wengert.core.tensor.methods import inplace_call
 
 

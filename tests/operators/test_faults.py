@@ -12,8 +12,8 @@ from wengert.core.operators.derived import Spec
 from wengert.core.operators.kinds import Bilinear, Elementwise, Linear, Opaque, Plain
 from wengert.core.operators.record import Array, Op
 from wengert.core.operators.samples import call
-from wengert.core.tape.calls import make_call
 from wengert.core.tape.core import RECORDED
+from wengert.core.tape.plans import make_call
 
 
 def hyperbolic(np, input: Array):

@@ -36,6 +36,7 @@ MODULES = (
     "wengert.core.tape.dispatch",
     "wengert.core.tape.inplace",
     "wengert.core.tape.calls",
+    "wengert.core.tape.plans",
     "wengert.core.tape.shortcuts",
     "wengert.core.tape.function_node",
     "wengert.core.tape.outputs",

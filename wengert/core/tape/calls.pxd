@@ -18,11 +18,16 @@ cdef class Form:
     cdef public bint differentiable
     cdef public tuple keeps
     cdef public object node_class
+    cdef public tuple usual
     cpdef object compute(self, tuple args)
+    @cython.locals(k=cython.Py_ssize_t, i=cython.Py_ssize_t)
+    cpdef object by_body(self, tuple args)
     @cython.locals(count=cython.Py_ssize_t)
     cpdef object seen(self, object a, tuple args)
 
 cdef object PLAIN, OFF, VARIABLE, IGNORING
+@cython.locals(count=cython.Py_ssize_t)
+cdef tuple led(object first, tuple args)
 cdef object _mode_get()
 cdef object _hush()
 cdef object _restore(object token)

@@ -1,14 +1,13 @@
 # cython: annotation_typing=False
-"""Callables of operators: arguments in torch's forms, and a flat path for the plain call.
+"""The flat path of operators, for the plain call.
 
-`op.call` is the function, the method and what recorded rules call.  Most calls have one
+`op.call` (see plans.py) is the function, the method and what recorded rules call.  Most calls have one
 tensor, or two, of float32 or float64 on the CPU in the plain mode: those run through
 `apply_one` and `apply_two`; everything else goes to `dispatch.apply`, which knows all cases.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,17 +15,12 @@ import numpy as np
 from wengert.core.arrays.quiet import IGNORING, VARIABLE, hush, restore
 from wengert.core.arrays.windows import WINDOWS
 from wengert.core.base import uncompiled as cython
-from wengert.core.base.errors import ArgumentError
-from wengert.core.operators.kinds import Composite, Elementwise
+from wengert.core.operators.kinds import Elementwise
 from wengert.core.operators.raw import NUMPY
-from wengert.core.operators.record import FIRST, REGISTRY, RESULT, Op
-from wengert.core.tape import hot, hot_nodes
-from wengert.core.tape.arguments import ALIASES, bind, integers, signature_text
+from wengert.core.operators.record import FIRST, RESULT, Op
 from wengert.core.tape.core import (
     F32,
     F64,
-    GENERAL,
-    RECORDED,
     Result,
     TensorBase,
     attach,
@@ -34,9 +28,8 @@ from wengert.core.tape.core import (
     to_array,
     wrap,
 )
-from wengert.core.tape.dispatch import INTERCEPT, apply, node_class_of
+from wengert.core.tape.dispatch import apply, node_class_of
 from wengert.core.tape.hot import versions2
-from wengert.core.tape.inspection import describe
 from wengert.core.tape.modes import MODE, OFF, PLAIN
 from wengert.core.tape.views import DEFAULT, link_view, shares_memory
 
@@ -91,6 +84,7 @@ class Form:
         "differentiable",
         "keeps",
         "node_class",
+        "usual",
     )
 
     def __init__(self, op: Op) -> None:
@@ -105,6 +99,8 @@ class Form:
         self.differentiable = op.kind.differentiable
         self.keeps = tuple(_RESULT if p == RESULT else _INPUT if p == FIRST else _OTHER for p in op.saves)
         self.node_class: Any = None
+        given = [op.defaults.get(name, self) for name in self.names]
+        self.usual = tuple([] if self in given else given)
 
     def compute(self, args: tuple[Any, ...]) -> Any:
         """Run the body on raw arguments, or the loop that stands in for it."""
@@ -112,10 +108,25 @@ class Form:
             found = self.quick(args)
             if found is not None:
                 return found
-        if self.names:
-            k = self.positional
-            return self.body(self.where, *args[:k], **dict(zip(self.names, args[k:], strict=True)))
-        return self.body(self.where, *args)
+        token = _hush()
+        try:
+            return self.by_body(args)
+        finally:
+            _restore(token)
+
+    def by_body(self, args: tuple[Any, ...]) -> Any:
+        """Run the body: without the keyword arguments where each is the default."""
+        if not self.names:
+            return self.body(self.where, *args)
+        k = self.positional
+        i = k
+        for value in self.usual:
+            if args[i] is not value:
+                break
+            i += 1
+        if i == len(args):
+            return self.body(self.where, args[0]) if k == 1 else self.body(self.where, *args[:k])
+        return self.body(self.where, *args[:k], **dict(zip(self.names, args[k:], strict=True)))
 
     def seen(self, a: Any, args: tuple[Any, ...]) -> Any:
         """The view of the raw array `a`; `args` holds the tensor in its place."""
@@ -124,7 +135,19 @@ class Form:
             return self.body(self.where, a, args[1])
         if count == 1 and self.quick is None:
             return self.body(self.where, a)
-        return self.compute((a, *args[1:]))
+        return self.compute(led(a, args))
+
+
+def led(first: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments with another first one; for a few of them without unpacking."""
+    count = len(args)
+    if count == 1:
+        return (first,)
+    if count == 2:
+        return (first, args[1])
+    if count == 3:
+        return (first, args[1], args[2])
+    return (first, *args[1:])
 
 
 def apply_one(form: Form, args: tuple[Any, ...]) -> Any:
@@ -137,13 +160,10 @@ def apply_one(form: Form, args: tuple[Any, ...]) -> Any:
     mode = _mode_get()
     if flags > 1 or type(a) is not _ndarray or not plain_floats(a) or (mode is not PLAIN and mode is not OFF):
         return apply(form.op, args)
-    token = _hush()
     try:
-        r = form.compute((a, *args[1:]))
+        r = form.compute(led(a, args))
     except Exception:
         return apply(form.op, args)
-    finally:
-        _restore(token)
     if type(r) is not _ndarray:
         if type(r) is tuple or type(r) is list:
             return apply(form.op, args)
@@ -158,7 +178,7 @@ def apply_one(form: Form, args: tuple[Any, ...]) -> Any:
             node._fit = None
         else:
             node._fit = ((0, a.shape, dtype),)
-        node.args = (None, *args[1:])
+        node.args = led(None, args)
         node.shape = a.shape
         attach(node, out, 3)
         keep_one(node, form, x, out)
@@ -181,7 +201,7 @@ def apply_view(form: Form, args: tuple[Any, ...]) -> Any:
         return apply(form.op, args)
     if type(r) is not _ndarray:
         return apply(form.op, args)
-    return viewed(form, x, r, (None, *args[1:]), mode, 4)
+    return viewed(form, x, r, led(None, args), mode, 4)
 
 
 def viewed(form: Form, x: Any, r: Any, args: tuple[Any, ...], mode: Any, depth: int) -> Any:
@@ -237,13 +257,10 @@ def apply_two(form: Form, args: tuple[Any, ...]) -> Any:
         or (mode is not PLAIN and mode is not OFF)
     ):
         return apply(form.op, args)
-    token = _hush()
     try:
         r = form.compute((a, b, *args[2:]))
     except Exception:
         return apply(form.op, args)
-    finally:
-        _restore(token)
     if type(r) is not _ndarray:
         if type(r) is tuple or type(r) is list:
             return apply(form.op, args)
@@ -277,13 +294,10 @@ def apply_number(form: Form, args: tuple[Any, ...]) -> Any:
         or (mode is not PLAIN and mode is not OFF)
     ):
         return apply(form.op, args)
-    token = _hush()
     try:
-        r = form.compute((a, *args[1:]))
+        r = form.compute(led(a, args))
     except Exception:
         return apply(form.op, args)
-    finally:
-        _restore(token)
     if type(r) is not _ndarray:
         if type(r) is tuple or type(r) is list:
             return apply(form.op, args)
@@ -294,7 +308,7 @@ def apply_number(form: Form, args: tuple[Any, ...]) -> Any:
         node._inputs = (x._node, None)
         node._saved = node._versions = None
         node._fit = None if r.dtype is dtype else ((0, a.shape, dtype), (0, None, None))
-        node.args = (None, *args[1:])
+        node.args = led(None, args)
         node.shape = a.shape
         attach(node, out, 4)
         keep_first(node, form, x, out)
@@ -385,13 +399,10 @@ def apply_some(form: Form, args: tuple[Any, ...]) -> Any:
     mode = _mode_get()
     if flags > 1 or dtype is None or (mode is not PLAIN and mode is not OFF):
         return apply(op, args)
-    token = _hush()
     try:
         r = form.compute(tuple(raw))
     except Exception:
         return apply(op, args)
-    finally:
-        _restore(token)
     if type(r) is not _ndarray:
         if type(r) is tuple or type(r) is list:
             return apply(op, args)
@@ -464,134 +475,3 @@ def keep_some(node: Any, form: Form, args: tuple[Any, ...], out: Any) -> None:
         versions.append(version)
     node._saved = tuple(saved)
     node._versions = tuple(versions) if dirty else None
-
-
-def path_of(op: Op) -> Callable[[tuple[Any, ...]], Any]:
-    """The way that full argument tuples of this operator go."""
-    if op.many < 0 and op.outputs == 1:
-        form = Form(op)
-        if form.view and op.arrays == (0,) and not op.saves:
-            return lambda args: apply_view(form, args)
-        if op.arrays == (0,) and not form.view:
-            return lambda args: apply_one(form, args)
-        if op.arrays == (0, 1) and form.elementwise:
-            return lambda args: apply_two(form, args)
-        if op.arrays and not form.view:
-            return lambda args: apply_some(form, args)
-    return lambda args: apply(op, args)
-
-
-def make_call(op: Op) -> Callable[..., Any]:
-    """The function of an operator: `call(*args, out=None, **kwargs)`."""
-    if isinstance(op.kind, Composite):
-        return composite_call(op)
-    count = len(op.params)
-    ints = tuple(op.ints)
-    spread = op.positional - 1 if op.variadic else -1
-    required = len(op.required)
-    tail = tuple(op.defaults.get(name) for name in op.params)
-    run = path_of(op)
-    if op.params[:required] != op.required:
-        required = count
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        if spread >= 0 and len(args) > spread:
-            args = gathered(args, spread)
-        if kwargs:
-            out = kwargs.pop("out", None)
-            args = bind(op, args, kwargs)
-            if out is not None:
-                return OUT["apply"](op, args, call, out)
-        elif len(args) != count:
-            args = args + tail[len(args) :] if required <= len(args) <= op.positional else bind(op, args, kwargs)
-        for i in ints:
-            value = args[i]
-            if type(value) is not int and value is not None:
-                found = integers(value)
-                if found is not value:
-                    args = (*args[:i], found, *args[i + 1 :])
-        return run(args)
-
-    return named(call, op)
-
-
-def gathered(args: tuple[Any, ...], spread: int) -> tuple[Any, ...]:
-    """`permute(x, 2, 0, 1)` as `permute(x, (2, 0, 1))`."""
-    last = args[spread]
-    if len(args) == spread + 1 and (isinstance(last, (tuple, list)) or last is None):
-        return args
-    return (*args[:spread], args[spread:])
-
-
-def composite_call(op: Op) -> Callable[..., Any]:
-    """The function of an operator written in others."""
-    body, count = op.body, op.positional
-    spread = count - 1 if op.variadic else -1
-    params, known = op.params, frozenset(op.params)
-    short = SHORT.get(op.name)
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        if short is not None and not kwargs:
-            found = short(args)
-            if found is not None:
-                return found
-        if spread >= 0 and len(args) > spread:
-            args = gathered(args, spread)
-        if kwargs:
-            out = kwargs.pop("out", None)
-            for given in () if known.issuperset(kwargs) else kwargs.keys() - known:
-                own = ALIASES.get(given)
-                if own is None or own not in params:
-                    raise ArgumentError(
-                        f"{op.name}() got an unexpected keyword argument '{given}'; it is {signature_text(op)}"
-                    )
-                kwargs[own] = kwargs.pop(given)
-            if out is not None:
-                return OUT["apply"](op, bind(op, args, kwargs), partial_call(op), out)
-        mode = _mode_get()
-        if mode is not PLAIN and mode is not OFF and mode.overrides:
-            return INTERCEPT["composite"](op, args, kwargs)
-        return body(RECORDED, *args, **kwargs)
-
-    return named(call, op)
-
-
-def partial_call(op: Op) -> Callable[..., Any]:
-    """A composite called with its full argument tuple."""
-    names = op.params[op.positional :]
-    return lambda *args: op.body(
-        RECORDED, *args[: op.positional], **dict(zip(names, args[op.positional :], strict=True))
-    )
-
-
-def named(call: Any, op: Op) -> Any:
-    """Give a generated function its operator's name and documentation."""
-    call.__name__ = call.__qualname__ = op.name
-    call.__doc__ = op.doc
-    call.op = op
-    return call
-
-
-OUT: dict[str, Any] = {}
-
-SHORT: dict[str, Callable[[tuple[Any, ...]], Any]] = {}
-"""A short way of some composites for positional arguments; None: not for it (shortcuts.py)."""
-
-
-def install(op: Op) -> None:
-    """Make an operator callable: in rules, and as the general form of a hot one."""
-    call = make_call(op)
-    op.call = call
-    setattr(GENERAL, op.name, call)
-    hot_form = getattr(hot, op.name, None) if op.name in hot_nodes.HOT else None
-    setattr(RECORDED, op.name, call if hot_form is None or op.name in ("sum", "mean", "t") else hot_form)
-    node_class = hot_nodes.HOT.get(op.name)
-    if node_class is not None:
-        describe(node_class, op)
-
-
-def install_all() -> None:
-    """Make every registered operator callable."""
-    for op in REGISTRY.values():
-        if op.call is None:
-            install(op)

@@ -1196,4 +1196,4 @@ if not cython.compiled and not getattr(sys, "_is_gil_enabled", lambda: True)():
 
 
 GENERAL: Any = Recorded()
-"""The general path of every operator, for whatever the hot forms do not take; filled by calls.install."""
+"""The general path of every operator, for whatever the hot forms do not take; filled by plans.install."""

@@ -15,10 +15,11 @@ import numpy as np
 from wengert.core.arrays.windows import narrowed, reshaped
 from wengert.core.base import uncompiled as cython
 from wengert.core.operators.record import REGISTRY
-from wengert.core.tape.calls import SHORT, Form, viewed
+from wengert.core.tape.calls import Form, viewed
 from wengert.core.tape.core import TensorBase
 from wengert.core.tape.dispatch import many_results
 from wengert.core.tape.modes import MODE, OFF, PLAIN
+from wengert.core.tape.plans import SHORT
 
 _ndarray = np.ndarray
 _VIEW: Form
@@ -115,7 +116,7 @@ def split(args: tuple[Any, ...]) -> Any:
 
 
 def install() -> None:
-    """Announce the short ways; before `calls.install_all`."""
+    """Announce the short ways; before `plans.install_all`."""
     global _VIEW, _SPLIT
     _VIEW, _SPLIT = Form(REGISTRY["view_shape"]), REGISTRY["split_equal"]
     if cython.compiled:

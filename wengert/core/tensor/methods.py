@@ -11,11 +11,11 @@ from numpy import ndarray
 from wengert.core.base.errors import AliasError, ArgumentError
 from wengert.core.operators.kinds import Composite
 from wengert.core.operators.record import REGISTRY, Op
-from wengert.core.tape import calls, core, hot, inplace, shortcuts
+from wengert.core.tape import core, hot, inplace, plans, shortcuts
 from wengert.core.tape.arguments import bind, integers
-from wengert.core.tape.calls import gathered
 from wengert.core.tape.core import GENERAL, TensorBase
 from wengert.core.tape.modes import current
+from wengert.core.tape.plans import gathered
 from wengert.core.tensor import (
     conversion,
     copying,
@@ -51,7 +51,7 @@ def apply_out(op: Op, args: tuple[Any, ...], call: Any, out: Any) -> Any:
     return inplace.apply_out(op, args, call, out)
 
 
-calls.OUT["apply"] = apply_out
+plans.OUT["apply"] = apply_out
 
 
 def inplace_call(op: Op) -> Callable[..., Any]:
@@ -175,7 +175,7 @@ _HOT = ("mul", "add", "sub", "div", "neg", "mm", "tanh", "exp", "relu", "pow", "
 def install_methods() -> None:
     """Make every registered operator a function and, where it says so, a method with its in-place form."""
     shortcuts.install()
-    calls.install_all()
+    plans.install_all()
     for op in list(REGISTRY.values()):
         function = hot_method(op.name) if op.name in _HOT else getattr(core.RECORDED, op.name)
         if takes_numbers_first(op) and op.name not in _HOT:
