@@ -39,7 +39,8 @@ class Plan:
     __slots__ = ("op", "form", "way", "count", "positional", "required", "spread", "ints", "tail", "call")
 
     def __init__(self, op: Op) -> None:
-        self.op, self.form, self.call = op, Form(op), None
+        self.op, self.form = op, Form(op)
+        self.call: Any = None
         self.way = way_of(op, self.form)
         self.count, self.positional = len(op.params), op.positional
         self.ints = tuple(op.ints)
