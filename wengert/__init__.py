@@ -60,8 +60,8 @@ inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 newaxis = None
 
 _LAZY = (
-    "_C", "__config__", "_custom_ops", "_dynamo", "_inductor", "_ops", "_subclasses", "_tensor_str", "_utils",
-    "accelerator",
+    "_C", "__config__", "_custom_ops", "_dynamo", "_functorch", "_inductor", "_ops", "_subclasses", "_tensor_str",
+    "_utils", "accelerator",
     "amp", "ao", "array_api", "backends", "compiler", "cpu", "cuda", "data", "distributed", "distributions", "export",
     "fft", "func", "functional", "futures", "fx", "hub", "jit", "library", "linalg", "masked", "mps", "mtia",
     "multiprocessing", "nn", "onnx", "ops", "optim", "overrides", "profiler", "quasirandom", "random",

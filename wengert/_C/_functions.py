@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from wengert.core.base.errors import GraphError
-from wengert.core.tape.core import NR_SHIFT, AccumulateGrad, Node, TensorBase, attach, new_node, wrap
+from wengert.core.tape.core import AccumulateGrad, Node, TensorBase
 from wengert.core.tape.function import OnceNode as Error
-from wengert.core.tape.outputs import detached
+from wengert.core.tape.outputs import behind
 
 
 class UndefinedGradBackward(Node):
@@ -37,21 +37,10 @@ class DelayedNode(Node):
 DelayedNode.__name__ = DelayedNode.__qualname__ = "Error"
 
 
-def behind(node_class: type, tensors: tuple[Any, ...]) -> tuple[Any, Any]:
-    """(a node of a class over the histories of tensors, the same tensors as its outputs)."""
-    node: Any = new_node(node_class)
+def passed(node_class: type, tensors: tuple[Any, ...]) -> tuple[Any, Any]:
+    """(a node of a class over the histories of tensors, the same tensors, or the only one, as its outputs)."""
     wanted = [x for x in tensors if isinstance(x, TensorBase) and x._flags & 1]
-    node._inputs = tuple([x._node for x in wanted])
-    node._fit = tuple([(x._flags >> NR_SHIFT, None, None) for x in wanted])
-    node._saved, node._versions = (), None
-    attach(node, wrap(None), 3)
-    node._outputs = len(tensors)
-    made = []
-    for nr, x in enumerate(tensors):
-        if isinstance(x, TensorBase):
-            x = detached(x)
-            x._node, x._flags = node, 1 | nr << NR_SHIFT
-        made.append(x)
+    node, made = behind(node_class, wanted, tensors)
     return node, made[0] if len(made) == 1 else tuple(made)
 
 
@@ -60,7 +49,7 @@ class UndefinedGrad:
 
     def __call__(self, *inputs: Any) -> Any:
         """The inputs behind a node that passes nothing on."""
-        return behind(UndefinedGradBackward, inputs)[1]
+        return passed(UndefinedGradBackward, inputs)[1]
 
 
 class DelayedError:
@@ -71,7 +60,7 @@ class DelayedError:
 
     def __call__(self, *inputs: Any) -> Any:
         """The inputs behind a node that raises."""
-        node, out = behind(DelayedNode, inputs)
+        node, out = passed(DelayedNode, inputs)
         node.message = self.message
         return out
 

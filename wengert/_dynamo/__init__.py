@@ -8,6 +8,7 @@ from typing import Any
 from wengert._dynamo import config, eval_frame, utils
 from wengert._dynamo.eval_frame import OptimizedModule
 from wengert.compiler import allow_in_graph, assume_constant_result, disable, is_compiling, reset
+from wengert.core.base.submodules import on_demand
 
 
 def optimize(backend: Any = None, **options: Any) -> Callable[[Any], Any]:
@@ -46,3 +47,5 @@ __all__ = [
     "is_compiling", "list_backends", "mark_dynamic", "mark_static", "mark_static_address", "maybe_mark_dynamic",
     "optimize", "reset", "run", "utils",
 ]  # fmt: skip
+
+__getattr__ = on_demand(__name__)

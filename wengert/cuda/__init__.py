@@ -28,6 +28,7 @@ from wengert.core.arrays.cupy_backend import device_capability as get_device_cap
 from wengert.core.arrays.cupy_backend import device_name as get_device_name
 from wengert.core.arrays.dtype import TENSOR_TYPES
 from wengert.core.base.errors import ArgumentError, DeviceError, OutOfMemoryError
+from wengert.core.base.submodules import on_demand
 from wengert.core.tensor.randomness import get_rng_state as cpu_state
 from wengert.core.tensor.randomness import initial_seed as cpu_seed
 
@@ -234,3 +235,5 @@ __all__ = [
     "memory_stats", "memory_summary", "reset_peak_memory_stats", "seed", "seed_all", "set_device", "set_rng_state",
     "set_rng_state_all", "stream", "synchronize",
 ]  # fmt: skip
+
+__getattr__ = on_demand(__name__)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import enum
 
+from wengert.core.base.submodules import on_demand
 from wengert.distributed import collectives, constants, device_mesh, distributed_c10d, groups, nn, optim, rpc, stores
 from wengert.distributed.collectives import *  # noqa: F403
 from wengert.distributed.device_mesh import *  # noqa: F403
@@ -29,3 +30,5 @@ __all__ = [
     "DebugLevel", "constants", "device_mesh", "distributed_c10d", "get_debug_level", "nn", "optim", "rpc",
     *collectives.__all__, *device_mesh.__all__, *groups.__all__, *stores.__all__,
 ]  # fmt: skip
+
+__getattr__ = on_demand(__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wengert.core.base.submodules import on_demand
 from wengert.fx import (
     _symbolic_trace,
     graph,
@@ -26,3 +27,5 @@ __all__ = [
     "_symbolic_trace", "graph", "graph_module", "has_side_effect", "immutable_collections", "interpreter", "map_arg",
     "node", "passes", "proxy", "replace_pattern", "subgraph_rewriter", "symbolic_trace", "wrap",
 ]  # fmt: skip
+
+__getattr__ = on_demand(__name__)

@@ -11,6 +11,7 @@ from typing import Any, Final, TypeVar
 
 from wengert import serialization
 from wengert.core.base.errors import WengertError
+from wengert.core.base.submodules import on_demand
 from wengert.futures import Future
 from wengert.nn.modules.module import Module
 
@@ -235,3 +236,6 @@ def _overload(func: Callable[..., Any]) -> Callable[..., Any]:
 
 _overload_method = _overload
 _script_if_tracing = script_if_tracing
+
+annotations = on_demand(__name__)("annotations")  # type: ignore[assignment]  # in place of what __future__ left here
+__getattr__ = on_demand(__name__)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from importlib import import_module
 from typing import Any
 
+from wengert.core.base.submodules import on_demand
 from wengert.nn import functional, init, modules, parameter, utils
 from wengert.nn.modules import *  # noqa: F403
 from wengert.nn.parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter
@@ -26,11 +26,11 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """What trains on several devices, on first use."""
-    if name not in ("parallel", "DataParallel"):
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    parallel = import_module(f"{__name__}.parallel")
-    return parallel if name == "parallel" else parallel.DataParallel
+    """A submodule, or what trains on several devices, on first use."""
+    return submodule("parallel").DataParallel if name == "DataParallel" else submodule(name)
+
+
+submodule = on_demand(__name__)
 
 
 def factory_kwargs(kwargs: dict[str, object] | None) -> dict[str, object]:

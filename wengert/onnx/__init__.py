@@ -6,6 +6,7 @@ import enum
 from typing import Any, NoReturn
 
 from wengert.core.base.errors import MissingError
+from wengert.core.base.submodules import on_demand
 
 producer_name = "pytorch"
 
@@ -59,3 +60,5 @@ __all__ = [
     "OnnxExporterError", "OperatorExportTypes", "TrainingMode", "export", "is_in_onnx_export",
     "register_custom_op_symbolic", "unregister_custom_op_symbolic",
 ]  # fmt: skip
+
+__getattr__ = on_demand(__name__)

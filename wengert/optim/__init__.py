@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wengert.core.base.submodules import on_demand
 from wengert.optim import lr_scheduler, swa_utils
 from wengert.optim.adadelta import Adadelta
 from wengert.optim.adafactor import Adafactor
@@ -42,3 +43,5 @@ __all__ = [
     "swa_utils",
     "swap_in_optimizer_params_and_state",
 ]
+
+__getattr__ = on_demand(__name__)

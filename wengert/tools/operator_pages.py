@@ -323,11 +323,9 @@ def anchor(name: str) -> str:
     return name.lower()
 
 
-def write(folder: Path) -> int:
-    """Write all pages into `folder`, leaving alone those that are as they should be; return how many there are."""
+def written(folder: Path, pages: dict[str, str]) -> int:
+    """Write pages into a folder of their own, leaving alone those that are as they should be; how many there are."""
     folder.mkdir(parents=True, exist_ok=True)
-    groups = modules()
-    pages = {"index.md": index(groups), **{f"{name}.md": page(name, ops) for name, ops in groups.items()}}
     for old in folder.glob("*.md"):
         if old.name not in pages:
             old.unlink()
@@ -336,6 +334,14 @@ def write(folder: Path) -> int:
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             path.write_text(text, encoding="utf-8")
     return len(pages)
+
+
+def write(folder: Path) -> int:
+    """Write all pages about operators into `folder`; return how many there are."""
+    groups = modules()
+    return written(
+        folder, {"index.md": index(groups), **{f"{name}.md": page(name, ops) for name, ops in groups.items()}}
+    )
 
 
 if __name__ == "__main__":

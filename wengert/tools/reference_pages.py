@@ -18,7 +18,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from wengert.tools.operator_pages import anchor, escaped, modules, space_name
+from wengert.tools.operator_pages import anchor, escaped, modules, space_name, written
 
 PACKAGES = (
     ("torch", "Tensors, settings, what stands at the top"),
@@ -163,18 +163,11 @@ def index() -> str:
 
 
 def write(folder: Path) -> int:
-    """Write all pages into `folder`, leaving alone those that are as they should be; return how many there are."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """Write all pages about packages into `folder`; return how many there are."""
     places = operator_places()
-    pages = {"index.md": index(), **{f"{package}.md": page(package, about, places) for package, about in PACKAGES}}
-    for old in folder.glob("*.md"):
-        if old.name not in pages:
-            old.unlink()
-    for name, text in pages.items():
-        path = folder / name
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
-            path.write_text(text, encoding="utf-8")
-    return len(pages)
+    return written(
+        folder, {"index.md": index(), **{f"{name}.md": page(name, about, places) for name, about in PACKAGES}}
+    )
 
 
 if __name__ == "__main__":

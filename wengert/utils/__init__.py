@@ -5,21 +5,18 @@ Submodules are imported when they are first named, so that each program pays for
 
 from __future__ import annotations
 
-from importlib import import_module
-from importlib.util import find_spec
 from typing import Any
 
+from wengert.core.base.submodules import on_demand
+
 _LAZY = (
-    "_foreach_utils", "_python_dispatch", "_pytree", "benchmark", "checkpoint", "collect_env", "cpp_extension", "data",
-    "dlpack", "flop_counter", "hooks", "model_zoo", "tensorboard",
+    "_contextlib", "_foreach_utils", "_python_dispatch", "_pytree", "benchmark", "checkpoint", "collect_env",
+    "cpp_extension", "data",
+    "dlpack", "flop_counter", "hooks", "model_zoo", "tensorboard", "weak",
 )  # fmt: skip
 
 
-def __getattr__(name: str) -> Any:
-    """A submodule on first use."""
-    if name not in _LAZY or find_spec(f"{__name__}.{name}") is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return import_module(f"{__name__}.{name}")
+__getattr__ = on_demand(__name__)
 
 
 def __dir__() -> list[str]:

@@ -180,10 +180,10 @@ def renamed(grad_tensors: Any, grad_variables: Any) -> Any:
 
 
 def warn_of_cycles() -> None:
-    """Say once that `.grad` with a history refers to its leaf, and the leaf to it."""
-    if WARNED:
+    """Say that `.grad` with a history refers to its leaf, and the leaf to it: once, unless warnings always come."""
+    if CYCLES["told"] and not CYCLES["always"]:
         return
-    WARNED.append(True)
+    CYCLES["told"] = True
     warnings.warn(
         "Using backward() with create_graph=True will create a reference cycle between the parameter and its gradient "
         "which can cause a memory leak. Use autograd.grad instead, or reset `.grad` to None afterwards.",
@@ -191,7 +191,8 @@ def warn_of_cycles() -> None:
     )
 
 
-WARNED: list[bool] = []
+CYCLES = {"told": False, "always": False}
+"""Whether the warning has come, and whether it comes each time (`set_warn_always`)."""
 
 
 def targets_of(inputs: tuple[Any, ...]) -> list[tuple[Any, int]]:

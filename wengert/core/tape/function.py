@@ -17,10 +17,8 @@ from wengert.core.base import uncompiled as cython
 from wengert.core.base.errors import ArgumentError, GraphError, MissingError
 from wengert.core.tape.core import (
     MARKS,
-    NR_SHIFT,
     Node,
     TensorBase,
-    attach,
     fit_recorded,
     freed_error,
     new_node,
@@ -31,7 +29,7 @@ from wengert.core.tape.core import (
 from wengert.core.tape.function_node import FunctionFields
 from wengert.core.tape.intermediates import follow, judge, refusing_attributes, with_refusals
 from wengert.core.tape.modes import MODE, OFF, PLAIN, current
-from wengert.core.tape.outputs import detached, plain_call, recorded_call
+from wengert.core.tape.outputs import behind, plain_call, recorded_call
 from wengert.core.tape.packing import SavedTensor
 from wengert.core.tape.views import INFERENCE, STALE, refresh
 
@@ -565,18 +563,7 @@ def once_differentiable(fn: Callable[..., Any]) -> Callable[..., Any]:
         if not mode.grad or not sources:
             return outputs
         outs = outputs if outputs.__class__ is tuple else (outputs,)
-        node = new_node(OnceNode)
-        node._inputs = tuple([x._node for x in sources])
-        node._fit = tuple([(x._flags >> NR_SHIFT, None, None) for x in sources])
-        node._saved, node._versions = (), None
-        attach(node, wrap(None), 3)
-        node._outputs = len(outs)
-        made = []
-        for nr, x in enumerate(outs):
-            if isinstance(x, TensorBase):
-                x = detached(x)
-                x._node, x._flags = node, 1 | nr << NR_SHIFT
-            made.append(x)
+        made = behind(OnceNode, sources, outs)[1]
         return tuple(made) if outputs.__class__ is tuple else made[0]
 
     wrapper.__name__ = getattr(fn, "__name__", "backward")

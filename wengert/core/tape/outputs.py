@@ -8,7 +8,7 @@ from typing import Any
 
 from wengert.core.base.errors import ArgumentError, GraphError, InferenceError, InplaceError
 from wengert.core.tape import core
-from wengert.core.tape.core import NR_SHIFT, RECORDED, Result, TensorBase, attach, wrap
+from wengert.core.tape.core import NR_SHIFT, RECORDED, Result, TensorBase, attach, new_node, wrap
 from wengert.core.tape.dispatch import INFERENCE_SAVED, KEEPER, dressed
 from wengert.core.tape.modes import MODE, OFF, PLAIN
 from wengert.core.tape.views import CUSTOM, INFERENCE, MULTIPLE, NO_GRAD, rebase, view_info
@@ -134,6 +134,23 @@ def detached(x: Any) -> Any:
     out = wrap(x._array)
     out._vc = x._vc = x._vc or core.VersionCounter()
     return out
+
+
+def behind(node_class: Any, sources: Any, outs: Any) -> tuple[Any, list[Any]]:
+    """(a node of a class over the histories of `sources`, what is among `outs` as its outputs)."""
+    node = new_node(node_class)
+    node._inputs = tuple([x._node for x in sources])
+    node._fit = tuple([(x._flags >> NR_SHIFT, None, None) for x in sources])
+    node._saved, node._versions = (), None
+    attach(node, wrap(None), 3)
+    node._outputs = len(outs)
+    made = []
+    for nr, x in enumerate(outs):
+        if isinstance(x, TensorBase):
+            x = detached(x)
+            x._node, x._flags = node, 1 | nr << NR_SHIFT
+        made.append(x)
+    return node, made
 
 
 def hang(node: Any, x: Any, nr: int, count: int) -> None:

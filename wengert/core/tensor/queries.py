@@ -10,6 +10,7 @@ from typing import Any
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.base.errors import ArgumentError
 from wengert.core.kernels import blas, threads, workshop
+from wengert.core.tape.backward import CYCLES
 from wengert.core.tape.core import TensorBase
 from wengert.core.tape.modes import current, enter
 
@@ -105,7 +106,7 @@ def set_default_tensor_type(t: Any, /) -> None:
 
 
 _threads = {"interop": os.cpu_count() or 1}
-_switches: dict[str, Any] = {"deterministic": False, "warn_only": False, "precision": "highest", "warn_always": False}
+_switches: dict[str, Any] = {"deterministic": False, "warn_only": False, "precision": "highest"}
 
 
 def get_num_threads() -> int:
@@ -167,13 +168,13 @@ def set_flush_denormal(mode: bool, /) -> bool:
 
 
 def set_warn_always(b: bool, /) -> None:
-    """Accepted."""
-    _switches["warn_always"] = bool(b)
+    """Whether a warning that otherwise comes once in a process comes each time."""
+    CYCLES["always"] = bool(b)
 
 
 def is_warn_always_enabled() -> bool:
     """What `set_warn_always` was told."""
-    return _switches["warn_always"]
+    return CYCLES["always"]
 
 
 def compiled_with_cxx11_abi() -> bool:

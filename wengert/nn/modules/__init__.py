@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wengert.core.base.submodules import on_demand
 from wengert.nn.modules import (
     activation,
     adaptive,
@@ -63,3 +64,5 @@ for _part in (
     transformer, upsampling,
 ):  # fmt: skip
     __all__ += _part.__all__
+
+__getattr__ = on_demand(__name__)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wengert.core.base.submodules import on_demand
 from wengert.nn.utils import fusion, parametrizations, parametrize, rnn, stateless
 from wengert.nn.utils.clip_grad import (
     clip_grad_norm,
@@ -47,3 +48,5 @@ __all__ = [
     "vector_to_parameters",
     "weight_norm",
 ]
+
+__getattr__ = on_demand(__name__)
