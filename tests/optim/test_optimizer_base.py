@@ -334,3 +334,14 @@ def test_modules_that_programs_import():
     for module, wanted in names.items():
         found = importlib.import_module(f"{torch.__name__}.optim.{module}")
         assert all(hasattr(found, name) for name in wanted), module
+
+
+def test_forms_that_are_taken_unasked():
+    forms = base()
+    decide = forms._default_to_fused_or_foreach
+    real, whole = [torch.ones(1), None], [torch.ones(1, dtype=torch.int64)]
+    assert decide(real, False) == decide(whole, False, True) == decide(real, True, True) == (False, False)
+    assert decide(real, False, True) == (True, False)
+    assert decide([], False) == (False, True)
+    devices = forms._get_capturable_supported_devices(supports_xla=False)
+    assert devices == ["cuda", "xpu", "hpu", "privateuseone"]

@@ -94,8 +94,12 @@ def _to_scalar(x: Any) -> Any:
 
 
 def _default_to_fused_or_foreach(params: Any, differentiable: bool, use_fused: bool = False) -> tuple[bool, bool]:
-    """Whether an optimizer that was not told takes its fused form, or that for lists: neither, on the CPU."""
-    return False, False
+    """Whether an optimizer that was not told takes its fused form, or that for lists (on the CPU never that)."""
+    if differentiable:
+        return False, False
+    given = [p for p in params if p is not None]
+    fused = use_fused and all([p.is_floating_point() for p in given])
+    return fused, not fused and all([p.device.type == "cuda" for p in given])
 
 
 def _get_capturable_supported_devices(supports_xla: bool = True) -> list[str]:
