@@ -59,14 +59,14 @@ def cases():
 def test_values_and_gradients(name, function, dtype):
     values = np.random.default_rng(1).standard_normal(SHAPE).astype(dtype)
     results = []
-    for lib in (wengert, wengert, peer):
+    for lib in (wengert, wengert, peer, peer):  # torch's first exp of a process is off by 1e-4 in one of ten processes
         x = lib.from_numpy(values.copy()).requires_grad_()
         y = function(lib, x)
         g = np.random.default_rng(2).standard_normal(tuple(y.shape)).astype(dtype)
         y.backward(lib.from_numpy(np.asarray(g)))
         results.append((y.detach().numpy(), x.grad.numpy()))
         workshop.finish()
-    _, second, right = results
+    _, second, _, right = results
     tolerance = 2e-5 if dtype == "f4" else 1e-7 if name == "hardsigmoid" else 1e-12  # torch divides by 6 in float32
     for found, wanted in zip(second, right, strict=True):
         assert found.dtype == wanted.dtype and found.shape == wanted.shape

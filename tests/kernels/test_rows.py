@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from wengert.core.kernels import rowcalls
+import wengert
+from wengert.core.kernels import rowcalls, workshop
 from wengert.core.kernels.acceptance import Rejected
 from wengert.core.kernels.host import PRESETS
 from wengert.core.kernels.rows import ROWS, row_text
@@ -58,3 +59,25 @@ def test_text_for_every_target(target):
                 assert symbol in emit_for(target, text)
     except RuntimeError as error:
         pytest.skip(f"llvmlite here does not know {target.triple}: {error}")
+
+
+@pytest.mark.parametrize("dim", [(2, 3), (-1, 2), (0, 2, 3), (3,), -1, (0, 1, 2), (1, 3), (0, 2), 1, ()])
+@pytest.mark.parametrize("keepdim", [False, True])
+@pytest.mark.parametrize("dtype", ["f4", "f8"])
+def test_sums_over_several_dims(dim, keepdim, dtype):
+    x = np.random.default_rng(0).standard_normal((5, 6, 17, 19)).astype(dtype)
+    axes = dim if dim != () else None
+    for _ in range(2):
+        total = wengert.from_numpy(x).sum(dim, keepdim).numpy()
+        mean = wengert.from_numpy(x).mean(dim, keepdim).numpy()
+        workshop.finish()
+    assert total.dtype == dtype and np.allclose(total, x.sum(axes, keepdims=keepdim), atol=1e-3)
+    assert mean.shape == total.shape and np.allclose(mean, x.mean(axes, keepdims=keepdim), atol=1e-5)
+
+
+@pytest.mark.parametrize("dim", [(1, 1), (0, 4), (-5, 3)])
+def test_dims_that_cannot_be_summed_over(dim):
+    for _ in range(2):
+        with pytest.raises((RuntimeError, IndexError)):
+            wengert.ones(5, 6, 17, 19).sum(dim)
+        workshop.finish()

@@ -298,6 +298,7 @@ def ruled(node: Any, m: Any, g: Any, value: Any) -> Any:
         if node._saved[k] is not None:
             environment[position] = value(node, k)
     if op.many >= 0:
+        environment.append([target is not None for target in node._inputs])
         return op.rules[0](environment)
     wanted = zip(op.rules, node._inputs, strict=False)
     return [None if target is None or rule is None else rule(environment) for rule, target in wanted]

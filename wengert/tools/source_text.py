@@ -469,6 +469,7 @@ def rule(name: str, wants: tuple[bool, ...], shape: Any, arguments: tuple[Any, .
         for position, value in saved.items():
             environment[position] = value
         if op.many >= 0:
+            environment.append(wants)
             found = list(op.rules[0](environment))
         else:
             found = [None if not wanted or r is None else r(environment) for wanted, r in zip(wants, op.rules)]  # noqa: B905

@@ -6,11 +6,13 @@ elements or more; what is called there takes plain arrays of one floating dtype 
 
 from __future__ import annotations
 
+from functools import lru_cache
+from math import prod
 from typing import Any
 
 import numpy as np
 
-__all__ = ["LARGE", "SIZE", "Functions"]
+__all__ = ["LARGE", "SIZE", "Functions", "absent", "may_grow"]
 
 SIZE = 4096
 """Elements from which it is worth asking."""
@@ -36,6 +38,7 @@ class Functions:
         self.cube: Any = lambda x: np.multiply(np.multiply(x, x), x)
         self.cube_slope: Any = lambda g, x: g * (3 * (x * x))
         self.add: Any = np.add
+        self.add_to: Any = lambda x, y: np.add(x, y, out=x)
         self.subtract: Any = np.subtract
         self.multiply: Any = np.multiply
         self.divide: Any = np.true_divide
@@ -52,11 +55,44 @@ class Functions:
         self.attend_back: Any = _none
         self.lstm: Any = _none
         self.lstm_back: Any = _none
+        self.gru: Any = _none
+        self.gru_back: Any = _none
+        self.rnn: Any = _none
+        self.rnn_back: Any = _none
         self.add_rows: Any = _none
+        self.take_rows: Any = lambda table, index: table.take(index, axis=0)
         self.running_sum: Any = _none
+        self.squares_sum: Any = _none
         self.channels: Any = _none
         self.channels_back: Any = _none
         self.channel_slopes: Any = _none
+        self.largest: Any = _none
+        self.put_back: Any = _none
+        self.window_sums: Any = _none
 
 
 LARGE = Functions()
+
+
+def absent(np: Any, shape: Any, dtype: Any) -> Any:
+    """The gradient of a result that nothing came for: zeros, or, for a large one, a single zero seen everywhere."""
+    return np.zeros(shape, dtype) if prod(shape) < SIZE else zero_everywhere(np, shape, dtype)
+
+
+@lru_cache(maxsize=256)
+def zero_everywhere(np: Any, shape: Any, dtype: Any) -> Any:
+    """A zero that stands at every place of a shape; it cannot be written."""
+    return np.broadcast_to(np.zeros((), dtype), shape)
+
+
+def may_grow(have: Any, gi: Any) -> bool:
+    """Whether a gradient that nobody else holds can take up another one in place."""
+    return (
+        type(have) is np.ndarray
+        and have.size >= SIZE
+        and have.base is None
+        and type(gi) is np.ndarray
+        and have.dtype is gi.dtype
+        and have.shape == gi.shape
+        and have.flags.writeable
+    )

@@ -10,8 +10,12 @@ from math import prod
 from typing import Any
 
 from wengert.core.arrays.convolution import Shape, padded, positions, reached
+from wengert.core.arrays.large import LARGE
 
 _ALL = slice(None)
+
+FEW = 512
+"""Elements from which a kernel is faster than NumPy, which takes a pass for every element of a window."""
 
 
 def pooled_extent(size: int, kernel: int, stride: int, padding: int, dilation: int, ceil: bool) -> int:
@@ -65,6 +69,10 @@ def largest(
 ) -> tuple[Any, Any]:
     """Largest element of every window and its index (the first of equals; the last nan wins)."""
     size = x.shape[2:]
+    if x.size >= FEW:
+        found = LARGE.largest(x, tuple(zip(size, kernel, stride, padding, dilation, places, strict=True)), indexed)
+        if found is not None:
+            return found  # type: ignore[no-any-return]
     tested = indexed and x.dtype.kind == "f" and x.size and bool(np.isnan(x.max()))
     x = surrounded(np, x, kernel, stride, padding, dilation, places, lowest(np, x.dtype))
     best = number = None
@@ -147,6 +155,11 @@ def adaptive_spans(size: int, count: int) -> list[tuple[int, int]]:
     return [(i * size // count, -(-(i + 1) * size // count)) for i in range(count)]
 
 
+def largest_evenly(x: Any, places: Shape) -> Any:
+    """Largest elements of adaptive windows by a kernel, or None."""
+    return LARGE.largest(x, tuple(zip(x.shape[2:], places, strict=True)), True) if x.size >= FEW else None
+
+
 def largest_of_cells(np: Any, x: Any, places: Shape) -> tuple[Any, Any]:
     """Largest elements of adaptive windows, window by window: for few of them."""
     n, c = x.shape[:2]
@@ -199,6 +212,10 @@ def scattered(np: Any, x: Any, indices: Any, size: Shape, once: bool) -> Any:
     """Zeros (N, C, *size) with the elements of x at their indices: the last if `once`, else the sum."""
     n, c = x.shape[:2]
     volume = prod(size)
+    if x.size >= FEW // 4 and not once:
+        found = LARGE.put_back(x, indices, size)
+        if found is not None:
+            return found
     out = np.zeros(n * c * volume, dtype=x.dtype)
     places = (indices.reshape(n * c, prod(indices.shape[2:])) + np.arange(n * c).reshape(-1, 1) * volume).ravel()
     if once:
@@ -263,3 +280,29 @@ def summed_back(np: Any, g: Any, axis: int, size: int, kernel: int, stride: int,
     for k in range(kernel):
         out[(*lead, slice(k, k + stride * (count - 1) + 1, stride))] += g
     return out[(*lead, slice(padding, padding + size))]
+
+
+# --- By kernels ----------------------------------------------------------------------------------------------------
+
+
+def window_sums(
+    x: Any, kernel: Shape, stride: Shape, padding: Shape, size: Shape, places: Shape, shares: Any, back: bool
+) -> Any:
+    """Sums of windows over their shares, or the transpose of that (back), by a kernel; None where there is none."""
+    if x.size < FEW or x.dtype.kind != "f":
+        return None
+    spans = tuple(zip(size, kernel, stride, padding, (1,) * len(size), places, strict=True))
+    if back and not isinstance(shares, int):
+        return LARGE.window_sums(x / shares.astype(x.dtype), spans, 1, True)
+    return LARGE.window_sums(x, spans, shares, back)
+
+
+def window_means(np: Any, x: Any, size: Shape, places: Shape, back: bool) -> Any:
+    """Means of windows that cover `size` evenly, or the transpose of that (back), by a kernel; None without one."""
+    if x.size < FEW or x.dtype.kind != "f" or 0 in places:
+        return None
+    rank, shares = len(size), 1
+    for i, (n, o) in enumerate(zip(size, places, strict=True)):
+        shares = shares * along(np, np.asarray([e - b for b, e in adaptive_spans(n, o)], dtype=x.dtype), i, rank)
+    spans = tuple(zip(size, places, strict=True))
+    return LARGE.window_sums(x / shares if back else x, spans, 1 if back else shares, back)

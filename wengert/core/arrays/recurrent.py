@@ -7,11 +7,12 @@ parts[t] = (start, stop) and the first stop - start sequences of the batch (long
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from wengert.core.arrays.large import LARGE, SIZE
 
-Parts = list[tuple[int, int]]
+Parts = tuple[tuple[int, int], ...]
 
 BAND = 1 << 15
 """Elements that are worked on at once."""
@@ -19,11 +20,17 @@ BAND = 1 << 15
 
 def steps(sizes: Any, reverse: bool) -> Parts:
     """The rows of each step in the order of computation."""
+    return parts_of(tuple(sizes), reverse)
+
+
+@lru_cache(maxsize=256)
+def parts_of(sizes: tuple[int, ...], reverse: bool) -> Parts:
+    """The same, kept: a network meets the same sizes again and again."""
     parts, start = [], 0
     for n in sizes:
         parts.append((start, start + n))
         start += n
-    return parts[::-1] if reverse else parts
+    return tuple(parts[::-1] if reverse else parts)
 
 
 def product(a: Any, b: Any) -> Any:
@@ -59,11 +66,11 @@ def lstm(np: Any, x: Any, parts: Parts, h0: Any, c0: Any, w_ih: Any, w_hh: Any, 
     One tanh serves all four gates: sigmoid(a) = (1 + tanh(a / 2)) / 2, the halves are taken into the weights.
     """
     size = w_hh.shape[0] // 4
-    scale, shift = gate_scale(np, 4, size, 2, x.dtype)
     gates = projected(x, w_ih, b_ih, b_hh)
     found: tuple[Any, ...] | None = LARGE.lstm(gates, parts, h0, c0, w_hh) if w_hr is None else None
     if found is not None:
         return found
+    scale, shift = gate_scale(np, 4, size, 2, x.dtype)
     gates *= scale
     recurrent = np.ascontiguousarray((w_hh * scale[:, None]).T)
     projection = None if w_hr is None else w_hr.T
@@ -91,6 +98,9 @@ def gru(np: Any, x: Any, parts: Parts, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any,
     """(outputs, last h, gates r z n q) of gated recurrent units; q is the hidden part of n before r is applied."""
     size = h0.shape[1]
     given = projected(x, w_ih, b_ih)
+    found: tuple[Any, ...] | None = LARGE.gru(given, parts, h0, w_hh, b_hh)
+    if found is not None:
+        return found
     recurrent = np.ascontiguousarray(w_hh.T)
     gates = np.empty((len(x), 4 * size), dtype=x.dtype)
     out = np.empty((len(x), size), dtype=x.dtype)
@@ -121,6 +131,9 @@ def gru(np: Any, x: Any, parts: Parts, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any,
 def rnn(np: Any, relu: bool, x: Any, parts: Parts, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
     """(outputs, last h) of the plain recurrent network."""
     out = projected(x, w_ih, b_ih, b_hh)
+    found: tuple[Any, ...] | None = LARGE.rnn(relu, out, parts, h0, w_hh)
+    if found is not None:
+        return found
     recurrent = np.ascontiguousarray(w_hh.T)
     h = h0.copy()
     for start, stop in parts:
@@ -207,9 +220,17 @@ def lstm_back_at_once(gates: Any, cells: Any, before: Any, g: Any, parts: Parts,
 
     None where no kernel computes that, or where gradients came for the gates or cells themselves.
     """
-    if not all(all_zero(x) for x in g[3:]):
+    if not all_zero(g[3]) or not all_zero(g[4]):
         return None
     return LARGE.lstm_back(gates, cells, before, (g[0].reshape(cells.shape), g[1], g[2]), parts, w_hh)
+
+
+def gru_back_at_once(gates: Any, before: Any, g: Any, parts: Parts, w_hh: Any) -> Any:
+    """(gradient of the gates' input parts, of their hidden parts, of h0) from the three gradients of `gru`'s results.
+
+    None where no kernel computes that, or where gradients came for the gates themselves.
+    """
+    return LARGE.gru_back(gates, before, (g[0].reshape(before.shape), g[1]), parts, w_hh) if all_zero(g[2]) else None
 
 
 def gru_back(np: Any, d: Any, update: Any, extra: Any, g: Any, parts: Parts, w_hh: Any) -> Any:
@@ -228,3 +249,21 @@ def gru_back(np: Any, d: Any, update: Any, extra: Any, g: Any, parts: Parts, w_h
         np.multiply(came, update[start:stop], out=h)
         h += own @ w_hh
     return dh, arrived
+
+
+def rnn_back(np: Any, relu: bool, out: Any, g: Any, parts: Parts, w_hh: Any) -> Any:
+    """(gradient of what the function was given, of h0) of `rnn` from the gradients of its results."""
+    found: tuple[Any, ...] | None = LARGE.rnn_back(relu, out, g, parts, w_hh)
+    if found is not None:
+        return found
+    g_out, dh = g[0], g[1].copy()
+    d = (out > 0).astype(out.dtype) if relu else 1 - out * out
+    for start, stop in reversed(parts):
+        h, own = dh[: stop - start], d[start:stop]
+        h += g_out[start:stop]
+        if relu:
+            own[...] = np.where(own, h, 0)  # not a product: what is infinite stays out where the slope is 0
+        else:
+            own *= h
+        np.matmul(own, w_hh, out=h)
+    return d, dh

@@ -35,6 +35,8 @@ MODULES = (
     "wengert.core.tape.arguments",
     "wengert.core.tape.dispatch",
     "wengert.core.tape.inplace",
+    "wengert.core.tape.forms",
+    "wengert.core.tape.severals",
     "wengert.core.tape.calls",
     "wengert.core.tape.plans",
     "wengert.core.tape.shortcuts",

@@ -5,8 +5,8 @@ further on.  A convolution is then a product of matrices whose right operand sta
 no window is copied.  A line goes on through the padding at the ends of rows; what is computed there is left out when
 rows are copied to the result.
 
-The gradient of the weight is a product too: lines of the image, at the places of the table, times the gradient with
-its channels side by side, zero at the ends of rows.
+The gradient of the weight is a product too: lines of the image, at the places of one table and the steps of another
+(which leave out the ends of rows), times the gradient with its channels side by side.
 
 A piece is a band of rows of one image, or, for the weight, some bands whose sums stand in a room of their own.
 """
@@ -39,7 +39,7 @@ FORWARD = (
 )  # fmt: skip
 WEIGHT = (
     *IMAGE, ("array", "sums"), ("array", "g"), ("whole", "g_image"), ("whole", "g_channel"), ("whole", "g_row"),
-    ("whole", "some"),
+    ("whole", "some"), ("array", "steps"),
 )  # fmt: skip
 
 
@@ -50,32 +50,65 @@ RESIDENT = 1 << 16
 def convolution_text(target: Target, dtype: str) -> tuple[str, str]:
     """The module of a convolution."""
     tiles, symbol = Tiles(target, dtype, "b"), f"convolution_{dtype}"
-    functions = [*tiles.functions(), line(target, dtype), laid_out(dtype), forward_piece(tiles, symbol)]
+    functions = [*tiles.functions(), lines(target, dtype), laid_out(dtype), forward_piece(tiles, symbol)]
     return module([*functions, caller(FORWARD, symbol)], "declare void @wengert_parallel(ptr, ptr, i64)"), symbol
 
 
 def weight_text(target: Target, dtype: str) -> tuple[str, str]:
     """The module of the gradient of the weight."""
     tiles, symbol = Tiles(target, dtype, "a"), f"convolution_weight_{dtype}"
-    functions = [*tiles.functions(), *tiles.transpose(), line(target, dtype), laid_out(dtype)]
+    functions = [*tiles.functions(), *tiles.transpose(), lines(target, dtype), laid_out(dtype)]
     functions += [weight_piece(tiles, symbol), caller(WEIGHT, symbol)]
     return module(functions, "declare void @wengert_parallel(ptr, ptr, i64)"), symbol
 
 
-def line(target: Target, dtype: str) -> Block:
-    """`line(to, from, n, shift)`: to[i] = from[i] + shift."""
-    b = Block(target, dtype, head=f"define internal void @line(ptr %to, ptr %from, i64 %n, {dtype} %shift)")
-    wide = b.splat("%shift")
+WIDE = 4
+"""Vectors of a line up to which all lines are copied vector by vector."""
 
-    def step(index: str, mask: str | None) -> None:
-        value = b.load(b.offset("%from", index, dtype), mask)
-        b.store(b.add(value, wide), b.offset("%to", index, dtype), mask)
 
-    full = b.emit(f"and i64 %n, {-b.lanes}")
-    b.loop("0", full, b.lanes, lambda index: step(index, None))
-    b.when(b.emit(f"icmp ult i64 {full}, %n"), lambda: step(full, b.first_lanes(b.emit(f"sub i64 %n, {full}"))))
+def lines(target: Target, dtype: str) -> Block:
+    """`lines(to, to_step, from, from_step, apart, count, n, shift)`: to[r, i] = from[r, i * apart] + shift."""
+    b = Block(target, dtype, head="define internal void @lines(ptr %to, i64 %to_step, ptr %from, i64 %from_step, "
+              f"i64 %apart, i64 %count, i64 %n, {dtype} %shift)")  # fmt: skip
+    wide, full = b.splat("%shift"), b.emit(f"and i64 %n, {-b.lanes}")
+    rest = b.first_lanes(b.long("sub", "%n", full))
+    some = b.emit(f"select i1 {b.long('icmp ugt', '%n', WIDE * b.lanes)}, i64 1, i64 %count")
+
+    def block(r: str) -> None:
+        end = b.least(b.long("add", r, some), "%count")
+
+        def column(i: str, mask: str | None, near: bool) -> None:
+            start = i if near else b.long("mul", i, "%apart")
+
+            def row(k: str) -> None:
+                given = b.offset("%from", b.long("add", b.long("mul", k, "%from_step"), start), dtype)
+                value = b.load(given, mask) if near else b.spaced(given, "%apart", mask)
+                to = b.offset("%to", b.long("add", b.long("mul", k, "%to_step"), i), dtype)
+                b.store(b.add(value, wide), to, mask)
+
+            b.loop(r, end, 1, row)
+
+        def columns(near: bool) -> Callable[[], None]:
+            def write() -> None:
+                b.loop("0", full, b.lanes, lambda i: column(i, None, near))
+                b.when(b.long("icmp ult", full, "%n"), lambda: column(full, rest, near))
+
+            return write
+
+        b.when(b.long("icmp eq", "%apart", 1), columns(True), columns(False))
+
+    b.loop("0", "%count", some, block)
     b.do("ret void")
     return b
+
+
+def lines_call(
+    f: Function, dtype: str, to: str, to_step: Any, source: str, source_step: Any, apart: Any, count: Any, n: Any,
+    shift: str = "-0.0",
+) -> None:  # fmt: skip
+    """Call `lines`; the shift that changes nothing is -0.0."""
+    f.do(f"call void @lines(ptr {to}, i64 {to_step}, ptr {source}, i64 {source_step}, i64 {apart}, i64 {count}, "
+         f"i64 {n}, {dtype} {shift})")  # fmt: skip
 
 
 def cleared(f: Function, dtype: str, at: str, count: str) -> None:
@@ -111,37 +144,28 @@ def laid_out(dtype: str) -> Function:
     cleared(f, dtype, "%room", f.long("mul", f.long("mul", plane, phases), t["channels"]))
     rows = f.long("add", t["band"], t["reach"])
     source = f.offset(t["x"], f.long("mul", "%image", t["x_image"]), dtype)
-    straight = f.long("icmp eq", t["across"], 1)
 
-    def row(channel: str, v: str, u: str, at: str, q: str) -> None:
-        y = f.long("sub", f.long("add", f.long("mul", f.long("add", "%first", q), t["down"]), v), t["top"])
-        ahead = f.long("sub", t["left"], u)
-        begin = bounded(f, rounded_up(f, ahead, t["across"]), t["hop"])
-        end = bounded(f, rounded_up(f, f.long("add", t["width"], ahead), t["across"]), t["hop"])
-        inside = f.emit(f"and i1 {f.long('icmp ult', y, t['height'])}, {f.long('icmp slt', begin, end)}")
-
-        def copy() -> None:
-            to = f.offset(at, f.long("add", f.long("mul", q, t["hop"]), begin), dtype)
-            x = f.long("sub", f.long("mul", begin, t["across"]), ahead)
-            place = f.long("add", f.long("mul", channel, t["x_channel"]), f.long("mul", y, t["x_row"]))
-            given, n = f.offset(source, f.long("add", place, x), dtype), f.long("sub", end, begin)
-
-            def single(i: str) -> None:
-                value = f.emit(f"load {dtype}, ptr {f.offset(given, f.long('mul', i, t['across']), dtype)}")
-                f.do(f"store {dtype} {value}, ptr {f.offset(to, i, dtype)}")
-
-            f.when(
-                straight,
-                lambda: f.do(f"call void @line(ptr {to}, ptr {given}, i64 {n}, {dtype} -0.0)"),
-                lambda: f.loop("0", n, 1, single),
-            )
-
-        f.when(inside, copy)
+    def inside(size: str, before: str, step: str, high: str, first: Any = 0) -> tuple[str, str]:
+        """The first step that lies in the image, and the one after the last."""
+        begin, end = [f.long("sub", rounded_up(f, x, step), first) for x in (before, f.long("add", size, before))]
+        return bounded(f, begin, high), bounded(f, end, high)
 
     def phase(channel: str, v: str, u: str) -> None:
         number = f.long("add", f.long("mul", f.long("add", f.long("mul", channel, t["down"]), v), t["across"]), u)
-        at = f.offset("%room", f.long("mul", number, plane), dtype)
-        f.loop("0", rows, 1, lambda q: row(channel, v, u, at, q))
+        above, ahead = f.long("sub", t["top"], v), f.long("sub", t["left"], u)
+        row, bottom = inside(t["height"], above, t["down"], rows, "%first")
+        begin, end = inside(t["width"], ahead, t["across"], t["hop"])
+
+        def copy() -> None:
+            place = f.long("add", f.long("mul", number, plane), f.long("add", f.long("mul", row, t["hop"]), begin))
+            y = f.long("sub", f.long("mul", f.long("add", "%first", row), t["down"]), above)
+            x = f.long("sub", f.long("mul", begin, t["across"]), ahead)
+            at = f.long("add", f.long("mul", channel, t["x_channel"]), f.long("mul", y, t["x_row"]))
+            given, step = f.offset(source, f.long("add", at, x), dtype), f.long("mul", t["down"], t["x_row"])
+            lines_call(f, dtype, f.offset("%room", place, dtype), t["hop"], given, step, t["across"],
+                       f.long("sub", bottom, row), f.long("sub", end, begin))  # fmt: skip
+
+        f.when(f.emit(f"and i1 {f.long('icmp slt', row, bottom)}, {f.long('icmp slt', begin, end)}"), copy)
 
     f.loop("0", t["channels"], 1, lambda channel: f.loop(
         "0", t["down"], 1, lambda v: f.loop("0", t["across"], 1, lambda u: phase(channel, v, u))
@@ -171,12 +195,15 @@ def with_memory(f: Function, dtype: str, t: dict[str, str], sizes: list[str], bo
     f.when(f.emit(f"icmp eq ptr {block}, null"), lambda: f.put(t["trouble"], 0, "i64", "1"), work)
 
 
-def forward_piece(tiles: Tiles, symbol: str) -> Function:
-    """`void f_piece(table, index)`: a band of rows of one image."""
+def forward_piece(tiles: Tiles, symbol: str, arguments: Any = FORWARD) -> Function:
+    """`void f_piece(table, index)`: a band of rows of one image; with `groups`, images of several weights in turn."""
     f, dtype = Function(f"define internal void @{symbol}_piece(ptr %table, i64 %index)"), tiles.dtype
-    t = fields(f, FORWARD)
+    t = fields(f, arguments)
     bands = divided(f, t["out_h"], t["band"])
     image, first = f.long("udiv", "%index", bands), f.long("mul", f.long("urem", "%index", bands), t["band"])
+    if "groups" in t:
+        rows = f.long("mul", f.long("urem", image, t["groups"]), t["m"])
+        t["w"], t["bias"] = f.offset(t["w"], f.long("mul", rows, t["k"]), dtype), f.offset(t["bias"], rows, dtype)
     rows = f.least(f.long("sub", t["out_h"], first), t["band"])
     length = f.long("mul", rows, t["hop"])
     phases = f.long("mul", f.long("mul", t["down"], t["across"]), t["channels"])
@@ -193,11 +220,19 @@ def forward_piece(tiles: Tiles, symbol: str) -> Function:
 
         # As many rows of the weight as stay in the cache while all places are gone through.
         chunk = f.long("mul", f.long("add", f.long("udiv", RESIDENT // tiles.rows, t["k"]), 1), tiles.rows)
-        f.loop("0", t["m"], chunk, lambda o: f.loop("0", length, tiles.width, lambda start: panel(o, start)))
+
+        def panels() -> None:
+            f.loop("0", t["m"], chunk, lambda o: f.loop("0", length, tiles.width, lambda start: panel(o, start)))
+
+        if "groups" in t:
+            given = f"(ptr {room}, ptr {t['w']}, ptr {planes}, ptr {t['places']}, i64 {length}, i64 {t['k']})"
+            f.when(f.long("icmp eq", t["m"], 1), lambda: f.do(f"call void @alone{given}"), panels)
+        else:
+            panels()
         into = f.offset(t["out"], f.long("mul", image, t["out_image"]), dtype)
 
         def channel(o: str) -> None:
-            f.loop("0", rows, 1, lambda y: copied_row(f, dtype, t, room, into, first, length, o, y))
+            copied_rows(f, dtype, t, f.offset(room, f.long("mul", o, length), dtype), into, first, rows, o)
 
         f.loop("0", t["m"], 1, channel)
 
@@ -206,24 +241,30 @@ def forward_piece(tiles: Tiles, symbol: str) -> Function:
     return f
 
 
-def copied_row(
-    f: Function, dtype: str, t: dict[str, str], room: str, into: str, first: str, length: str, o: str, y: str
+def copied_rows(
+    f: Function, dtype: str, t: dict[str, str], given: str, into: str, first: str, rows: str, o: str
 ) -> None:
-    """One row of one channel from the room to the result, plus the bias."""
+    """The rows of one channel from the room to the result, plus the bias."""
     shift = f.emit(f"load {dtype}, ptr {f.offset(t['bias'], o, dtype)}")
-    given = f.offset(room, f.long("add", f.long("mul", o, length), f.long("mul", y, t["hop"])), dtype)
-    place = f.long("add", f.long("mul", o, t["out_channel"]), f.long("mul", f.long("add", first, y), t["out_row"]))
+    place = f.long("add", f.long("mul", o, t["out_channel"]), f.long("mul", first, t["out_row"]))
     to = f.offset(into, place, dtype)
 
-    def single(i: str) -> None:
-        value = f.emit(f"load {dtype}, ptr {f.offset(given, i, dtype)}")
-        value = f.emit(f"fadd {dtype} {value}, {shift}")
-        f.do(f"store {dtype} {value}, ptr {f.offset(to, f.long('mul', i, t['out_col']), dtype)}")
+    def row(y: str) -> None:
+        source, target = [
+            f.offset(x, f.long("mul", y, step), dtype) for x, step in ((given, t["hop"]), (to, t["out_row"]))
+        ]
+
+        def single(i: str) -> None:
+            value = f.emit(f"load {dtype}, ptr {f.offset(source, i, dtype)}")
+            value = f.emit(f"fadd {dtype} {value}, {shift}")
+            f.do(f"store {dtype} {value}, ptr {f.offset(target, f.long('mul', i, t['out_col']), dtype)}")
+
+        f.loop("0", t["out_w"], 1, single)
 
     f.when(
         f.long("icmp eq", t["out_col"], 1),
-        lambda: f.do(f"call void @line(ptr {to}, ptr {given}, i64 {t['out_w']}, {dtype} {shift})"),
-        lambda: f.loop("0", t["out_w"], 1, single),
+        lambda: lines_call(f, dtype, to, t["out_row"], given, t["hop"], 1, rows, t["out_w"], shift),
+        lambda: f.loop("0", rows, 1, row),
     )
 
 
@@ -235,7 +276,7 @@ def weight_piece(tiles: Tiles, symbol: str) -> Function:
     begin = f.long("mul", "%index", t["some"])
     end = f.least(f.long("add", begin, t["some"]), f.long("mul", bands, t["count"]))
     phases = f.long("mul", f.long("mul", t["down"], t["across"]), t["channels"])
-    whole = f.long("mul", t["band"], t["hop"])
+    whole = f.long("mul", t["band"], t["out_w"])
     step = f.least(t["m"], tiles.width)  # the gradient's panels stand one after the other
     channels = f.long("mul", divided(f, t["m"], tiles.width), tiles.width)
     sizes = [f.long("mul", plane_size(f, t), phases), f.long("mul", channels, whole)]
@@ -251,22 +292,20 @@ def weight_piece(tiles: Tiles, symbol: str) -> Function:
             source = f.offset(given, f.long("mul", f.long("add", first, y), t["g_row"]), dtype)
 
             def part(o: str) -> None:
-                at = f.long("add", f.long("mul", o, whole), f.long("mul", f.long("mul", y, t["hop"]), step))
+                at = f.long("add", f.long("mul", o, whole), f.long("mul", f.long("mul", y, t["out_w"]), step))
                 to, n = f.offset(turned, at, dtype), f.least(f.long("sub", t["m"], o), step)
                 given = f.offset(source, f.long("mul", o, t["g_channel"]), dtype)
                 transpose_call(f, to, step, given, t["g_channel"], n, t["out_w"])
-                rest = f.offset(to, f.long("mul", t["out_w"], step), dtype)
-                cleared(f, dtype, rest, f.long("mul", f.long("sub", t["hop"], t["out_w"]), step))
 
             f.loop("0", t["m"], tiles.width, part)
 
         f.loop("0", rows, 1, row)
 
         def panel(o: str) -> None:
-            n = f.least(f.long("sub", t["m"], o), tiles.width)
+            n, k = f.least(f.long("sub", t["m"], o), tiles.width), f.long("mul", rows, t["out_w"])
             panel_call(f, tiles.name, c=f.offset(sums, o, dtype), ldc=t["m"], a=planes, acs=1,
                        b=f.offset(turned, f.long("mul", o, whole), dtype), ldb=step, places=t["places"], m=t["k"], n=n,
-                       k=f.long("mul", rows, t["hop"]), more=f.long("icmp ne", number, begin))  # fmt: skip
+                       k=k, more=f.long("icmp ne", number, begin), steps=t["steps"])  # fmt: skip
 
         f.loop("0", t["m"], tiles.width, panel)
 

@@ -32,13 +32,14 @@ class OutOfMemory(MemoryError):
 
 
 class Layout(NamedTuple):
-    """How images are laid out for a set of taps; `places`: their table for all channels."""
+    """How images are laid out for a set of taps; places: their table for all channels; steps: results in a line."""
 
     places: Any
     reach: int
     hop: int
     slack: int
     band: int
+    steps: Any
 
 
 @lru_cache(maxsize=256)
@@ -51,7 +52,8 @@ def layout(taps: tuple[tuple[int, int, int], ...], channels: int, phases: int, s
     plane = (band + reach) * hop + slack
     one = np.array([phase * plane + down * hop + right for phase, down, right in taps], np.int64)
     places = (np.arange(channels, dtype=np.int64)[:, None] * (phases * plane) + one).reshape(-1)
-    return Layout(places, reach, hop, slack, band)
+    along = np.arange(band, dtype=np.int64)[:, None] * hop + np.arange(size[1], dtype=np.int64)
+    return Layout(places, reach, hop, slack, band, along.reshape(-1))
 
 
 def rows_of(x: Any) -> Any:
@@ -121,22 +123,32 @@ def backward(run: Any) -> Callable[..., Any]:
     """Fills `out` (N, C, H, W) with the gradient of a convolution's input."""
 
     def call(g: Any, w: Any, out: Any, stride: Pair, padding: Pair, dilation: Pair) -> None:
-        down, across = (
-            list(phases(out.shape[2 + i], w.shape[2 + i], stride[i], padding[i], dilation[i])) for i in range(2)
-        )
-        for y, rows in down:
-            for x, columns in across:
-                part = out[:, :, y :: stride[0], x :: stride[1]]
-                if not rows or not columns:
-                    part[...] = 0
-                    continue
-                top, left = -min(e for _, e in rows), -min(e for _, e in columns)
-                taps = tuple([(0, e + top, f + left) for _, e in rows for _, f in columns])
-                turned = w[:, :, [k for k, _ in rows]][..., [k for k, _ in columns]].swapaxes(0, 1)
-                turned = np.ascontiguousarray(turned).reshape(w.shape[1], -1)
-                convolve(run, g, turned, None, part, taps, (1, 1), (top, left))
+        flat = w.reshape(*w.shape[:2], -1)  # NumPy is slow with rows as short as those of a window
+        for y, x, taps, corner, chosen in parts(out.shape[2:], w.shape[2:], stride, padding, dilation):
+            part = out[:, :, y :: stride[0], x :: stride[1]]
+            if not taps:
+                part[...] = 0
+                continue
+            turned = np.ascontiguousarray(flat.take(chosen, 2).swapaxes(0, 1)).reshape(w.shape[1], -1)
+            convolve(run, g, turned, None, part, taps, (1, 1), corner)
 
     return call
+
+
+@lru_cache(maxsize=256)
+def parts(size: Pair, kernel: Pair, stride: Pair, padding: Pair, dilation: Pair) -> list[tuple[Any, ...]]:
+    """Per phase of both dims of an input: its first row and column, taps, padding, and positions of the weight."""
+    found: list[tuple[Any, ...]] = []
+    down, across = (list(phases(*given)) for given in zip(size, kernel, stride, padding, dilation, strict=True))
+    for y, rows in down:
+        for x, columns in across:
+            if not rows or not columns:
+                found.append((y, x, (), (0, 0), None))
+                continue
+            corner = -min(e for _, e in rows), -min(e for _, e in columns)
+            taps = tuple([(0, e + corner[0], f + corner[1]) for _, e in rows for _, f in columns])
+            found.append((y, x, taps, corner, np.array([i * kernel[1] + j for i, _ in rows for j, _ in columns])))
+    return found
 
 
 def weight(run: Any) -> Callable[..., Any]:
@@ -149,7 +161,7 @@ def weight(run: Any) -> Callable[..., Any]:
         some = -(-units // PIECES)
         sums = np.empty((-(-units // some), len(found.places), m), x.dtype)
         trouble = np.zeros(1, np.int64)
-        run(*image(x, found, padding, stride, g.shape[2:], m, trouble), sums, g, *steps(g)[:3], some)
+        run(*image(x, found, padding, stride, g.shape[2:], m, trouble), sums, g, *steps(g)[:3], some, found.steps)
         if trouble[0]:
             raise OutOfMemory("no memory for the images of a convolution")
         total = np.add.reduce(sums, 0)

@@ -59,6 +59,8 @@ class Expression:
         """Itself, being real."""
         return self
 
+    conjugate = conj
+
     def copy(self) -> Expression:
         """Itself, being a value."""
         return self

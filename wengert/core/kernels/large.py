@@ -7,6 +7,8 @@ number as the second; what does not suit a kernel goes to NumPy.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
+from math import prod
 from threading import local
 from typing import Any
 from weakref import ref
@@ -78,6 +80,13 @@ FUNCTIONS: dict[str, Elementwise] = {
 """The elementwise functions by name."""
 
 
+def add_to(x: Any, y: Any) -> Any:
+    """x, after x += y of plain arrays of one shape and dtype."""
+    placed = FUNCTIONS["add"].order
+    kernel = np.add if placed is None or placed.function is None or x.size < CHEAP else placed.function
+    return (kernel if x.dtype is _F32 or x.dtype is _F64 else np.add)(x, y, out=x)
+
+
 _sums: dict[Any, Order] = {}
 _total, _rows_sum = PLACES.total, PLACES.rows_sum
 
@@ -104,6 +113,29 @@ def rows_sum(x: Any) -> Any:
     """Sum of the rows of a matrix."""
     kernel = summed("column_sum", x) if x.ndim == 2 and x.shape[1] >= NARROW else None
     return _rows_sum(x) if kernel is None else kernel(x)
+
+
+def squares_sum(x: Any, dim: Any, keepdim: bool, centred: bool = False) -> Any:
+    """(sum of (x - mean)^2, mean with its dims kept) over all dims (None) or the last; the mean is 0 unless `centred`.
+
+    None where no kernels are ready.
+    """
+    if dim.__class__ is tuple:
+        dim = None if len(dim) == x.ndim else dim[0] if len(dim) == 1 else 0
+    whole = dim is None or x.ndim == 1
+    if not whole and (dim not in (-1, x.ndim - 1) or x.shape[-1] < NARROW):
+        return None
+    squares = summed("total_squares" if whole else "row_squares", x)
+    sums = summed("total" if whole else "row_sum", x) if centred else squares
+    if squares is None or sums is None:
+        return None
+    if whole:
+        mean = x.dtype.type(sums(x) / x.size if centred else 0)
+        found, shape = np.asarray(squares(x, mean)), (1,) * x.ndim
+        return found.reshape(shape) if keepdim else found, np.asarray(mean).reshape(shape)
+    mean = sums(x) / x.dtype.type(x.shape[-1]) if centred else np.zeros(x.shape[:-1], x.dtype)
+    found = squares(x, mean)
+    return found[..., None] if keepdim else found, mean[..., None]
 
 
 _layers: dict[Any, Order] = {}
@@ -269,6 +301,19 @@ def add_rows(size: int, index: Any, rows: Any) -> Any:
     return kernel(size, index, rows)
 
 
+_take_rows = PLACES.take_rows
+
+
+def take_rows(table: Any, index: Any) -> Any:
+    """table[index] of a matrix, for indices within it: by a kernel if it is large."""
+    if index.size * table.shape[1] < CHEAP or index.__class__ is not np.ndarray or index.dtype != np.int64:
+        return _take_rows(table, index)
+    if table.__class__ is not np.ndarray or table.strides[1] != table.itemsize or not alike((table,)):
+        return _take_rows(table, index)
+    kernel = layer("take_rows", table.dtype)
+    return _take_rows(table, index) if kernel is None else kernel(table, index)
+
+
 def lstm(gates: Any, parts: Any, h0: Any, c0: Any, w_hh: Any) -> Any:
     """The steps of an LSTM by a kernel, or None."""
     if gates.size < LARGE or not alike((gates, h0, c0, w_hh)) or not gates.flags.c_contiguous:
@@ -283,6 +328,38 @@ def lstm_back(gates: Any, cells: Any, before: Any, g: Any, parts: Any, w_hh: Any
         return None
     kernel = layer("lstm_back", gates.dtype)
     return None if kernel is None else kernel(gates, cells, before, g, parts, w_hh)
+
+
+def gru(given: Any, parts: Any, h0: Any, w_hh: Any, b_hh: Any) -> Any:
+    """The steps of a GRU by a kernel, or None."""
+    if given.size < LARGE or not alike((given, h0, w_hh, b_hh)) or not given.flags.c_contiguous:
+        return None
+    kernel = layer("gru", given.dtype)
+    return None if kernel is None else kernel(given, parts, h0, w_hh, b_hh)
+
+
+def gru_back(gates: Any, before: Any, g: Any, parts: Any, w_hh: Any) -> Any:
+    """The steps of a GRU backwards by a kernel, or None."""
+    if gates.size < LARGE or not alike((gates, before, *g, w_hh)):
+        return None
+    kernel = layer("gru_back", gates.dtype)
+    return None if kernel is None else kernel(gates, before, g, parts, w_hh)
+
+
+def rnn(relu: bool, out: Any, parts: Any, h0: Any, w_hh: Any) -> Any:
+    """The steps of a plain recurrent layer by a kernel, or None."""
+    if out.size < LARGE or not alike((out, h0, w_hh)) or not out.flags.c_contiguous:
+        return None
+    kernel = layer("rnn", out.dtype)
+    return None if kernel is None else kernel(relu, out, parts, h0, w_hh)
+
+
+def rnn_back(relu: bool, out: Any, g: Any, parts: Any, w_hh: Any) -> Any:
+    """The steps of a plain recurrent layer backwards by a kernel, or None."""
+    if out.size < LARGE or not alike((out, *g, w_hh)):
+        return None
+    kernel = layer("rnn_back", out.dtype)
+    return None if kernel is None else kernel(relu, out, g, parts, w_hh)
 
 
 _CONVERSIONS = {
@@ -323,13 +400,51 @@ def row_major(x: Any) -> Any:
     return x.copy(order="C")
 
 
+FEW, MOST = 512, 1 << 18
+"""Elements from which windows are for a kernel, and windows of a plane up to which there are tables of them."""
+
+
+@lru_cache(maxsize=512)
+def tabled(spans: Any) -> bool:
+    """Whether tables of these windows are not too large."""
+    return 0 < prod([span[-1] for span in spans]) <= MOST and prod([span[0] for span in spans]) <= 4 * MOST
+
+
+def pooled(x: Any, spans: Any) -> bool:
+    """Whether windows of x (N, C, *spatial), or what they gave, suit kernels of pooling."""
+    return bool(x.size >= FEW and alike((x,)) and len(spans) == x.ndim - 2 and tabled(spans))
+
+
+def largest(x: Any, spans: Any, indexed: bool) -> Any:
+    """Largest elements of windows, and their indices if wanted, by a kernel, or None."""
+    kernel = layer("largest" if indexed else "largest_values", x.dtype) if pooled(x, spans) else None
+    return None if kernel is None else kernel(x, spans)
+
+
+def window_sums(x: Any, spans: Any, shares: Any, back: bool) -> Any:
+    """Sums of windows over shares, or the transpose of sums (back), by a kernel, or None."""
+    kernel = layer("window_sums", x.dtype) if pooled(x, spans) else None
+    return None if kernel is None else kernel(x, spans, shares, back)
+
+
+def put_back(g: Any, index: Any, size: Any) -> Any:
+    """Zeros with elements added up at their indices, by a kernel, or None."""
+    if g.size < FEW // 4 or not alike((g,)) or index.__class__ is not np.ndarray or index.dtype != np.int64:
+        return None
+    kernel = layer("put_back", g.dtype) if index.shape == g.shape and 0 not in size else None
+    return None if kernel is None else kernel(g, index, size)
+
+
 def install() -> None:
     """Take the places of NumPy's functions."""
     for name, function in FUNCTIONS.items():
         setattr(PLACES, name, function)
-    PLACES.total, PLACES.rows_sum, PLACES.dot = total, rows_sum, dot
+    PLACES.total, PLACES.rows_sum, PLACES.dot, PLACES.add_to = total, rows_sum, dot, add_to
     PLACES.dot_bias, PLACES.convert, PLACES.row_major = dot_bias, convert, row_major
     PLACES.matmul, PLACES.attend, PLACES.attend_back = matmul, attend, attend_back
-    PLACES.running_sum = running_sum
+    PLACES.running_sum, PLACES.squares_sum = running_sum, squares_sum
     PLACES.lstm, PLACES.lstm_back, PLACES.add_rows = lstm, lstm_back, add_rows
+    PLACES.gru, PLACES.gru_back, PLACES.rnn, PLACES.rnn_back = gru, gru_back, rnn, rnn_back
+    PLACES.take_rows = take_rows
     PLACES.channels, PLACES.channels_back, PLACES.channel_slopes = channels, channels_back, SUMS.slopes
+    PLACES.largest, PLACES.put_back, PLACES.window_sums = largest, put_back, window_sums

@@ -12,11 +12,14 @@ from wengert.core.kernels import (
     attending,
     conversions,
     convolving,
+    grouping,
     multiplying,
     normalising,
+    pooling,
     recurring,
     running,
     scatters,
+    winograding,
 )
 from wengert.core.kernels.trials import Call, accepted
 
@@ -29,11 +32,14 @@ CALLS: dict[str, Call] = {
         attending,
         conversions,
         convolving,
+        grouping,
         multiplying,
         normalising,
+        pooling,
         recurring,
         running,
         scatters,
+        winograding,
     )  # fmt: skip
     for name, call in module.CALLS.items()
 }

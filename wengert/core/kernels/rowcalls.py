@@ -144,6 +144,33 @@ def total(run: Any) -> Callable[..., Any]:
     return call
 
 
+def row_squares(run: Any) -> Callable[..., Any]:
+    """Sum of (x - shift)^2 over the last dim of a contiguous array; shift: one number for each row."""
+
+    def call(x: Any, shift: Any) -> Any:
+        n = x.shape[-1]
+        out = _empty(x.shape[:-1], x.dtype)
+        run(out, x, _contiguous(shift), lines(x, n), n, part(n))
+        return out
+
+    return call
+
+
+def total_squares(run: Any) -> Callable[..., Any]:
+    """Sum of (x - shift)^2 over all elements of a contiguous array, as a scalar; shift: a number."""
+
+    def call(x: Any, shift: Any = 0) -> Any:
+        flat = x.reshape(-1)
+        rows, rest = divmod(flat.size, ROW)
+        sums = _empty(rows + 1, x.dtype)
+        run(sums, flat, np.full(rows, shift, x.dtype), rows, ROW, part(ROW))
+        last = flat[rows * ROW :] - x.dtype.type(shift)
+        sums[rows] = np.dot(last, last) if rest else 0
+        return np.add.reduce(sums)
+
+    return call
+
+
 def cross_entropy(run: Any) -> Callable[..., Any]:
     """(loss, level) per row of x: level = log(sum(exp(x))), loss = level - x[target], 0 where target is `ignored`."""
 
@@ -266,6 +293,18 @@ def try_total(call: Any, rng: Any, shape: tuple[int, int], dtype: Any) -> Any:
     return np.asarray(call(x)), np.asarray(x.sum())
 
 
+def try_row_squares(call: Any, rng: Any, shape: tuple[int, int], dtype: Any) -> Any:
+    """Found and wanted."""
+    x, shift = _rows(rng, shape, dtype), _rows(rng, (shape[0], 1), dtype)
+    return call(x, shift.reshape(-1)), np.square(x - shift).sum(-1)
+
+
+def try_total_squares(call: Any, rng: Any, shape: tuple[int, int], dtype: Any) -> Any:
+    """Found and wanted."""
+    x = _rows(rng, shape, dtype)
+    return np.asarray(call(x, 0.5)), np.asarray(np.square(x - dtype.type(0.5)).sum())
+
+
 def _targets(rng: Any, shape: tuple[int, int]) -> Any:
     target = rng.integers(0, shape[1], shape[0])
     target[::3] = -100
@@ -302,6 +341,8 @@ CALLS: dict[str, tuple[str, Any, Any]] = {
     "column_sum": ("column_sum", column_sum, try_column_sum),
     "row_sum": ("row_sum", row_sum, try_row_sum),
     "total": ("row_sum", total, try_total),
+    "row_squares": ("row_squares", row_squares, try_row_squares),
+    "total_squares": ("row_squares", total_squares, try_total_squares),
     "cross_entropy": ("cross_entropy", cross_entropy, try_cross_entropy),
     "cross_entropy_back": ("cross_entropy_back", cross_entropy_back, try_cross_entropy_back),
 }

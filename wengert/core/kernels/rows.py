@@ -85,6 +85,7 @@ ROWS = {
         Kernel("cross_entropy_back", ("row", "row", "one", "long", "all", "one"), numbers=1),
         Kernel("column_sum", ("all", "row"), columns=1),
         Kernel("row_sum", ("one", "row")),
+        Kernel("row_squares", ("one", "row", "one")),
     )
 }
 """Kernels by name; results stand first."""
@@ -214,6 +215,13 @@ class Builder:
         self.sweep("total", 1, 0, 0, ["add"], lambda b, x, s: ([], [x[0]]))
         f = self.row("sum", "x")
         f.save(f.run("total", ["%x"], [], "%n", 1)[0], "%sum")
+        f.do("ret void")
+
+    def row_squares(self) -> None:
+        """Sum of (x - shift)^2 over each row."""
+        self.sweep("squares", 1, 0, 1, ["add"], _squares)
+        f = self.row("sum", "x", "shift")
+        f.save(f.run("squares", ["%x"], [f.load("%shift")], "%n", 1)[0], "%sum")
         f.do("ret void")
 
     def column_sum(self) -> None:

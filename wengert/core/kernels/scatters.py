@@ -1,7 +1,7 @@
-"""Rows added up where an index says: the gradient of an embedding.
+"""Rows of a table taken where an index says, and added up there: an embedding and its gradient.
 
-Text of the kernel, its call with NumPy arrays, and the test that it must pass.  A piece is a block of columns, for
-which it goes through all rows in order: threads never meet, and sums have one order.
+Text of the kernels, their calls with NumPy arrays, and the tests that they must pass.  A piece of the gradient is a
+block of columns, for which it goes through all rows in order: threads never meet, and sums have one order.
 """
 
 from __future__ import annotations
@@ -22,12 +22,24 @@ __all__ = ["ARGUMENTS", "CALLS", "rows_text"]
 
 ARGUMENTS = (
     ("array", "out"), ("array", "index"), ("array", "rows"), ("whole", "count"), ("whole", "width"), ("whole", "step"),
-    ("whole", "block"),
+    ("whole", "block"), ("whole", "size"),
 )  # fmt: skip
-"""out (any, width) of zeros, index (count), rows (count, width) `step` elements apart; block: columns of a piece."""
+"""out (size, width), index (count), rows (count, width) `step` elements apart; block: columns of a piece."""
+
+TAKING = (
+    ("array", "out"), ("array", "index"), ("array", "rows"), ("whole", "count"), ("whole", "length"), ("whole", "step"),
+    ("whole", "some"),
+)  # fmt: skip
+"""out (count, length), rows of `length` bytes that are `step` bytes apart; some: rows of a piece."""
 
 BLOCK = 64
 """Columns of a piece, at least."""
+
+CLEARED = 1 << 18
+"""Bytes that a piece clears."""
+
+TAKEN = 1 << 15
+"""Bytes that a piece takes, about."""
 
 
 def rows_text(target: Target, dtype: str) -> tuple[str, str]:
@@ -49,10 +61,50 @@ def rows_text(target: Target, dtype: str) -> tuple[str, str]:
     added = Pass(target, dtype, "added", 2, 1, 0, [], lambda b, x, s: ([b.add(x[0], x[1])], []), 2)
     g = Function(f"define void @{symbol}(ptr %table)")
     u = fields(g, ARGUMENTS)
+    bytes_ = g.long("mul", g.long("mul", u["size"], u["width"]), 4 if dtype == "float" else 8)
+    number = g.long("udiv", g.long("add", bytes_, CLEARED - 1), CLEARED)
+    g.do(f"call void @wengert_parallel(ptr @{symbol}_clear, ptr %table, i64 {number})")
     number = divided(g, u["width"], u["block"])
     g.do(f"call void @wengert_parallel(ptr @{symbol}_piece, ptr %table, i64 {number})")
     g.do("ret void")
-    return module([added, f, g], "declare void @wengert_parallel(ptr, ptr, i64)"), symbol
+    return module([added, clear(dtype, symbol), f, g], "declare void @wengert_parallel(ptr, ptr, i64)"), symbol
+
+
+def clear(dtype: str, symbol: str) -> Function:
+    """`void f_clear(table, index)`: zeros in a part of `out`."""
+    f = Function(f"define internal void @{symbol}_clear(ptr %table, i64 %index)")
+    f.declared.add("declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)")
+    t = fields(f, ARGUMENTS)
+    whole = f.long("mul", f.long("mul", t["size"], t["width"]), 4 if dtype == "float" else 8)
+    start = f.long("mul", "%index", CLEARED)
+    length = f.least(f.long("sub", whole, start), CLEARED)
+    f.do(f"call void @llvm.memset.p0.i64(ptr {f.offset(t['out'], start)}, i8 0, i64 {length}, i1 false)")
+    f.do("ret void")
+    return f
+
+
+def taking_text(target: Target, dtype: str) -> tuple[str, str]:
+    """The module of rows taken."""
+    symbol = f"take_rows_{dtype}"
+    f = Function(f"define internal void @{symbol}_piece(ptr %table, i64 %index)")
+    f.declared.add("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
+    t = fields(f, TAKING)
+    begin = f.long("mul", "%index", t["some"])
+    end = f.least(f.long("add", begin, t["some"]), t["count"])
+
+    def one(i: str) -> None:
+        source = f.offset(t["rows"], f.long("mul", f.field(t["index"], i, "i64"), t["step"]))
+        into = f.offset(t["out"], f.long("mul", i, t["length"]))
+        f.do(f"call void @llvm.memcpy.p0.p0.i64(ptr {into}, ptr {source}, i64 {t['length']}, i1 false)")
+
+    f.loop(begin, end, 1, one)
+    f.do("ret void")
+    g = Function(f"define void @{symbol}(ptr %table)")
+    u = fields(g, TAKING)
+    number = divided(g, u["count"], u["some"])
+    g.do(f"call void @wengert_parallel(ptr @{symbol}_piece, ptr %table, i64 {number})")
+    g.do("ret void")
+    return module([f, g], "declare void @wengert_parallel(ptr, ptr, i64)"), symbol
 
 
 def add_rows(run: Any) -> Callable[..., Any]:
@@ -62,9 +114,22 @@ def add_rows(run: Any) -> Callable[..., Any]:
         if rows.strides[1] != rows.itemsize:
             rows = np.ascontiguousarray(rows)
         count, width = rows.shape
-        out = np.zeros((size, width), rows.dtype)
+        out = np.empty((size, width), rows.dtype)
         block = max(BLOCK, -(-width // 4 // BLOCK) * BLOCK)
-        run(out, np.ascontiguousarray(index), rows, count, width, rows.strides[0] // rows.itemsize, block)
+        run(out, np.ascontiguousarray(index), rows, count, width, rows.strides[0] // rows.itemsize, block, size)
+        return out
+
+    return call
+
+
+def take_rows(run: Any) -> Callable[..., Any]:
+    """table[index] for a matrix whose rows are contiguous and indices that are all within it."""
+
+    def call(table: Any, index: Any) -> Any:
+        length = table.shape[1] * table.itemsize
+        out = np.empty((*index.shape, table.shape[1]), table.dtype)
+        index = np.ascontiguousarray(index)
+        run(out, index, table, index.size, length, table.strides[0], max(1, TAKEN // length))
         return out
 
     return call
@@ -87,5 +152,15 @@ def try_add_rows(call: Any, rng: Any, case: Any, dtype: Any) -> tuple[Any, Any]:
     return tuple(found), tuple(wanted)
 
 
-CALLS: dict[str, Call] = {"add_rows": Call(rows_text, ARGUMENTS, add_rows, try_add_rows, CASES, 30)}
+def try_take_rows(call: Any, rng: Any, case: Any, dtype: Any) -> tuple[Any, Any]:
+    """Found and wanted, for a whole table and every other row of one."""
+    size, count, width = case
+    table, index = rng.standard_normal((2 * size, width)).astype(dtype), rng.integers(0, size, (1, count))
+    return (call(table, index), call(table[::2], index)), (table[index], table[::2][index])
+
+
+CALLS: dict[str, Call] = {
+    "add_rows": Call(rows_text, ARGUMENTS, add_rows, try_add_rows, CASES, 30),
+    "take_rows": Call(taking_text, TAKING, take_rows, try_take_rows, CASES, 1),
+}
 """Name -> kernel."""

@@ -111,6 +111,33 @@ class Lines:
         self.do(f"br label %{tag}h")
         self.label(f"{tag}x")
 
+    def repeated(
+        self, count: Value, begun: list[tuple[str, str]], body: Callable[[str, list[str]], list[str]]
+    ) -> list[str]:
+        """`body(index, values)` for every index below count, which is not 0, makes the next values; the last ones.
+
+        begun: type and first value of each.
+        """
+        tag = self.name()
+        self.do(f"br label %{tag}p")
+        self.label(f"{tag}p")
+        self.do(f"br label %{tag}h")
+        self.label(f"{tag}h")
+        self.do(f"%{tag}i = phi i64 [0, %{tag}p], [%{tag}n, %{tag}e]")
+        place = len(self.lines)
+        values = [f"%{tag}c{k}" for k in range(len(begun))]
+        found = body(f"%{tag}i", values)
+        self.do(f"br label %{tag}e")
+        self.label(f"{tag}e")
+        self.do(f"%{tag}n = add i64 %{tag}i, 1")
+        self.do(f"br i1 {self.long('icmp ult', f'%{tag}n', count)}, label %{tag}h, label %{tag}x")
+        self.label(f"{tag}x")
+        self.lines[place:place] = [
+            f"  {name} = phi {kind} [{start}, %{tag}p], [{after}, %{tag}e]"
+            for name, (kind, start), after in zip(values, begun, found, strict=True)
+        ]
+        return found
+
     def when(self, condition: str, body: Callable[[], None], otherwise: Callable[[], None] | None = None) -> None:
         """Run `body` if the condition holds, else `otherwise`."""
         tag = self.name()
@@ -261,6 +288,24 @@ class Block(Lines):
             f"call {self.kind} @llvm.masked.load.{self.suffix}.p0(ptr {pointer}, i32 {self.size}, "
             f"{self.mask_kind} {mask}, {self.kind} zeroinitializer)"
         )
+
+    def gather(self, pointer: str, places: str, mask: str | None = None) -> str:
+        """The elements `places` (int32) after a pointer; lanes outside the mask are 0 and not read."""
+        pointers, name = self.vector("ptr"), f"@llvm.masked.gather.{self.suffix}.v{self.lanes}p0"
+        self.declared.add(f"declare {self.kind} {name}({pointers}, i32, {self.mask_kind}, {self.kind})")
+        at = self.emit(f"getelementptr {self.dtype}, ptr {pointer}, {self.vector('i32')} {places}")
+        return self.emit(
+            f"call {self.kind} {name}({pointers} {at}, i32 {self.size}, {self.mask_kind} {mask or 'splat (i1 true)'}, "
+            f"{self.kind} zeroinitializer)"
+        )
+
+    def spaced(self, pointer: str, step: str, mask: str | None = None) -> str:
+        """Elements `step` (an i64) apart."""
+        kind = self.vector("i32")
+        small = self.emit(f"insertelement {kind} poison, i32 {self.emit(f'trunc i64 {step} to i32')}, i32 0")
+        wide = self.emit(f"shufflevector {kind} {small}, {kind} poison, {kind} zeroinitializer")
+        numbers = ", ".join(f"i32 {i}" for i in range(self.lanes))
+        return self.gather(pointer, self.emit(f"mul {kind} {wide}, <{numbers}>"), mask)
 
     def store(self, value: Value, pointer: str, mask: str | None = None) -> None:
         """A vector into memory; lanes outside the mask are not written."""

@@ -21,13 +21,18 @@ from wengert.core.kernels.text import Block, Function
 __all__ = ["Tiles", "panel_call", "transpose_call"]
 
 PARAMETERS = (
-    "ptr %c, i64 %ldc, ptr %a, i64 %ars, i64 %acs, ptr %b, i64 %ldb, ptr %places, i64 %m, i64 %n, i64 %k, i1 %more"
+    "ptr %c, i64 %ldc, ptr %a, i64 %ars, i64 %acs, ptr %b, i64 %ldb, ptr %places, i64 %m, i64 %n, i64 %k, i1 %more, "
+    "ptr %steps"
 )
 """C with rows `ldc` apart; A with strides; B with rows `ldb` apart; `places`: the table, if there is one; C has m rows,
-n columns; k: inner dim; more: add to C instead of setting it.  All in elements."""
+n columns; k: inner dim; more: add to C instead of setting it; steps: with a table for A, where its columns
+stand.  All in elements."""
 
-NARROW = 2
-"""Rows of the smaller tile."""
+MIDDLE, NARROW = 4, 2
+"""Rows of the smaller tiles."""
+
+TALL = 12
+"""Rows of a tile of one vector, which would otherwise wait for its own sums."""
 
 
 class Tiles:
@@ -46,10 +51,10 @@ class Tiles:
         """All functions of the panel."""
         tiles = [
             self.tile(rows, vectors, masked)
-            for rows in (self.rows, NARROW)
+            for rows in (self.rows, MIDDLE, NARROW)
             for vectors, masked in [(self.vectors, False), *[(v, True) for v in range(1, self.vectors + 1)]]
         ]
-        return [*tiles, self.panel()]
+        return [*tiles, self.tile(TALL, 1, True), self.panel()]
 
     def tile_name(self, rows: int, vectors: int, masked: bool) -> str:
         """The name of a tile's function."""
@@ -87,13 +92,14 @@ class Tiles:
         line = "%row"
         if self.table == "b":
             line = b.offset("%b", b.field("%places", "%step", "i64"), self.dtype)
+        along = b.field("%steps", "%step", "i64") if self.table == "a" else "%along"
         right = [
             b.load(b.offset(line, j * self.lanes, self.dtype), mask if j == vectors - 1 else None)
             for j in range(vectors)
         ]
         phis = []
         for i, start in enumerate(starts):
-            left = b.splat(b.emit(f"load {self.dtype}, ptr {b.offset(start, '%along', self.dtype)}"))
+            left = b.splat(b.emit(f"load {self.dtype}, ptr {b.offset(start, along, self.dtype)}"))
             for j in range(vectors):
                 after = b.fma(left, right[j], sums[i][j])
                 phis.append(f"  {sums[i][j]} = phi {b.kind} [zeroinitializer, %entry], [{after}, %body]")
@@ -144,18 +150,29 @@ class Tiles:
         def either(vectors: int, more: Callable[[], None], fewer: Callable[[], None]) -> Callable[[], None]:
             return lambda: f.when(f.long("icmp ugt", "%n", (vectors - 1) * self.lanes), more, fewer)
 
-        def rows(index: str) -> None:
-            m = f.least(f.long("sub", "%m", index), self.rows)
+        def rows(index: str, most: int) -> None:
+            m = f.least(f.long("sub", "%m", index), most)
             c = f.offset("%c", f.long("mul", index, "%ldc"), self.dtype)
             a = "%a" if self.table == "a" else f.offset("%a", f.long("mul", index, "%ars"), self.dtype)
             places = f.offset("%places", index, "i64") if self.table == "a" else "%places"
             given = (
                 f"ptr {c}, i64 %ldc, ptr {a}, i64 %ars, i64 %acs, ptr %b, i64 %ldb, ptr {places}, i64 {m}, i64 %n, "
-                "i64 %k, i1 %more"
+                "i64 %k, i1 %more, ptr %steps"
             )
-            f.when(f.long("icmp ugt", m, NARROW), chosen(self.rows, given), chosen(NARROW, given))
+            body = chosen(NARROW, given)
+            for few, count in ((NARROW, MIDDLE), (MIDDLE, self.rows)):
+                body = taller(m, few, chosen(count, given), body)
+            if most == TALL:
+                body = taller(m, self.rows, tile(TALL, 1, True, given), body)
+            body()
 
-        f.loop("0", "%m", self.rows, rows)
+        def taller(m: str, few: int, more: Callable[[], None], fewer: Callable[[], None]) -> Callable[[], None]:
+            return lambda: f.when(f.long("icmp ugt", m, few), more, fewer)
+
+        def loop(most: int) -> Callable[[], None]:
+            return lambda: f.loop("0", "%m", most, lambda index: rows(index, most))
+
+        f.when(f.long("icmp ule", "%n", self.lanes), loop(TALL), loop(self.rows))
         f.do("ret void")
         return f
 

@@ -6,7 +6,7 @@ Each wraps the body of a record: large cases of float32 and float64 go to a kern
 
 from __future__ import annotations
 
-from functools import update_wrapper
+from functools import lru_cache, update_wrapper
 from math import prod
 from typing import Any
 
@@ -19,16 +19,35 @@ __all__ = ["install"]
 
 _ndarray = numpy.ndarray
 _F32, _F64 = numpy.dtype(numpy.float32), numpy.dtype(numpy.float64)
-LEAST = 100_000
-"""Multiplications from which a kernel is asked for."""
+LEAST = 8000
+"""Multiplications from which a kernel is faster than NumPy, which lays windows out."""
 
-NARROW = 4
-"""Channels of a group below which a kernel is not worth its calls, if there are several groups."""
+NARROW = 12
+"""Channels of a result up to which the gradient of a weight is added up along lines."""
+
+CHANNELS = 16
+"""Channels of either side from which Winograd's kernels are faster than plain ones."""
+
+TILES = 8
+"""Tiles of 4 x 4 results from which they are; twice as many, and more of a large weight, where plain ones need not
+turn it."""
+
+FILLED = 6
+"""Results of a tile, of 16, from which they are: tiles reach beyond small images."""
+
+MOST = 1 << 18
+"""Channels of one side times those of the other up to which there is memory for the transformed weight."""
 
 
 def attributes(rank: int, *values: Any) -> bool:
     """Whether all are tuples of `rank` whole numbers."""
-    return all(v.__class__ is tuple and len(v) == rank and all(x.__class__ is int for x in v) for v in values)
+    for value in values:
+        if value.__class__ is not tuple or len(value) != rank:
+            return False
+        for x in value:
+            if x.__class__ is not int:
+                return False
+    return True
 
 
 def plain(x: Any, dtype: Any) -> bool:
@@ -50,7 +69,6 @@ def suits(input: Any, weight: Any, bias: Any, groups: int) -> bool:
         and groups > 0
         and 0 not in weight.shape
         and 0 not in input.shape
-        and (groups == 1 or (weight.shape[1] >= NARROW and weight.shape[0] // groups >= NARROW))
     )
 
 
@@ -64,6 +82,7 @@ def pair(value: tuple[int, ...], fill: int) -> tuple[int, int]:
     return value if len(value) == 2 else (fill, value[0])  # type: ignore[return-value]
 
 
+@lru_cache(maxsize=512)
 def windows(size: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) -> tuple[int, ...]:
     """How many windows lie along each dim."""
     return tuple(
@@ -82,6 +101,22 @@ def parts(x: Any, axis: int, groups: int) -> list[Any]:
     return [x[(slice(None),) * axis + (slice(i * step, (i + 1) * step),)] for i in range(groups)]
 
 
+def by_tiles(
+    name: str, dtype: Any, sides: tuple[int, int], kernel: Any, count: int, size: Any, options: tuple[Any, ...]
+) -> Any:
+    """Winograd's kernel where it is faster, else None.
+
+    sides: channels of both sides; count: images; size: of a result; options: stride, padding, dilation.
+    """
+    if kernel != (3, 3) or options[0] != (1, 1) or options[2] != (1, 1) or min(sides) < CHANNELS:
+        return None
+    tiles = count * -(-size[0] // 4) * -(-size[1] // 4)
+    least = max(2 * TILES, min(64, prod(sides) >> 11)) if name == "winograd" else TILES
+    if tiles < least or count * prod(size) < FILLED * tiles or prod(sides) > MOST:
+        return None
+    return layer(name, dtype)
+
+
 def forward(input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
     """A convolution by a kernel; None where it is not for one, or none is ready."""
     o, inner = weight.shape[:2]
@@ -92,15 +127,21 @@ def forward(input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilat
         return None
     if len(input) * weight.size * prod(size) < LEAST:
         return None
-    kernel = layer("convolution", input.dtype)
+    several = groups > 1 and min(inner, o // groups) < CHANNELS
+    kernel = layer("grouped" if several else "convolution", input.dtype)
     if kernel is None:
         return None
     out = numpy.empty((len(input), o, *size), input.dtype)
     options = pair(stride, 1), pair(padding, 0), pair(dilation, 1)
+    if several:
+        kernel(flat(input), flat(weight), bias, flat(out), *options, groups)
+        return out
     shifts = [None] * groups if bias is None else parts(bias, 0, groups)
     pieces = parts(flat(input), 1, groups), parts(flat(weight), 0, groups), shifts, parts(flat(out), 1, groups)
+    tiled = by_tiles("winograd", input.dtype, (inner, o // groups), weight.shape[2:], len(input), size, options)
     for x, w, shift, into in zip(*pieces, strict=True):
-        kernel(x, w, shift, into, *options)
+        if tiled is None or not tiled(x, w, shift, into, options[1]):
+            kernel(x, w, shift, into, *options)
     return out
 
 
@@ -121,13 +162,21 @@ def transposed(
         return None
     if input.size * weight.size // inner < LEAST:
         return None
-    kernel = layer("convolution_back", input.dtype)
+    several = groups > 1 and min(inner, o) // groups < CHANNELS
+    kernel = layer("grouped_back" if several else "convolution_back", input.dtype)
     if kernel is None:
         return None
     out = numpy.empty((len(input), o, *size), input.dtype)
+    options = pair(stride, 1), pair(padding, 0), pair(dilation, 1)
+    if several:
+        kernel(flat(input), flat(weight), flat(out), *options, groups)
+        return out if bias is None else numpy.add(out, bias.reshape(-1, *(1,) * len(size)), out=out)
     pieces = parts(flat(input), 1, groups), parts(flat(weight), 0, groups), parts(flat(out), 1, groups)
+    sides = inner // groups, o // groups
+    tiled = by_tiles("winograd_back", input.dtype, sides, weight.shape[2:], len(input), size, options)
     for x, w, into in zip(*pieces, strict=True):
-        kernel(x, w, into, pair(stride, 1), pair(padding, 0), pair(dilation, 1))
+        if tiled is None or not tiled(x, w, into, options[1]):
+            kernel(x, w, into, *options)
     if bias is not None:
         out += bias.reshape(-1, *(1,) * len(size))
     return out
@@ -173,25 +222,39 @@ def weight_gradient(body: Any) -> Any:
 def weight_by_kernel(grad: Any, input: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
     """The gradient of the weight by a kernel, or None."""
     o, c = grad.shape[1], input.shape[1]
-    if grad.size * c // groups * prod(kernel) < LEAST or (groups > 1 and min(o, c) // groups < NARROW):
+    if grad.size * c // groups * prod(kernel) < LEAST:
         return None
     reached = windows(input.shape[2:], kernel, stride, padding, dilation)
     if any(n > m for n, m in zip(grad.shape[2:], reached, strict=True)) or len(grad) != len(input):
         return None
-    call = layer("convolution_weight", input.dtype)
+    lines = o // groups <= NARROW or (groups > 1 and min(o, c) // groups < CHANNELS)
+    call = layer("grouped_weight" if lines else "convolution_weight", input.dtype)
     if call is None:
         return None
     options = pair(kernel, 1), pair(stride, 1), pair(padding, 0), pair(dilation, 1)
+    if lines:
+        try:
+            return finite(call(flat(grad), flat(input), *options, groups), (o, c // groups, *kernel))
+        except MemoryError:
+            return None
+    sides = o // groups, c // groups
+    tiled = by_tiles("winograd_weight", input.dtype, sides, kernel, len(input), grad.shape[2:], options[1:])
     try:
         found = [
-            call(g, x, *options)
+            call(g, x, *options) if tiled is None else tiled(g, x, options[2])
             for g, x in zip(parts(flat(grad), 1, groups), parts(flat(input), 1, groups), strict=True)
         ]
     except MemoryError:
         return None
-    out = found[0] if groups == 1 else numpy.concatenate(found)
-    # Lines run on through the ends of rows, where an infinite input meets zeros: the body knows which ones count.
-    return out.reshape(o, c // groups, *kernel) if numpy.isfinite(out.sum()) else None
+    return finite(found[0] if groups == 1 else numpy.concatenate(found), (o, c // groups, *kernel))
+
+
+def finite(out: Any, shape: tuple[int, ...]) -> Any:
+    """A result of a kernel of lines, or None for one with an infinite element or nan.
+
+    Lines run on through the ends of rows, where an infinite input meets zeros: the body knows which ones count.
+    """
+    return out.reshape(shape) if numpy.isfinite(out.sum()) else None
 
 
 def install() -> None:

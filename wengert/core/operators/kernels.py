@@ -27,7 +27,11 @@ VARIANTS = 16
 
 
 class Variants:
-    """The kernels of one body or rule, by dtype and attributes."""
+    """The kernels of one body or rule, by dtype and attributes.
+
+    Attributes that are floats become operands where the statement lets them, so that one kernel serves every step size
+    of a schedule; where it asks what they are (a condition, a power), they are constants of a kernel's text.
+    """
 
     __slots__ = ("name", "orders")
 
@@ -36,17 +40,32 @@ class Variants:
         self.orders: dict[Any, Order] = {}
 
     def find(self, dtype: Any, attributes: tuple[Any, ...], make: Any, *given: Any) -> Any:
-        """The kernel if it is ready, else None; the first question orders it by `make(dtype, attributes, *given)`."""
+        """(kernel, the floats that it takes after the arrays) if one is ready, else (None, ()).
+
+        The first question orders it by `make(dtype, attributes, floats, *given)`.
+        """
+        floats = tuple([a for a in attributes if a.__class__ is float])
+        if floats:
+            kinds = tuple([float if a.__class__ is float else a for a in attributes])
+            placed = self.placed((dtype, kinds), make, attributes, floats, given)
+            if placed is None or not placed.done:
+                return None, ()
+            if placed.function is not None:
+                return placed.function, floats
+        placed = self.placed((dtype, attributes), make, attributes, (), given)
+        return (None, ()) if placed is None else (placed.function, ())
+
+    def placed(self, key: Any, make: Any, attributes: Any, floats: Any, given: Any) -> Order | None:
+        """The order of this key; None for what there will be no kernel for."""
         try:
-            placed = self.orders.get((dtype, attributes))
+            found = self.orders.get(key)
         except TypeError:  # attributes that are lists
             return None
-        if placed is None:
-            if dtype not in _LETTERS or len(self.orders) >= VARIANTS:
+        if found is None:
+            if key[0] not in _LETTERS or len(self.orders) >= VARIANTS:
                 return None
-            placed = order(self.name, make(_LETTERS[dtype], attributes, *given))
-            self.orders[dtype, attributes] = placed
-        return placed.function
+            found = self.orders[key] = order(self.name, make(_LETTERS[key[0]], attributes, floats, *given))
+        return found
 
 
 def same_shape(arrays: list[Any]) -> bool:
@@ -86,13 +105,16 @@ def body_of(name: str, arrays: Any) -> Any:
     return lambda *args, **kwargs: plain(arrays, *args, **kwargs)
 
 
-def forward_maker(dtype: str, attributes: tuple[Any, ...], op: Op, body: Any, named: tuple[str, ...]) -> Any:
-    """Makes the kernel of a body for these attributes."""
+def forward_maker(
+    dtype: str, attributes: tuple[Any, ...], floats: tuple[float, ...], op: Op, body: Any, named: tuple[str, ...]
+) -> Any:
+    """Makes the kernel of a body for these attributes; floats: those that are operands of the kernel."""
     count, formula = len(op.arrays), FORMULAS.get(op.name)
 
     def call(function: Any, np: Any, operands: Any) -> Any:
-        loose = attributes[: len(attributes) - len(named)]
-        return function(np, *operands, *loose, **dict(zip(named, attributes[len(loose) :], strict=True)))
+        given = with_operands(attributes, operands[count:])
+        loose = given[: len(given) - len(named)]
+        return function(np, *operands[:count], *loose, **dict(zip(named, given[len(loose) :], strict=True)))
 
     def make(factory: Any) -> Any:
         def trace(operands: Any) -> Any:
@@ -100,17 +122,38 @@ def forward_maker(dtype: str, attributes: tuple[Any, ...], op: Op, body: Any, na
                 return call(formula, factory.operators(lambda name: body_of(name, factory.arrays)), operands)
             return call(body, factory.arrays, operands)
 
-        kernel = factory.elementwise(op.name, trace, count, (dtype,))
-        factory.accept(op.name, kernel, lambda *xs: call(body, numpy, xs), count, (dtype,), op.domain)
+        kernel = factory.elementwise(op.name, trace, count + len(floats), (dtype,))
+        accept(factory, op, op.name, kernel, lambda *xs: call(body, numpy, xs), count, dtype, floats)
         return kernel
 
     return make
 
 
+def with_operands(attributes: tuple[Any, ...], operands: Any) -> tuple[Any, ...]:
+    """The attributes with operands in the places of the floats, if there are any."""
+    if not len(operands):
+        return attributes
+    given = iter(operands)
+    return tuple([next(given) if a.__class__ is float else a for a in attributes])
+
+
+def accept(
+    factory: Any, op: Op, name: str, kernel: Any, reference: Any, count: int, dtype: str, floats: tuple[float, ...]
+) -> None:
+    """The test of a kernel, with the floats that it was ordered for."""
+
+    def bound(function: Any) -> Any:
+        return (lambda *xs: function(*xs, *floats)) if floats else function
+
+    factory.accept(name, bound(kernel), bound(reference), count, (dtype,), op.domain)
+
+
 def with_kernel(op: Op) -> Any:
     """The body of an elementwise record, with kernels for large arrays."""
     make = alone if len(op.params) == 1 else one_array if len(op.arrays) == 1 else several_arrays
-    return update_wrapper(make(op, op.body, Variants(op.name)), op.body)
+    variants = Variants(op.name)
+    op.into = writer(op, op.body, variants)
+    return update_wrapper(make(op, op.body, variants), op.body)
 
 
 def alone(op: Op, body: Any, variants: Variants) -> Any:
@@ -119,7 +162,7 @@ def alone(op: Op, body: Any, variants: Variants) -> Any:
     def faster(np: Any, input: Any) -> Any:
         if input.size < LARGE or input.__class__ is not _ndarray:
             return body(np, input)
-        kernel = variants.find(input.dtype, (), forward_maker, op, body, ())
+        kernel, _ = variants.find(input.dtype, (), forward_maker, op, body, ())
         return body(np, input) if kernel is None else kernel(input)
 
     return faster
@@ -131,9 +174,9 @@ def one_array(op: Op, body: Any, variants: Variants) -> Any:
     def faster(np: Any, input: Any, *attributes: Any, **named: Any) -> Any:
         if input.size >= LARGE and input.__class__ is _ndarray:
             given = (*attributes, *named.values()) if named else attributes
-            kernel = variants.find(input.dtype, given, forward_maker, op, body, tuple(named))
+            kernel, floats = variants.find(input.dtype, given, forward_maker, op, body, tuple(named))
             if kernel is not None:
-                return kernel(input)
+                return kernel(input, *floats)
         return body(np, input, *attributes, **named)
 
     return faster
@@ -148,34 +191,59 @@ def several_arrays(op: Op, body: Any, variants: Variants) -> Any:
             arrays, attributes = [input, *others[: count - 1]], others[count - 1 :]
             if same_shape(arrays):
                 given = (*attributes, *named.values())
-                kernel = variants.find(input.dtype, given, forward_maker, op, body, tuple(named))
+                kernel, floats = variants.find(input.dtype, given, forward_maker, op, body, tuple(named))
                 if kernel is not None:
-                    return kernel(*arrays)
+                    return kernel(*arrays, *floats)
         return body(np, input, *others, **named)
 
     return faster
 
 
+def writer(op: Op, body: Any, variants: Variants) -> Any:
+    """How an in-place or `out=` form finds the kernel that writes its result at once."""
+    count, named = len(op.arrays), op.params[op.positional :]
+    usual = tuple([op.defaults.get(name, variants) for name in named])
+
+    def into(raw: Any, target: Any) -> Any:
+        """`write()` for arguments of the body and an array for the result, or None."""
+        input = raw[0]
+        if input.__class__ is not _ndarray or input.dtype is not target.dtype or input.shape != target.shape:
+            return None
+        arrays, rest = raw[:count], tuple(raw[count:])
+        if not same_shape(arrays):
+            return None
+        kept, names = rest, named
+        if named and all([a is b for a, b in zip(raw[op.positional :], usual, strict=True)]):
+            kept, names = rest[: op.positional - count], ()
+        kernel, floats = variants.find(input.dtype, kept, forward_maker, op, body, names)
+        return None if kernel is None else lambda: kernel(*arrays, *floats, out=target)
+
+    return into
+
+
 # ---------------------------------------------------------------- backward
 
 
-def backward_maker(dtype: str, attributes: tuple[Any, ...], op: Op, old: Any, places: list[int]) -> Any:
-    """Makes the kernel of a rule: operands are the gradient and what the rule saves."""
+def backward_maker(
+    dtype: str, attributes: tuple[Any, ...], floats: tuple[float, ...], op: Op, old: Any, places: list[int]
+) -> Any:
+    """Makes the kernel of a rule: operands are the gradient, what the rule saves, and floats among the attributes."""
+    count = len(places)
 
     def environment(m: Any, operands: Any) -> list[Any]:
         filled: list[Any] = [None] * (FIRST + len(op.params))
         filled[NAMESPACE] = m
-        for place, value in zip(places, operands, strict=True):
+        for place, value in zip(places, operands[:count], strict=True):
             filled[place] = value
         rest = [i for i in range(len(op.params)) if i not in op.arrays]
-        for i, value in zip(rest, attributes, strict=True):
+        for i, value in zip(rest, with_operands(attributes, operands[count:]), strict=True):
             filled[FIRST + i] = value
         return filled
 
     def make(factory: Any) -> Any:
         name, symbolic = f"{op.name} backward", factory.operators(lambda name: body_of(name, factory.arrays))
-        kernel = factory.elementwise(name, lambda xs: old(environment(symbolic, xs)), len(places), (dtype,))
-        factory.accept(name, kernel, NumpyRule(old, environment), len(places), (dtype,), op.domain)
+        kernel = factory.elementwise(name, lambda xs: old(environment(symbolic, xs)), count + len(floats), (dtype,))
+        accept(factory, op, name, kernel, NumpyRule(old, environment), count, dtype, floats)
         return kernel
 
     return make
@@ -214,9 +282,9 @@ def speed_up_rule(op: Op, index: int) -> None:
         operands = [environment[p] for p in places]
         if same_shape(operands):
             attributes = tuple([environment[p] for p in rest])
-            kernel = variants.find(g.dtype, attributes, backward_maker, op, old, places)
+            kernel, floats = variants.find(g.dtype, attributes, backward_maker, op, old, places)
             if kernel is not None:
-                return kernel(*operands)
+                return kernel(*operands, *floats)
         return old(environment)
 
     rule.function, rule.single, rule.pick = faster, False, _whole

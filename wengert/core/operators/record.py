@@ -40,6 +40,8 @@ class Op:
     rules: per tensor parameter its gradient rule or None.
     saves: environment positions (see FIRST) that rules mention and the tape must keep;
       `saves_for[i]` the subset that the rule of tensor i needs.
+    into: `into(arguments of the body, array)` gives `write()`, which computes the result right there, or None for what
+      is computed first and then stored (operators/kernels.py).
     quick, quick_rules: what the compiled core has for small arrays in place of body and rules (core/arrays/loops.py).
     """
 
@@ -47,7 +49,7 @@ class Op:
         "name", "body", "kind", "params", "defaults", "required", "positional", "arrays", "many", "ints", "rules",
         "saves", "saves_for", "outputs", "node_class", "call", "inplace", "method", "space", "promote", "raw",
         "cast", "front", "samples", "fresh", "batch", "jvp", "shape", "recorded_body", "aliases", "errors",
-        "doc", "kinks", "reads", "quick", "quick_rules",
+        "doc", "kinks", "reads", "quick", "quick_rules", "into", "wanting",
         "backward_name", "variadic", "domain", "reference", "numbers", "meeting",
     )  # fmt: skip
 
@@ -70,6 +72,8 @@ class Op:
         self.call: Any = None
         self.raw: Any = None
         self.node_class: Any = None
+        self.into: Any = None
+        self.wanting = False
         self.quick, self.quick_rules = LOOPS.get(name), RULES.get(name)
         self.doc = body.__doc__ or ""
         for key, default in _OPTIONS.items():
@@ -86,7 +90,13 @@ class Op:
         return f"<operator {self.name}({', '.join(self.params)})>"
 
     def position(self, name: str) -> int:
-        """Where `name` stands in the environment that rules are called with."""
+        """Where `name` stands in the environment that rules are called with.
+
+        "wanted", for the rule of a list of tensors: whether each of them wants a gradient; it stands last.
+        """
+        if name == "wanted":
+            self.wanting = True
+            return FIRST + len(self.params)
         return _SPECIAL[name] if name in _SPECIAL else self.params.index(name) + FIRST
 
     def rule(self, function: Callable[..., Any]) -> Rule:

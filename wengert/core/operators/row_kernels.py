@@ -7,6 +7,7 @@ Each wraps the body of a record, or its rule on arrays: large contiguous cases g
 from __future__ import annotations
 
 from functools import update_wrapper
+from math import prod
 from typing import Any
 
 import numpy
@@ -244,24 +245,45 @@ def added(body: Any, mean: bool) -> Any:
     return faster
 
 
+MANY = 256
+"""Sums of lines up to which NumPy adds them up without much rounding."""
+
+
 def summed(x: Any, dim: Any, keepdim: bool) -> Any:
-    """Sum over all dims, the last, or all but the last; None where no kernel is ready."""
-    if dim.__class__ is tuple:
-        dim = None if not dim else dim[0] if len(dim) == 1 else dim
-    if dim is None:
-        kernel = ready("total", x)
-        if kernel is None:
-            return None
-        found = numpy.asarray(kernel(x))
-        return found.reshape((1,) * x.ndim) if keepdim else found
-    if dim.__class__ is not int or x.ndim != 2 or not -2 <= dim < 2 or x.shape[1] < NARROW:
+    """Sum over all dims, the last ones, these and others, or all but the last; None where no kernel is ready."""
+    dims = dims_of(dim, x.ndim)
+    if dims is None:
         return None
-    dim %= 2
-    kernel = ready("row_sum" if dim else "column_sum", x)
+    if len(dims) == x.ndim:
+        kernel = ready("total", x)
+        return None if kernel is None else shaped(numpy.asarray(kernel(x)), x, dims, keepdim)
+    if x.ndim - 1 not in dims:
+        fits = len(dims) == x.ndim - 1 and x.shape[-1] >= NARROW
+        kernel = ready("column_sum", x) if fits else None
+        return None if kernel is None else shaped(kernel(x), x, dims, keepdim)
+    tail = next(k for k in range(1, x.ndim + 1) if x.ndim - k - 1 not in dims)
+    others, n = dims[:-tail], prod(x.shape[-tail:])
+    if n < NARROW or prod([x.shape[d] for d in others]) > MANY:
+        return None
+    kernel = ready("row_sum", x)
     if kernel is None:
         return None
-    found = kernel(x)
-    return numpy.expand_dims(found, dim) if keepdim else found
+    found = kernel(x.reshape(*x.shape[:-tail], n))
+    return shaped(numpy.add.reduce(found, tuple(others)) if others else found, x, dims, keepdim)
+
+
+def dims_of(dim: Any, rank: int) -> list[int] | None:
+    """The dims that a sum is over, in order; None where they are not plain ones."""
+    given = dim if dim.__class__ is tuple else () if dim is None else (dim,)
+    if any(d.__class__ is not int or not -rank <= d < rank for d in given):
+        return None
+    dims = sorted([d % rank for d in given]) if given else list(range(rank))
+    return dims if len(set(dims)) == len(dims) else None
+
+
+def shaped(found: Any, x: Any, dims: list[int], keepdim: bool) -> Any:
+    """A sum with the dims that it is over, if they are kept."""
+    return found.reshape([1 if d in dims else n for d, n in enumerate(x.shape)]) if keepdim else found
 
 
 BODIES: dict[str, Any] = {

@@ -2,35 +2,12 @@
 cimport cython
 from wengert.core.tape.core cimport Node, OpNode, Result, TensorBase, VersionCounter
 from wengert.core.tape.core cimport attach, new_node, to_array, wrap
+from wengert.core.tape.forms cimport Form, led
+from wengert.core.tape.severals cimport several
 from wengert.core.tape.views cimport link_view, shares_memory
 
-cdef class Form:
-    cdef public object op
-    cdef public object body
-    cdef public object quick
-    cdef public object where
-    cdef public Py_ssize_t positional
-    cdef public tuple names
-    cdef public bint view
-    cdef public bint elementwise
-    cdef public bint mixed
-    cdef public bint numbers
-    cdef public bint differentiable
-    cdef public tuple keeps
-    cdef public object node_class
-    cdef public tuple usual
-    cpdef object compute(self, tuple args)
-    @cython.locals(k=cython.Py_ssize_t, i=cython.Py_ssize_t)
-    cpdef object by_body(self, tuple args)
-    @cython.locals(count=cython.Py_ssize_t)
-    cpdef object seen(self, object a, tuple args)
-
-cdef object PLAIN, OFF, VARIABLE, IGNORING
-@cython.locals(count=cython.Py_ssize_t)
-cdef tuple led(object first, tuple args)
+cdef object PLAIN, OFF
 cdef object _mode_get()
-cdef object _hush()
-cdef object _restore(object token)
 @cython.locals(x=TensorBase, out=TensorBase, node=OpNode, flags=cython.longlong)
 cpdef object apply_one(Form form, tuple args)
 @cython.locals(x=TensorBase, flags=cython.longlong)

@@ -12,12 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.arrays.quiet import IGNORING, VARIABLE, hush, restore
-from wengert.core.arrays.windows import WINDOWS
 from wengert.core.base import uncompiled as cython
-from wengert.core.operators.kinds import Elementwise
-from wengert.core.operators.raw import NUMPY
-from wengert.core.operators.record import FIRST, RESULT, Op
+from wengert.core.operators.record import FIRST, RESULT
 from wengert.core.tape.core import (
     F32,
     F64,
@@ -28,9 +24,14 @@ from wengert.core.tape.core import (
     to_array,
     wrap,
 )
-from wengert.core.tape.dispatch import apply, node_class_of
+from wengert.core.tape.dispatch import apply
+from wengert.core.tape.forms import INPUT_KEPT as _INPUT
+from wengert.core.tape.forms import OTHER_KEPT as _OTHER
+from wengert.core.tape.forms import RESULT_KEPT as _RESULT
+from wengert.core.tape.forms import Form, class_of, led
 from wengert.core.tape.hot import versions2
 from wengert.core.tape.modes import MODE, OFF, PLAIN
+from wengert.core.tape.severals import several
 from wengert.core.tape.views import DEFAULT, link_view, shares_memory
 
 _ndarray = np.ndarray
@@ -39,7 +40,7 @@ BOOL, I64 = np.dtype(bool), np.dtype(np.int64)
 if cython.compiled:
     from cython.cimports import numpy as cnp
     from cython.cimports.wengert.core.arrays.small import floating as plain_floats
-    from cython.cimports.wengert.core.tape.interpreter import enter_context, leave_context, mode_of
+    from cython.cimports.wengert.core.tape.interpreter import mode_of
 
     cnp.import_array()
 
@@ -48,106 +49,10 @@ if cython.compiled:
     def _mode_get() -> object:
         return mode_of(MODE)
 
-    @cython.cfunc
-    @cython.inline
-    def _hush() -> object:
-        return hush() if VARIABLE is None else enter_context(VARIABLE, IGNORING)
-
-    @cython.cfunc
-    @cython.inline
-    def _restore(token: object) -> object:
-        return restore(token) if VARIABLE is None else leave_context(VARIABLE, token)
-
 else:
     from wengert.core.tape.hot import plain_floats
 
-    _mode_get, _hush, _restore = MODE.get, hush, restore
-
-_NONE, _INPUT, _RESULT, _OTHER = range(4)
-
-
-@cython.cclass
-class Form:
-    """What the flat path needs to know of an operator, worked out once."""
-
-    __slots__ = (
-        "op",
-        "body",
-        "quick",
-        "where",
-        "positional",
-        "names",
-        "view",
-        "elementwise",
-        "mixed",
-        "numbers",
-        "differentiable",
-        "keeps",
-        "node_class",
-        "usual",
-    )
-
-    def __init__(self, op: Op) -> None:
-        self.op, self.body, self.quick = op, op.body, op.quick or WINDOWS.get(op.name)
-        self.where: Any = NUMPY if op.recorded_body else np
-        self.positional = op.positional
-        self.names = op.params[op.positional :]
-        self.view = op.kind.view
-        self.elementwise = isinstance(op.kind, Elementwise)
-        self.mixed = op.promote != "common" and op.promote != "float"
-        self.numbers = op.promote != "none" and op.numbers != "none"
-        self.differentiable = op.kind.differentiable
-        self.keeps = tuple(_RESULT if p == RESULT else _INPUT if p == FIRST else _OTHER for p in op.saves)
-        self.node_class: Any = None
-        given = [op.defaults.get(name, self) for name in self.names]
-        self.usual = tuple([] if self in given else given)
-
-    def compute(self, args: tuple[Any, ...]) -> Any:
-        """Run the body on raw arguments, or the loop that stands in for it."""
-        if self.quick is not None:
-            found = self.quick(args)
-            if found is not None:
-                return found
-        token = _hush()
-        try:
-            return self.by_body(args)
-        finally:
-            _restore(token)
-
-    def by_body(self, args: tuple[Any, ...]) -> Any:
-        """Run the body: without the keyword arguments where each is the default."""
-        if not self.names:
-            return self.body(self.where, *args)
-        k = self.positional
-        i = k
-        for value in self.usual:
-            if args[i] is not value:
-                break
-            i += 1
-        if i == len(args):
-            return self.body(self.where, args[0]) if k == 1 else self.body(self.where, *args[:k])
-        return self.body(self.where, *args[:k], **dict(zip(self.names, args[k:], strict=True)))
-
-    def seen(self, a: Any, args: tuple[Any, ...]) -> Any:
-        """The view of the raw array `a`; `args` holds the tensor in its place."""
-        count = len(args)
-        if count == 2 and not self.names and self.quick is None:
-            return self.body(self.where, a, args[1])
-        if count == 1 and self.quick is None:
-            return self.body(self.where, a)
-        return self.compute(led(a, args))
-
-
-def led(first: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
-    """The arguments with another first one; for a few of them without unpacking."""
-    count = len(args)
-    if count == 1:
-        return (first,)
-    if count == 2:
-        return (first, args[1])
-    if count == 3:
-        return (first, args[1], args[2])
-    return (first, *args[1:])
+    _mode_get = MODE.get
 
 
 def apply_one(form: Form, args: tuple[Any, ...]) -> Any:
@@ -166,7 +71,7 @@ def apply_one(form: Form, args: tuple[Any, ...]) -> Any:
         return apply(form.op, args)
     if type(r) is not _ndarray:
         if type(r) is tuple or type(r) is list:
-            return apply(form.op, args)
+            return several(form, args, r, flags, mode)
         r = to_array(r)
     out = wrap(r)
     if flags and mode is PLAIN and form.differentiable and (r.dtype is a.dtype or r.dtype.kind in "fcV"):
@@ -200,6 +105,8 @@ def apply_view(form: Form, args: tuple[Any, ...]) -> Any:
     except Exception:
         return apply(form.op, args)
     if type(r) is not _ndarray:
+        if type(r) is tuple or type(r) is list:
+            return several(form, args, r, flags, mode)
         return apply(form.op, args)
     return viewed(form, x, r, led(None, args), mode, 4)
 
@@ -263,7 +170,7 @@ def apply_two(form: Form, args: tuple[Any, ...]) -> Any:
         return apply(form.op, args)
     if type(r) is not _ndarray:
         if type(r) is tuple or type(r) is list:
-            return apply(form.op, args)
+            return several(form, args, r, flags, mode)
         r = to_array(r)
     out = wrap(r)
     if flags and mode is PLAIN and form.differentiable and r.dtype.kind in "fcV":
@@ -300,7 +207,7 @@ def apply_number(form: Form, args: tuple[Any, ...]) -> Any:
         return apply(form.op, args)
     if type(r) is not _ndarray:
         if type(r) is tuple or type(r) is list:
-            return apply(form.op, args)
+            return several(form, args, r, flags, mode)
         r = to_array(r)
     out = wrap(r)
     if flags and mode is PLAIN and form.differentiable and r.dtype.kind in "fcV":
@@ -363,14 +270,6 @@ def keep_two(node: Any, form: Form, x: Any, y: Any, out: Any) -> None:
             node._versions = tuple([0 if k == _RESULT else vx if k == _INPUT else vy for k in keeps])
 
 
-def class_of(form: Form, args: tuple[Any, ...]) -> Any:
-    """The node class, made on first use (each time anew where its name depends on the arguments)."""
-    found = node_class_of(form.op, False, args)
-    if not callable(form.op.backward_name):
-        form.node_class = found
-    return found
-
-
 def apply_some(form: Form, args: tuple[Any, ...]) -> Any:
     """An operator of several tensors, numbers and Nones, its floating tensors of one dtype."""
     op = form.op
@@ -405,7 +304,7 @@ def apply_some(form: Form, args: tuple[Any, ...]) -> Any:
         return apply(op, args)
     if type(r) is not _ndarray:
         if type(r) is tuple or type(r) is list:
-            return apply(op, args)
+            return several(form, args, r, flags, mode)
         r = to_array(r)
     out = wrap(r)
     if flags and mode is PLAIN and form.differentiable:

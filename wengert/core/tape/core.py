@@ -26,15 +26,13 @@ import weakref
 from contextvars import ContextVar
 from heapq import heappop, heappush
 from itertools import count
-from math import prod
 from threading import RLock
 from typing import Any
 
 import numpy as np
 
 from wengert.core.arrays.dtype import FROM_NUMPY, bfloat16, float16, tensor_type_name
-from wengert.core.arrays.large import LARGE
-from wengert.core.arrays.large import SIZE as LARGE_SIZE
+from wengert.core.arrays.large import LARGE, absent, may_grow
 from wengert.core.arrays.quiet import hush, restore
 from wengert.core.base import native
 from wengert.core.base import uncompiled as cython
@@ -292,9 +290,11 @@ class Node:
         for k, position in enumerate(op.saves):
             if saved[k] is not None:
                 environment[position] = value(self, k)
-        if op.many >= 0:
-            return op.rules[0](environment)
         inputs = self._inputs
+        if op.many >= 0:
+            if op.wanting:
+                environment.append([x is not None for x in inputs])
+            return op.rules[0](environment)
         rules = op.rules
         quick = None if m is not NUMPY else op.quick_rules
         found: list[Any] = []
@@ -441,11 +441,6 @@ def wide_value(node: Any, k: int) -> Any:
 def widened(array: Any) -> Any:
     """Half precision as float32, everything else as it is."""
     return LARGE.convert(array, F32) if array is not None and array.dtype in HALF else array
-
-
-def absent(np: Any, shape: Any, dtype: Any) -> Any:
-    """The gradient of a result that nothing came for: zeros, or, for a large one, a single zero seen everywhere."""
-    return np.zeros(shape, dtype) if prod(shape) < LARGE_SIZE else np.broadcast_to(np.zeros((), dtype), shape)
 
 
 def _some(gradients: Any) -> Any:
@@ -964,8 +959,12 @@ def deliver(pending: Any, nodes: Any, heap: Any, target: Any, nr: int, gi: Any, 
         if seq not in nodes:
             nodes[seq] = target
             heappush(heap, -seq)
+    elif create:
+        pending[seq] = RECORDED.add(have, gi)
     else:
-        pending[seq] = RECORDED.add(have, gi) if create else joined(have, gi)
+        pending[seq] = None
+        grows = cython.compiled and references(have) == 1 and may_grow(have, gi)  # nobody else sees it
+        pending[seq] = LARGE.add_to(have, gi) if grows else joined(have, gi)
 
 
 def deliver_nothing(pending: Any, nodes: Any, heap: Any, target: Any) -> None:

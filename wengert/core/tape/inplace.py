@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.arrays import dtype as dtypes
+from wengert.core.arrays.large import SIZE
 from wengert.core.base.errors import AliasError, DtypeError, GraphError, InferenceError, ShapeError
 from wengert.core.operators.raw import FOREIGN, namespace_of
 from wengert.core.operators.record import FIRST, Op
@@ -62,8 +63,12 @@ def apply_inplace(op: Op, args: tuple[Any, ...], depth: int = 3, claimed: int = 
     if FOREIGN:
         args = together(op, args)
     raw, _ = raw_arguments(op, args)
-    result = to_array(compute(op, raw, args))
-    check_storable(op, x._array, result)
+    write = op.into(raw, x._array) if op.into is not None and raw[0] is x._array and x._array.size >= SIZE else None
+    if write is None:
+        result = to_array(compute(op, raw, args))
+        check_storable(op, x._array, result)
+    else:
+        check_writable(x._array)
     # An operator without derivative is recorded too: what it overwrites no longer reaches the result.
     recording = flags & 1 and mode.grad and x._array.dtype.kind in "fcV"
     node = None
@@ -71,7 +76,10 @@ def apply_inplace(op: Op, args: tuple[Any, ...], depth: int = 3, claimed: int = 
         node = recorded_write(op, args, x, mode, depth)
         if mode.overrides and KEEPER:
             KEEPER["write"](node, op, args, x)
-    store(x._array, result)
+    if write is None:
+        store(x._array, result)
+    else:
+        write()
     written(x, depth)
     if node is not None:
         if op.saves:
@@ -166,6 +174,31 @@ def apply_out(op: Op, args: tuple[Any, ...], call: Any, out: Any) -> Any:
                 f"{op.name}(): functions with out=... arguments don't support automatic differentiation, but one of "
                 "the arguments requires grad."
             )
+    if isinstance(out, TensorBase) and (mode is PLAIN or mode is OFF) and written_at_once(op, args, out):
+        written(out, 3)
+        return out
+    return computed_first(op, args, call, out, outs)
+
+
+def written_at_once(op: Op, args: tuple[Any, ...], out: Any) -> bool:
+    """Let a kernel write a large result right into `out`; False, and nothing done, where none is ready for that."""
+    target = out._array
+    if op.into is None or op.errors is not None or target.size < SIZE or out._flags & ~1 or FOREIGN:
+        return False
+    if any(isinstance(x, TensorBase) and x._flags & ~1 for x in op.values(args)):
+        return False
+    raw, _ = raw_arguments(op, args)
+    write = op.into(raw, target)
+    if write is None:
+        return False
+    check_writable(target)
+    write()
+    return True
+
+
+def computed_first(op: Op, args: tuple[Any, ...], call: Any, out: Any, outs: Any) -> Any:
+    """Compute results, check that they may be stored, and store them."""
+    mode = current()
     token = enter(mode.but(grad=False) if mode is not PLAIN else OFF)
     try:
         results = call(*args)
@@ -180,7 +213,7 @@ def apply_out(op: Op, args: tuple[Any, ...], call: Any, out: Any) -> Any:
         if target._array.shape != value._array.shape:
             target._array = namespace_of(value._array).np.empty(value._array.shape, target._array.dtype)
         store(target._array, value._array)
-        written(target, 3)
+        written(target, 4)
     return type(results)(outs) if isinstance(results, (tuple, list)) else out
 
 

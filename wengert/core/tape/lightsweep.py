@@ -127,6 +127,7 @@ def rules(node: Any, g: Any, space: Any) -> Any:
         if saved[k] is not None:
             environment[position] = value(node, k, space)
     if op.many >= 0:
+        environment.append([target is not None for target in node._inputs])
         return op.rules[0](environment)
     pairs = zip(node._inputs, op.rules, strict=False)
     return [None if target is None or rule is None else rule(environment) for target, rule in pairs]

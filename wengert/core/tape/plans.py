@@ -12,11 +12,13 @@ from wengert.core.operators.kinds import Composite
 from wengert.core.operators.record import REGISTRY, Op
 from wengert.core.tape import hot, hot_nodes
 from wengert.core.tape.arguments import ALIASES, bind, integers, signature_text
-from wengert.core.tape.calls import Form, apply_one, apply_some, apply_two, apply_view
+from wengert.core.tape.calls import apply_one, apply_some, apply_two, apply_view
 from wengert.core.tape.core import GENERAL, RECORDED
 from wengert.core.tape.dispatch import INTERCEPT, apply
+from wengert.core.tape.forms import Form
 from wengert.core.tape.inspection import describe
 from wengert.core.tape.modes import MODE, OFF, PLAIN
+from wengert.core.tape.severals import apply_many, apply_outputs
 
 if cython.compiled:
     from cython.cimports.wengert.core.tape.interpreter import mode_of
@@ -29,7 +31,7 @@ if cython.compiled:
 else:
     _mode_get = MODE.get
 
-GENERAL_WAY, VIEW_WAY, ONE_WAY, TWO_WAY, SOME_WAY = range(5)
+GENERAL_WAY, VIEW_WAY, ONE_WAY, TWO_WAY, SOME_WAY, MANY_WAY, OUTPUTS_WAY = range(7)
 
 
 @cython.cclass
@@ -53,8 +55,12 @@ class Plan:
 
 def way_of(op: Op, form: Form) -> int:
     """The way that full argument tuples of an operator go."""
-    if op.many >= 0 or op.outputs != 1:
-        return GENERAL_WAY
+    if op.outputs != 1:
+        flat = op.many < 0 and op.arrays and op.arrays[0] == 0
+        return OUTPUTS_WAY if flat else GENERAL_WAY
+    if op.many >= 0:
+        plain = op.many == 0 and not op.saves and not form.view and not callable(op.backward_name)
+        return MANY_WAY if plain else GENERAL_WAY
     if form.view:
         return VIEW_WAY if op.arrays == (0,) and not op.saves else GENERAL_WAY
     if op.arrays == (0,):
@@ -95,6 +101,10 @@ def planned(plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return apply_two(plan.form, args)
     if way == SOME_WAY:
         return apply_some(plan.form, args)
+    if way == OUTPUTS_WAY:
+        return apply_outputs(plan.form, args)
+    if way == MANY_WAY:
+        return apply_many(plan.form, args)
     return apply(plan.op, args)
 
 

@@ -1,7 +1,8 @@
 # The C side of shortcuts.py.
 cimport cython
 from wengert.core.arrays.windows cimport narrowed, reshaped
-from wengert.core.tape.calls cimport Form, viewed
+from wengert.core.tape.calls cimport viewed
+from wengert.core.tape.forms cimport Form
 from wengert.core.tape.core cimport TensorBase
 from wengert.core.tape.dispatch cimport many_results
 

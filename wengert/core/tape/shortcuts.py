@@ -15,9 +15,10 @@ import numpy as np
 from wengert.core.arrays.windows import narrowed, reshaped
 from wengert.core.base import uncompiled as cython
 from wengert.core.operators.record import REGISTRY
-from wengert.core.tape.calls import Form, viewed
+from wengert.core.tape.calls import viewed
 from wengert.core.tape.core import TensorBase
 from wengert.core.tape.dispatch import many_results
+from wengert.core.tape.forms import Form
 from wengert.core.tape.modes import MODE, OFF, PLAIN
 from wengert.core.tape.plans import SHORT
 

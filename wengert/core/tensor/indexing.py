@@ -26,9 +26,9 @@ from wengert.core.operators.library import views
 from wengert.core.operators.raw import FOREIGN, namespace_of
 from wengert.core.operators.record import REGISTRY
 from wengert.core.tape import core
-from wengert.core.tape.calls import Form, viewed
-from wengert.core.tape.core import RECORDED, TensorBase, type_name, wrap
-from wengert.core.tape.dispatch import record
+from wengert.core.tape.calls import viewed
+from wengert.core.tape.core import RECORDED, TensorBase, attach, new_node, type_name, wrap
+from wengert.core.tape.forms import Form, class_of
 from wengert.core.tape.inplace import apply_inplace, check_writable
 from wengert.core.tape.levels import BATCHED
 from wengert.core.tape.modes import OFF, PLAIN, current
@@ -41,6 +41,10 @@ _new = core.new_tensor
 _ALL = slice(None)
 _NUMBERS = (bool, int, float, complex, np.generic)
 _PADDING = (None,) * records.SLOTS
+_LOOSE = ((0, None, None),) * records.SLOTS
+_UNWRITTEN = (0,) * (records.SLOTS - 1)
+_FIRST = (None, (0,), *_PADDING)
+GATHERED = Form(INDEX)
 
 
 # ---------------------------------------------------------------- views
@@ -382,7 +386,13 @@ def gathered(x: Any, key: Any) -> Any:
     if x._flags and current() is PLAIN:
         if key._flags:
             return None
-        record(INDEX, (x, (0,), key, *_PADDING[1:]), out, PLAIN, 4)
+        node = new_node(GATHERED.node_class or class_of(GATHERED, ()))
+        node._inputs, node._fit = (x._node, *_PADDING), ((0, a.shape, a.dtype), *_LOOSE)
+        node._saved, node._versions = (key, *_PADDING[1:]), None
+        if key._vc is not None and key._vc.n:
+            node._versions = (key._vc.n, *_UNWRITTEN)
+        node.args, node.shape = _FIRST, a.shape
+        attach(node, out, 3)
     return out
 
 

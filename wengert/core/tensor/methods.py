@@ -85,6 +85,8 @@ def inplace_call(op: Op) -> Callable[..., Any]:
         call = inplace_composite(op)
     elif op.name == "zero":
         call = hot_zero(call)
+    elif op.name == "fill":
+        call = hot_fill(call)
     call.__name__ = call.__qualname__ = op.name + "_"
     call.__doc__ = f"In-place form of `{op.name}`: stores the result in this tensor and returns it."
     call.op = op  # type: ignore[attr-defined]
@@ -133,6 +135,18 @@ def hot_zero(general: Any) -> Callable[..., Any]:
 
     def call(input: Any) -> Any:
         return input if hot.fill_memory(input, 0, 3) else general(input)
+
+    return call
+
+
+def hot_fill(general: Any) -> Callable[..., Any]:
+    """`fill_` whose plain, unrecorded case, with a number that float32 holds, is a fill."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        plain = not kwargs and len(args) == 2 and args[1].__class__ is float and isinstance(args[0], TensorBase)
+        if plain and -1e38 < args[1] < 1e38 and hot.fill_memory(args[0], args[1], 3):
+            return args[0]
+        return general(*args, **kwargs)
 
     return call
 

@@ -67,7 +67,7 @@ def some_array(*operands: Any) -> Any:
 @elementwise(d=(1, lambda g, alpha: g if alpha == 1 else g * alpha.conjugate()))
 def add(np, input: Array, other: Array, *, alpha=1):
     """input + alpha * other.  Booleans add as logical or."""
-    if alpha != 1 or alpha.__class__ is not int:
+    if alpha.__class__ is not int or alpha != 1:
         other = scaled(other, alpha, some_array(input, other))
     return np.add(input, other)
 
@@ -80,7 +80,7 @@ def add(np, input: Array, other: Array, *, alpha=1):
 def sub(np, input: Array, other: Array, *, alpha=1):
     """input - alpha * other.  Raises DtypeError for booleans."""
     refuse_boolean_difference(input, other)
-    if alpha != 1 or alpha.__class__ is not int:
+    if alpha.__class__ is not int or alpha != 1:
         other = scaled(other, alpha, some_array(input, other))
     return np.subtract(input, other)
 
@@ -96,7 +96,7 @@ def sub(np, input: Array, other: Array, *, alpha=1):
 def rsub(np, input: Array, other: Array, *, alpha=1):
     """other - alpha * input.  Raises DtypeError for booleans."""
     refuse_boolean_difference(input, other)
-    if alpha != 1 or alpha.__class__ is not int:
+    if alpha.__class__ is not int or alpha != 1:
         input = scaled(input, alpha, some_array(input, other))
     return np.subtract(other, input)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import weakref
 
 from wengert.core.arrays import dtype as dtypes
+from wengert.core.arrays.large import LARGE
 from wengert.core.base.errors import DtypeError, IndexRangeError, ShapeError
 from wengert.core.operators.derived import VALUES
 from wengert.core.operators.kinds import composite, linear, opaque, plain
@@ -53,7 +54,7 @@ def embedding_rows(np, weight: Array, indices: Array, padding_idx, scale_grad_by
         )
     if indices.size and (indices.min() < 0 or indices.max() >= weight.shape[0]):
         raise IndexRangeError(f"index out of range in self: the table has {weight.shape[0]} rows")
-    return weight.take(indices, axis=0)
+    return LARGE.take_rows(weight, indices)
 
 
 @linear(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from wengert.core.arrays import pooling as arrays
 from wengert.core.arrays.resampling import resampled
 from wengert.core.base.errors import DimError, MissingError, ShapeError, ValueRangeError
@@ -10,8 +12,9 @@ from wengert.core.operators.library.nn_pooling import (
     adaptive_size,
     check_adaptive,
     check_rank,
-    check_windows,
+    fitting,
     kind_of,
+    planes,
     spread_out,
 )
 from wengert.core.operators.library.overloads import refuse, scalar_name
@@ -26,17 +29,18 @@ def _avg_back(m, g, shape, kernel, stride, padding, ceil_mode, count_include_pad
     return m.avg_pool_back(g, size, kernel, stride, padding, ceil_mode, count_include_pad, divisor)
 
 
-def _divided(np, x, size, kernel, stride, padding, places, include, divisor):
-    """Sums divided by what each window counts."""
+@lru_cache(maxsize=256)
+def _shares(np, size, kernel, stride, padding, places, include, divisor):
+    """What each window counts: a number, or an array of the windows' shape."""
     if divisor is not None:
-        return _quotient(np, x, divisor)
+        return divisor
     rank, whole = len(kernel), 1
     for i in range(rank):
         found = arrays.counts(np, size[i], kernel[i], stride[i], padding[i], places[i], include)
         same = len(set(found)) == 1
         part = found[0] if same else arrays.along(np, np.asarray(found), i, rank)
         whole = whole * part
-    return _quotient(np, x, whole)
+    return whole
 
 
 def _quotient(np, x, by):
@@ -66,15 +70,19 @@ def avg_pool(np, input: Array, kernel, stride, padding, ceil_mode, count_include
     rank = len(kernel)
     if divisor == 0:
         raise ShapeError("divisor must be not zero")
-    places = check_windows(input.shape, rank, kernel, stride, padding, (1,) * rank, ceil_mode)
+    places = fitting(input.shape, rank, kernel, stride, padding, (1,) * rank, ceil_mode)
     if input.dtype.kind in "bcu" or input.dtype.kind == "i" and input.dtype.itemsize != 8:
         raise MissingError(f"\"avg_pool{rank}d\" not implemented for '{scalar_name(input)}'")
     x, size = input, input.shape[input.ndim - rank :]
+    shares = _shares(np, size, kernel, stride, padding, places, count_include_pad, divisor)
+    found = arrays.window_sums(planes(x, rank), kernel, stride, padding, size, places, shares, False)
+    if found is not None:
+        return found.reshape(*input.shape[: input.ndim - rank], *places)
     for i in range(rank):
         if kernel[i] != 1 or stride[i] != 1 or padding[i]:
             axis = input.ndim - rank + i
             x = arrays.summed(np, x, axis, kernel[i], stride[i], padding[i], places[i])
-    return _divided(np, x, size, kernel, stride, padding, places, count_include_pad, divisor)
+    return _quotient(np, x, shares)
 
 
 @linear(
@@ -93,7 +101,11 @@ def avg_pool_back(np, input: Array, size, kernel, stride, padding, ceil_mode, co
     """Transpose of avg_pool: each window's share added to its elements."""
     rank = len(kernel)
     places = input.shape[input.ndim - rank :]
-    x = _divided(np, input, size, kernel, stride, padding, places, count_include_pad, divisor)
+    shares = _shares(np, size, kernel, stride, padding, places, count_include_pad, divisor)
+    found = arrays.window_sums(planes(input, rank), kernel, stride, padding, size, places, shares, True)
+    if found is not None:
+        return found.reshape(*input.shape[: input.ndim - rank], *size)
+    x = _quotient(np, input, shares)
     for i in range(rank):
         if kernel[i] != 1 or stride[i] != 1 or padding[i]:
             x = arrays.summed_back(np, x, input.ndim - rank + i, size[i], kernel[i], stride[i], padding[i])
@@ -186,7 +198,11 @@ def adaptive_avg_pool(np, input: Array, output_size):
     """Means of windows that cover the input: window i reaches from floor(i n / o) to ceil((i+1) n / o)."""
     rank = len(output_size)
     refuse(f"adaptive_avg_pool{rank}d", "biuc", input)
-    return resampled(np, input, _adaptive_rules(input.shape[input.ndim - rank :], output_size), False)
+    size = input.shape[input.ndim - rank :]
+    found = arrays.window_means(np, planes(input, rank), size, output_size, False)
+    if found is not None:
+        return found.reshape(*input.shape[: input.ndim - rank], *output_size)
+    return resampled(np, input, _adaptive_rules(size, output_size), False)
 
 
 @linear(
@@ -199,6 +215,9 @@ def adaptive_avg_pool(np, input: Array, output_size):
 def adaptive_avg_pool_back(np, input: Array, size):
     """Transpose of adaptive_avg_pool."""
     rank = len(size)
+    found = arrays.window_means(np, planes(input, rank), size, input.shape[input.ndim - rank :], True)
+    if found is not None:
+        return found.reshape(*input.shape[: input.ndim - rank], *size)
     return resampled(np, input, _adaptive_rules(size, input.shape[input.ndim - rank :]), True)
 
 

@@ -333,6 +333,8 @@ def _real_or_complex(m, input, weight, bias, run):
 
 
 def _integers(function, value, rank, name):
+    if value.__class__ is tuple and len(value) == rank and all([v.__class__ is int for v in value]):
+        return value
     values = value if isinstance(value, (tuple, list)) else (value,)
     if any(isinstance(v, float) for v in values):
         raise ArgumentError(

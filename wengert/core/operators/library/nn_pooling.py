@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import prod
 
 from wengert.core.arrays import dtype as dtypes
@@ -99,6 +100,10 @@ def check_windows(shape, rank, kernel, stride, padding, dilation, ceil_mode):
     return places
 
 
+fitting = lru_cache(maxsize=512)(check_windows)
+"""check_windows, for attributes that are tuples; what was right once is not looked at again."""
+
+
 def kind_of(x):
     """NumPy's letter for the dtype of an array or a tensor."""
     return getattr(x.dtype, "numpy", x.dtype).kind
@@ -177,7 +182,7 @@ def _windows_of(input, kernel, stride, padding, dilation, ceil_mode):
     rank = len(kernel)
     label = f"max_pool{rank}d"
     check_rank(input, rank, label)
-    places = check_windows(input.shape, rank, kernel, stride, padding, dilation, ceil_mode)
+    places = fitting(input.shape, rank, kernel, stride, padding, dilation, ceil_mode)
     refuse(label, "bc", input)
     return places
 
@@ -336,7 +341,10 @@ def adaptive_max_pool(np, input: Array, output_size):
     shape = (*input.shape[: input.ndim - rank], *output_size)
     if 0 in shape:
         return np.empty(shape, dtype=x.dtype), np.empty(shape, dtype=np.int64)
-    if all(n % o == 0 for n, o in zip(size, output_size, strict=True)):
+    found = arrays.largest_evenly(x, output_size)
+    if found is not None:
+        pass
+    elif all(n % o == 0 for n, o in zip(size, output_size, strict=True)):
         kernel = tuple([n // o for n, o in zip(size, output_size, strict=True)])
         found = arrays.largest(np, x, kernel, kernel, (0,) * rank, (1,) * rank, output_size)
     elif prod(output_size) <= 256:

@@ -36,6 +36,8 @@ def _joined(m, pieces):
 def _previous(m, first, flat, parts, reverse):
     """Per row the state that its step started from."""
     n = first.shape[0]
+    if flat.shape[0] == n:
+        return first
     if all(stop - start == n for start, stop in parts):
         between = flat[n:] if reverse else flat[: flat.shape[0] - n]
         return m.cat([between, first] if reverse else [first, between], 0)
@@ -101,11 +103,11 @@ def _lstm_back(m, g, out, parts, reverse, given):
     """(gradient of the gates before their functions, the same again, of h0, of c0, of w_hr)."""
     c0, w_hh, w_hr = given[2], given[4], given[7]
     gates, cells = out[3], out[4]
-    i, f, n, o = _columns(gates, cells.shape[1])
     before = _previous(m, c0, cells, parts, reverse)
     found = arrays.lstm_back_at_once(gates, cells, before, g, parts, w_hh) if _direct(m) and w_hr is None else None
     if found is not None:
         return found[0], found[0], *found[1:], None
+    i, f, n, o = _columns(gates, cells.shape[1])
     saturated = m.tanh(cells)
     if _direct(m):
         d, slope = arrays.lstm_slopes(m.np, gates, before, saturated)
@@ -141,14 +143,17 @@ def _lstm_steps(m, slopes, slope, forget, extra, g, parts, w_hh, w_hr, reverse):
     return _in_time_order(m, pieces, reverse), h.first(), c.first(), _in_time_order(m, arrived, reverse)
 
 
-def _gru_back(m, g, out, parts, reverse, given):
+def _gru_back(m, g, out, parts, reverse, given, states):
     """(gradient of the gates' input parts, of their hidden parts, of h0, None, None)."""
-    h0, w_hh, gates, flat = given[1], given[4], out[2], _flat(out[0])
-    size = h0.shape[1]
+    w_hh, gates = given[4], out[2]
+    found = arrays.gru_back_at_once(gates, states, g, parts, w_hh) if _direct(m) else None
+    if found is not None:
+        return *found, None, None
+    size = states.shape[1]
     r, z, n, q = _columns(gates, size)
     slope_r, slope_z, slope_n = r * (1 - r), z * (1 - z), 1 - n * n
     new = (1 - z) * slope_n
-    d = m.cat([new * q * slope_r, (_previous(m, h0, flat, parts, reverse) - n) * slope_z, new * r], 1)
+    d = m.cat([new * q * slope_r, (states - n) * slope_z, new * r], 1)
     extra = _present(m, g[2])
     if extra is not None:
         e_r, e_z, e_n, e_q = _columns(extra, size)
@@ -180,6 +185,9 @@ def _gru_steps(m, slopes, update, extra, g, parts, w_hh, reverse):
 def _rnn_back(m, g, out, parts, reverse, given, relu):
     """(gradient of what the activation was given, the same again, of h0, None, None)."""
     w_hh, states, g_out = given[4], _flat(out[0]), _flat(g[0])
+    if _direct(m):
+        d, dh = arrays.rnn_back(m.np, relu, states, (g_out, g[1]), parts, w_hh)
+        return d, d, dh, None, None
     slope = None if relu else 1 - states * states
     h, pieces = _Carry(m, g[1]), []
     for start, stop in reversed(parts):
@@ -203,21 +211,21 @@ def _turned(m, x):
     return m.transpose(x, 0, 1)
 
 
-def _layer_gradients(m, g, out, tensors, cell, sizes, reverse, bias):
+def _layer_gradients(m, g, out, tensors, cell, sizes, reverse, bias, wanted):
     given = unpacked(tensors, cell, bias)
     x, h0, _, w_ih, w_hh, _, _, w_hr = given
     parts = arrays.steps(_sizes(x, sizes), reverse)
+    before = _previous(m, h0, _flat(out[0]), parts, reverse)
     if cell == "lstm":
         d, hidden, dh, dc, projection = _lstm_back(m, g, out, parts, reverse, given)
     elif cell == "gru":
-        d, hidden, dh, dc, projection = _gru_back(m, g, out, parts, reverse, given)
+        d, hidden, dh, dc, projection = _gru_back(m, g, out, parts, reverse, given, before)
     else:
         d, hidden, dh, dc, projection = _rnn_back(m, g, out, parts, reverse, given, cell == "rnn_relu")
-    dx = _product(m, d, w_ih)
-    gradients = [dx.reshape(tuple(x.shape)) if x.ndim == 3 else dx, dh]
+    dx = _product(m, d, w_ih) if wanted[0] else None
+    gradients = [dx.reshape(tuple(x.shape)) if dx is not None and x.ndim == 3 else dx, dh]
     if dc is not None:
         gradients.append(dc)
-    before = _previous(m, h0, _flat(out[0]), parts, reverse)
     gradients += [_product(m, _turned(m, d), _flat(x)), _product(m, _turned(m, hidden), before)]
     if bias:
         first = _summed(m, d)

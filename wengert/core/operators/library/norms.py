@@ -6,6 +6,7 @@ from math import inf
 from typing import Any
 
 from wengert.core.arrays import dtype as dtypes
+from wengert.core.arrays.large import LARGE, SIZE
 from wengert.core.arrays.shape import wrap_dim
 from wengert.core.base.errors import ArgumentError, DtypeError, ShapeError
 from wengert.core.operators.kinds import composite, opaque
@@ -18,6 +19,9 @@ from wengert.core.operators.samples import call
 def norm_of(np: Any, x: Any, p: float, axes: Any, keepdim: bool) -> Any:
     """(sum |x|^p)^(1/p) over `axes`, with its limits at 0 and infinity."""
     if p == 2:
+        found = LARGE.squares_sum(x, axes, keepdim) if x.size >= SIZE and x.dtype.kind == "f" else None
+        if found is not None:
+            return np.sqrt(found[0])
         squares = x.real * x.real + x.imag * x.imag if x.dtype.kind == "c" else x * x
         return np.sqrt(added(np, squares, axes, keepdim))
     if p == 0:

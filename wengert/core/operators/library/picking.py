@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wengert.core.arrays.large import LARGE
 from wengert.core.arrays.shape import wrap_dim
 from wengert.core.base.errors import DtypeError, IndexRangeError, ShapeError
 from wengert.core.operators.derived import VALUES
@@ -60,7 +61,7 @@ def index_select(np, input: Array, dim: int, index: Array):
         if index.size != 1:
             raise ShapeError(f"index_select(): Index to scalar can have only 1 value, got {index.size} value(s)")
         return input.copy()
-    return input.take(index, axis=dim)
+    return LARGE.take_rows(input, index) if input.ndim == 2 and not dim else input.take(index, axis=dim)
 
 
 @moving(

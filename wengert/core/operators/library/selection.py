@@ -377,7 +377,7 @@ def addcmul(np, input: Array, tensor1: Array, tensor2: Array, *, value=1):
     product = tensor1 * tensor2
     if input.dtype.kind in "iu":
         value = int(value)
-    return np.add(input, product if value == 1 else product * value)
+    return np.add(input, product if value.__class__ is int and value == 1 else product * value)
 
 
 @elementwise(
@@ -394,4 +394,5 @@ def addcdiv(np, input: Array, tensor1: Array, tensor2: Array, *, value=1):
             "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a "
             "true division of tensor1 and tensor2: convert the tensors to a floating dtype, or use div() and add()"
         )
-    return np.add(input, np.true_divide(tensor1 * value if value != 1 else tensor1, tensor2))
+    plain = value.__class__ is int and value == 1
+    return np.add(input, np.true_divide(tensor1 if plain else tensor1 * value, tensor2))

@@ -8,6 +8,7 @@ from warnings import warn
 
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays import return_types
+from wengert.core.arrays.large import LARGE, SIZE
 from wengert.core.arrays.shape import wrap_dim
 from wengert.core.base.errors import ArgumentError, DtypeError, ShapeError
 from wengert.core.operators.kinds import composite, opaque, plain
@@ -25,10 +26,14 @@ def moments(np: Any, x: Any, dim: Any, correction: float, keepdim: bool) -> tupl
     """Variance and mean over `dim`, in two passes."""
     axes = axes_of(dim, x.ndim)
     n = count_of(x.shape, dim)
-    middle = added(np, x, axes, True) / x.real.dtype.type(n)
-    apart = x - middle
-    squares = apart.real * apart.real + apart.imag * apart.imag if x.dtype.kind == "c" else apart * apart
-    total = added(np, squares, axes, keepdim)
+    found = LARGE.squares_sum(x, axes, keepdim, True) if x.size >= SIZE and x.dtype.kind == "f" else None
+    if found is not None:
+        total, middle = found
+    else:
+        middle = added(np, x, axes, True) / x.real.dtype.type(n)
+        apart = x - middle
+        squares = apart.real * apart.real + apart.imag * apart.imag if x.dtype.kind == "c" else apart * apart
+        total = added(np, squares, axes, keepdim)
     variance = np.true_divide(total, total.dtype.type(max(n - correction, 0)))
     return variance, middle if keepdim else middle.reshape(variance.shape)
 
