@@ -38,8 +38,8 @@ LOOPED = {
     "index_fill_number", "index_fill_tensor", "index_select", "index_write", "masked_scatter_backward",
     "masked_select_backward", "masked_write", "multi_margin_loss", "nll_loss", "nll_scatter", "normalised_back",
     "normalised_weight_back", "packed_rows", "padded_sequences", "pairs_matrix", "pairs_vector", "pdist", "picked",
-    "places", "quantile_places", "recurrence", "recurrent_layer", "renorm", "scatter_source", "shrunk_rows", "taken",
-    "taken_backward", "unfold", "unpacked_rows",
+    "places", "quantile_places", "recurrence", "recurrent_cell", "recurrent_layer", "renorm", "scatter_source",
+    "shrunk_rows", "taken", "taken_backward", "unfold", "unpacked_rows",
 }  # fmt: skip
 """Records that some of their samples make one call per entry; what is not here must never do so."""
 

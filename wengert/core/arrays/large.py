@@ -59,6 +59,12 @@ class Functions:
         self.gru_back: Any = _none
         self.rnn: Any = _none
         self.rnn_back: Any = _none
+        self.lstm_cell: Any = _none
+        self.lstm_cell_back: Any = _none
+        self.gru_cell: Any = _none
+        self.gru_cell_back: Any = _none
+        self.rnn_cell: Any = _none
+        self.rnn_cell_back: Any = _none
         self.add_rows: Any = _none
         self.take_rows: Any = lambda table, index: table.take(index, axis=0)
         self.running_sum: Any = _none

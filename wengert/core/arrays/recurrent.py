@@ -147,6 +147,37 @@ def rnn(np: Any, relu: bool, x: Any, parts: Parts, h0: Any, w_ih: Any, w_hh: Any
     return out, h
 
 
+def cell_step(np: Any, cell: str, given: Any) -> Any:
+    """One step of one layer: (h, c, gates) of an LSTM, (h, gates) of a GRU, (h,) of a plain cell.
+
+    given: x, h0, c0 or None, w_ih, w_hh, b_ih, b_hh, the last two perhaps None.
+    """
+    x, h0, c0, *weights = given
+    parts = steps((len(x),), False)
+    if cell == "lstm":
+        found = LARGE.lstm_cell(*given)
+        if found is None:
+            _, h, c, gates, _ = lstm(np, x, parts, h0, c0, *weights, None)
+            found = h, c, gates
+        return found
+    if cell == "gru":
+        found = LARGE.gru_cell(x, h0, *weights)
+        return gru(np, x, parts, h0, *weights)[1:] if found is None else found
+    relu = cell == "rnn_relu"
+    found = LARGE.rnn_cell(relu, x, h0, *weights)
+    return rnn(np, relu, x, parts, h0, *weights)[1:] if found is None else (found,)
+
+
+def cell_back(cell: str, g: Any, out: Any, given: Any, wants_x: bool, wants_weights: bool) -> Any:
+    """Gradients of what `cell_step` was given but of c0 where there is none; None where no kernel computes them."""
+    x, h0, c0, w_ih, w_hh = given[:5]
+    if cell == "lstm":
+        return LARGE.lstm_cell_back(g[:2], out[2], out[1], x, h0, c0, w_ih, w_hh, wants_x, wants_weights)
+    if cell == "gru":
+        return LARGE.gru_cell_back(g[0], out[1], x, h0, w_ih, w_hh, wants_x, wants_weights)
+    return LARGE.rnn_cell_back(cell == "rnn_relu", g[0], out[0], x, h0, w_ih, w_hh, wants_x, wants_weights)
+
+
 def column_sums(np: Any, x: Any) -> Any:
     """Sums of the columns of a matrix: small ones by BLAS."""
     return LARGE.rows_sum(x) if x.size >= SIZE else np.matmul(np.ones(len(x), dtype=x.dtype), x)

@@ -293,7 +293,7 @@ else:
                             step,
                         )
                     return out
-        if plainly_large(a) and (not cnp.PyArray_Check(b) or plainly_large(b)):
+        if (not cnp.PyArray_Check(b) or floating(b)) if plainly_large(a) else (plainly_large(b) and floating(a)):
             return as_array((LARGE.add, LARGE.subtract, LARGE.multiply, LARGE.divide)[op](a, b))
         return as_array(_ufuncs[op](a, b))
 

@@ -28,6 +28,9 @@ __all__ = ["Loop", "flat_text", "loop_text"]
 PIECE = 8192
 """Elements of one piece of a parallel call, at least."""
 
+FILL = 16
+"""Elements that are filled with one number at once; divides PIECE."""
+
 STRIDED = 256
 """Elements of a block of strided operands."""
 
@@ -252,10 +255,12 @@ def flat(loop: Loop) -> Function:
 
 
 def repeat(f: Function, dtype: str, room: str, source: str, n: str) -> None:
-    """room[i] = the one value of source, for the first n elements of a piece."""
-    n = f.least(n, PIECE)
+    """room[i] = the one value of source, for the first n elements of a piece, and some more."""
+    n, kind = f.least(n, PIECE), f"<{FILL} x {dtype}>"
     value = f.emit(f"load {dtype}, ptr {source}, align 1")
-    f.loop("0", n, 1, lambda i: f.do(f"store {dtype} {value}, ptr {f.offset(room, i, dtype)}"))
+    first = f.emit(f"insertelement {kind} poison, {dtype} {value}, i64 0")
+    wide = f.emit(f"shufflevector {kind} {first}, {kind} poison, <{FILL} x i32> zeroinitializer")
+    f.loop("0", n, FILL, lambda i: f.do(f"store {kind} {wide}, ptr {f.offset(room, i, dtype)}, align 16"))
 
 
 def gather(f: Function, dtype: str, room: str, source: str, step: str, n: str) -> None:

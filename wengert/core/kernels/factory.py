@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy
 
-from wengert.core.kernels import acceptance, blas, cache, layers, native, rowcalls, threads
+from wengert.core.kernels import acceptance, blas, cache, layers, native, rowcalls, spreading, threads
 from wengert.core.kernels.elementwise import Loop, flat_text, loop_text
 from wengert.core.kernels.expressions import ARRAYS, Expression, OperatorNames, Untraceable, argument, made, scalar
 from wengert.core.kernels.machine import Machine
@@ -74,6 +74,20 @@ class Factory:
         addresses = self.machine.build(loop_text(self.target, loops), symbols)
         places = {loop.dtype: address for loop, address in zip(loops, addresses, strict=True)}
         return native.ufunc(name, places, count, len(loops[0].results))
+
+    def spread(self, name: str, trace: Trace, count: int, dtype: str, reference: Any, floats: Any, domain: Any) -> Any:
+        """A function of `count` arrays that broadcast, and numbers like `floats`, with which it is tested.
+
+        It gives None for operands that it is not for.  Raises: Rejected, or the error of the tracing.
+        """
+        every = count + len(floats)
+        found = trace([argument(i, DTYPES[dtype]) for i in range(every)])
+        loop = Loop("spread", dtype, (expected(found),), (False,) * every)
+        text, entry = spreading.spread_text(self.target, loop)
+        run = native.builtin(name, self.machine.build(text, [entry])[0])
+        call = spreading.spread_call(run, DTYPES[dtype])
+        spreading.accept(name, lambda *xs: call(*xs, *floats), reference, count, DTYPES[dtype], domain)
+        return call
 
     def flat(self, name: str, results: Sequence[Expression], scalars: Sequence[bool], dtype: str) -> Any:
         """A builtin function `(results..., arrays..., n, scalars...)` on contiguous memory; results may be operands."""

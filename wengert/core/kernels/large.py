@@ -36,12 +36,13 @@ class Elementwise:
     formula(m, operands...): the function in a namespace of expressions.
     """
 
-    __slots__ = ("name", "plain", "formula", "count", "least", "order")
+    __slots__ = ("name", "plain", "formula", "count", "least", "order", "broadcasting")
 
     def __init__(self, name: str, formula: Callable[..., Any], count: int, least: int = LARGE) -> None:
         self.name, self.formula, self.count, self.least = name, formula, count, least
         self.plain = getattr(PLACES, name)
         self.order: Order | None = None
+        self.broadcasting: dict[Any, Order] = {}
 
     def __call__(self, x: Any, *others: Any) -> Any:
         if x.size >= self.least and (x.dtype is _F32 or x.dtype is _F64):
@@ -49,8 +50,31 @@ class Elementwise:
             if placed is None:
                 placed = self.order = order(self.name, self.make)
             if placed.function is not None and all(y.__class__ is float or y.dtype is x.dtype for y in others):
+                if x.size >= CHEAP and any(y.__class__ is not float and y.shape != x.shape for y in others):
+                    found = self.spread(x, others)
+                    if found is not None:
+                        return found
                 return placed.function(x, *others)
+        elif others and others[0].__class__ is np.ndarray and others[0].size >= CHEAP and x.dtype is others[0].dtype:
+            found = self.spread(x, others) if x.dtype is _F32 or x.dtype is _F64 else None
+            if found is not None:
+                return found
         return self.plain(x, *others)
+
+    def spread(self, x: Any, others: tuple[Any, ...]) -> Any:
+        """The function of operands that broadcast, or None."""
+        letter = "float" if x.dtype is _F32 else "double"
+        placed = self.broadcasting.get(letter)
+        if placed is None:
+
+            def make(factory: Any) -> Any:
+                def trace(xs: Any) -> Any:
+                    return self.formula(factory.arrays, *xs)
+
+                return factory.spread(self.name, trace, self.count, letter, self.plain, (), (-4.0, 4.0))
+
+            placed = self.broadcasting[letter] = order(f"{self.name} of several shapes", make)
+        return None if placed.function is None else placed.function(x, *others)
 
     def make(self, factory: Any) -> Any:
         """The kernel, for both dtypes."""
@@ -362,6 +386,65 @@ def rnn_back(relu: bool, out: Any, g: Any, parts: Any, w_hh: Any) -> Any:
     return None if kernel is None else kernel(relu, out, g, parts, w_hh)
 
 
+CELL, WEIGHTS = 1024, 1 << 19
+"""Elements of gates from which one step is for a kernel, and elements of weights up to which."""
+
+
+def cell(name: str, gates: int, arrays: tuple[Any, ...]) -> Any:
+    """The kernel of one step of a cell from (x, h0, w_ih, w_hh, more states and gradients, biases), or None."""
+    x, h0, w_ih, w_hh = arrays[:4]
+    if x.shape[0] * w_hh.shape[0] < CELL or w_ih.size + w_hh.size > WEIGHTS or not alike(arrays):
+        return None
+    rows, size = h0.shape
+    wide = gates * size
+    if w_hh.shape != (wide, size) or w_ih.shape != (wide, x.shape[1]) or x.shape[0] != rows or x.ndim != 2:
+        return None
+    return layer(name, x.dtype)
+
+
+def lstm_cell(x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
+    """One step of an LSTM, (h, c, gates), by a kernel, or None."""
+    kernel = cell("lstm_cell", 4, (x, h0, w_ih, w_hh, c0, b_ih, b_hh)) if suits(c0, h0, w_hh, b_ih, b_hh) else None
+    return None if kernel is None else kernel(x, h0, c0, w_ih, w_hh, b_ih, b_hh)
+
+
+def suits(c0: Any, h0: Any, w_hh: Any, *biases: Any) -> bool:
+    """Whether states have one shape, and each bias an element per row of the weight."""
+    return c0.shape == h0.shape and all(b is None or b.shape == w_hh.shape[:1] for b in biases)
+
+
+def lstm_cell_back(g: Any, gates: Any, c: Any, x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, wants_x: bool,
+                   wants_weights: bool) -> Any:  # fmt: skip
+    """The gradients of all that by a kernel, or None."""
+    kernel = cell("lstm_cell_back", 4, (x, h0, w_ih, w_hh, c0, c, gates, *g))
+    return None if kernel is None else kernel(g, gates, c, x, h0, c0, w_ih, w_hh, wants_x, wants_weights)
+
+
+def gru_cell(x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
+    """One step of a GRU, (h, gates), by a kernel, or None."""
+    kernel = cell("gru_cell", 3, (x, h0, w_ih, w_hh, b_ih, b_hh)) if suits(h0, h0, w_hh, b_ih, b_hh) else None
+    return None if kernel is None else kernel(x, h0, w_ih, w_hh, b_ih, b_hh)
+
+
+def gru_cell_back(g: Any, gates: Any, x: Any, h0: Any, w_ih: Any, w_hh: Any, wants_x: bool, wants_weights: bool) -> Any:
+    """The gradients of all that by a kernel, or None."""
+    kernel = cell("gru_cell_back", 3, (x, h0, w_ih, w_hh, gates, g))
+    return None if kernel is None else kernel(g, gates, x, h0, w_ih, w_hh, wants_x, wants_weights)
+
+
+def rnn_cell(relu: bool, x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
+    """One step of a plain cell by a kernel, or None."""
+    kernel = cell("rnn_cell", 1, (x, h0, w_ih, w_hh, b_ih, b_hh)) if suits(h0, h0, w_hh, b_ih, b_hh) else None
+    return None if kernel is None else kernel(relu, x, h0, w_ih, w_hh, b_ih, b_hh)
+
+
+def rnn_cell_back(relu: bool, g: Any, h: Any, x: Any, h0: Any, w_ih: Any, w_hh: Any, wants_x: bool,
+                  wants_weights: bool) -> Any:  # fmt: skip
+    """The gradients of all that by a kernel, or None."""
+    kernel = cell("rnn_cell_back", 1, (x, h0, w_ih, w_hh, h, g))
+    return None if kernel is None else kernel(relu, g, h, x, h0, w_ih, w_hh, wants_x, wants_weights)
+
+
 _CONVERSIONS = {
     (_F32, _BF16): "to_bfloat16", (_BF16, _F32): "of_bfloat16", (_F32, _F16): "to_float16", (_F16, _F32): "of_float16",
 }  # fmt: skip
@@ -445,6 +528,9 @@ def install() -> None:
     PLACES.running_sum, PLACES.squares_sum = running_sum, squares_sum
     PLACES.lstm, PLACES.lstm_back, PLACES.add_rows = lstm, lstm_back, add_rows
     PLACES.gru, PLACES.gru_back, PLACES.rnn, PLACES.rnn_back = gru, gru_back, rnn, rnn_back
+    PLACES.lstm_cell, PLACES.lstm_cell_back = lstm_cell, lstm_cell_back
+    PLACES.gru_cell, PLACES.gru_cell_back = gru_cell, gru_cell_back
+    PLACES.rnn_cell, PLACES.rnn_cell_back = rnn_cell, rnn_cell_back
     PLACES.take_rows = take_rows
     PLACES.channels, PLACES.channels_back, PLACES.channel_slopes = channels, channels_back, SUMS.slopes
     PLACES.largest, PLACES.put_back, PLACES.window_sums = largest, put_back, window_sums

@@ -10,6 +10,7 @@ import numpy as np
 from wengert.core.kernels import (
     arrangements,
     attending,
+    celling,
     conversions,
     convolving,
     grouping,
@@ -30,6 +31,7 @@ CALLS: dict[str, Call] = {
     for module in (
         arrangements,
         attending,
+        celling,
         conversions,
         convolving,
         grouping,

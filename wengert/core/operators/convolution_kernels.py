@@ -1,4 +1,4 @@
-"""Kernels behind convolutions of one and two dims: forward, transposed, and both gradients.
+"""Kernels behind convolutions of one to three dims: forward, transposed, and both gradients.
 
 Each wraps the body of a record: large cases of float32 and float64 go to a kernel that is ready
 (`core/kernels/convolving.py`), everything else, and everything that is wrong, to the body.
@@ -6,13 +6,14 @@ Each wraps the body of a record: large cases of float32 and float64 go to a kern
 
 from __future__ import annotations
 
-from functools import lru_cache, update_wrapper
+from functools import lru_cache, partial, update_wrapper
 from math import prod
 from typing import Any
 
 import numpy
 
 from wengert.core.kernels.large import layer
+from wengert.core.operators import volume_kernels
 from wengert.core.operators.record import REGISTRY
 
 __all__ = ["install"]
@@ -56,12 +57,12 @@ def plain(x: Any, dtype: Any) -> bool:
 
 
 def suits(input: Any, weight: Any, bias: Any, groups: int) -> bool:
-    """Whether operands are plain arrays of one dtype that kernels compute in, with one or two spatial dims."""
+    """Whether operands are plain arrays of one dtype that kernels compute in, with up to three spatial dims."""
     dtype = input.dtype
     return (
         input.__class__ is _ndarray
         and (dtype is _F32 or dtype is _F64)
-        and 3 <= input.ndim <= 4
+        and 3 <= input.ndim <= 5
         and plain(weight, dtype)
         and weight.ndim == input.ndim
         and (bias is None or plain(bias, dtype))
@@ -117,8 +118,10 @@ def by_tiles(
     return layer(name, dtype)
 
 
-def forward(input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int) -> Any:
-    """A convolution by a kernel; None where it is not for one, or none is ready."""
+def forward(
+    input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int, out: Any = None
+) -> Any:
+    """A convolution by a kernel, stored in `out` if that is given; None where it is not for one, or none is ready."""
     o, inner = weight.shape[:2]
     if min(*stride, *dilation) < 1 or min(padding) < 0 or o % groups or inner * groups != input.shape[1]:
         return None
@@ -131,7 +134,8 @@ def forward(input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilat
     kernel = layer("grouped" if several else "convolution", input.dtype)
     if kernel is None:
         return None
-    out = numpy.empty((len(input), o, *size), input.dtype)
+    if out is None:
+        out = numpy.empty((len(input), o, *size), input.dtype)
     options = pair(stride, 1), pair(padding, 0), pair(dilation, 1)
     if several:
         kernel(flat(input), flat(weight), bias, flat(out), *options, groups)
@@ -146,9 +150,10 @@ def forward(input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilat
 
 
 def transposed(
-    input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, more: Any, groups: int
-) -> Any:
-    """A transposed convolution by a kernel, or None."""
+    input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, more: Any, groups: int,
+    out: Any = None,
+) -> Any:  # fmt: skip
+    """A transposed convolution by a kernel, stored in `out` if that is given; or None."""
     inner, o = weight.shape[0], weight.shape[1] * groups
     if min(*stride, *dilation) < 1 or min(*padding, *more) < 0 or inner % groups or inner != input.shape[1]:
         return None
@@ -166,7 +171,8 @@ def transposed(
     kernel = layer("grouped_back" if several else "convolution_back", input.dtype)
     if kernel is None:
         return None
-    out = numpy.empty((len(input), o, *size), input.dtype)
+    if out is None:
+        out = numpy.empty((len(input), o, *size), input.dtype)
     options = pair(stride, 1), pair(padding, 0), pair(dilation, 1)
     if several:
         kernel(flat(input), flat(weight), flat(out), *options, groups)
@@ -191,10 +197,13 @@ def convolution(body: Any) -> Any:
     ) -> Any:  # fmt: skip
         if suits(input, weight, bias, groups) and attributes(input.ndim - 2, stride, padding, dilation, output_padding):
             try:
+                options: tuple[Any, ...] = (stride, padding, dilation, groups)
                 if backwards:
-                    out = transposed(input, weight, bias, stride, padding, dilation, output_padding, groups)
-                else:
-                    out = forward(input, weight, bias, stride, padding, dilation, groups)
+                    options = stride, padding, dilation, output_padding, groups
+                by = transposed if backwards else forward
+                if input.ndim == 5:
+                    by = partial(volume_kernels.transposed if backwards else volume_kernels.forward, by)
+                out = by(input, weight, bias, *options)
             except MemoryError:
                 out = None
             if out is not None:
@@ -211,7 +220,8 @@ def weight_gradient(body: Any) -> Any:
         np: Any, grad: Any, input: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, groups: Any
     ) -> Any:
         if suits(input, grad, None, 1) and attributes(input.ndim - 2, kernel, stride, padding, dilation):
-            found = weight_by_kernel(grad, input, kernel, stride, padding, dilation, groups)
+            by = partial(volume_kernels.weight_by_kernel, weight_by_kernel) if input.ndim == 5 else weight_by_kernel
+            found = by(grad, input, kernel, stride, padding, dilation, groups)
             if found is not None:
                 return found
         return body(np, grad, input, kernel, stride, padding, dilation, groups)

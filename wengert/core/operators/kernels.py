@@ -22,6 +22,9 @@ __all__ = ["install"]
 
 _ndarray = numpy.ndarray
 _LETTERS = {numpy.dtype(numpy.float32): "float", numpy.dtype(numpy.float64): "double"}
+BROAD = 1 << 14
+"""Elements from which operands that broadcast are for kernels."""
+
 VARIANTS = 16
 """Kernels of one record that differ in attributes; further values go to NumPy."""
 
@@ -82,6 +85,21 @@ def same_shape(arrays: list[Any]) -> bool:
     return True
 
 
+def broad(arrays: list[Any]) -> Any:
+    """The dtype of large plain arrays that may broadcast, the others being numbers; None for anything else."""
+    dtype, size, shapes = None, 0, set()
+    for a in arrays:
+        if a.__class__ is _ndarray:
+            if dtype is not None and a.dtype is not dtype:
+                return None
+            dtype = a.dtype
+            size = max(size, a.size)
+            shapes.add(a.shape)
+        elif a.__class__ is not float and a.__class__ is not int:
+            return None
+    return dtype if size >= BROAD and len(shapes) > 1 else None
+
+
 def _gelu(m: Any, input: Any, *, approximate: str = "none") -> Any:
     if approximate == "none":
         return 0.5 * input * (1 + m.erf(input * formulas.SQRT_HALF))
@@ -106,9 +124,13 @@ def body_of(name: str, arrays: Any) -> Any:
 
 
 def forward_maker(
-    dtype: str, attributes: tuple[Any, ...], floats: tuple[float, ...], op: Op, body: Any, named: tuple[str, ...]
-) -> Any:
-    """Makes the kernel of a body for these attributes; floats: those that are operands of the kernel."""
+    dtype: str, attributes: tuple[Any, ...], floats: tuple[float, ...], op: Op, body: Any, named: tuple[str, ...],
+    spread: bool = False,
+) -> Any:  # fmt: skip
+    """Makes the kernel of a body for these attributes; floats: those that are operands of the kernel.
+
+    spread: for operands that broadcast.
+    """
     count, formula = len(op.arrays), FORMULAS.get(op.name)
 
     def call(function: Any, np: Any, operands: Any) -> Any:
@@ -122,9 +144,10 @@ def forward_maker(
                 return call(formula, factory.operators(lambda name: body_of(name, factory.arrays)), operands)
             return call(body, factory.arrays, operands)
 
-        kernel = factory.elementwise(op.name, trace, count + len(floats), (dtype,))
-        accept(factory, op, op.name, kernel, lambda *xs: call(body, numpy, xs), count, dtype, floats)
-        return kernel
+        def reference(*xs: Any) -> Any:
+            return call(body, numpy, xs)
+
+        return tested(factory, op, op.name, trace, reference, count, dtype, floats, spread)
 
     return make
 
@@ -137,15 +160,20 @@ def with_operands(attributes: tuple[Any, ...], operands: Any) -> tuple[Any, ...]
     return tuple([next(given) if a.__class__ is float else a for a in attributes])
 
 
-def accept(
-    factory: Any, op: Op, name: str, kernel: Any, reference: Any, count: int, dtype: str, floats: tuple[float, ...]
-) -> None:
-    """The test of a kernel, with the floats that it was ordered for."""
+def tested(
+    factory: Any, op: Op, name: str, trace: Any, reference: Any, count: int, dtype: str, floats: tuple[float, ...],
+    spread: bool,
+) -> Any:  # fmt: skip
+    """A kernel of `count` arrays and the floats that it was ordered for. Raises: Rejected, or what tracing raises."""
 
     def bound(function: Any) -> Any:
         return (lambda *xs: function(*xs, *floats)) if floats else function
 
+    if spread:
+        return factory.spread(name, trace, count, dtype, bound(reference), floats, op.domain)
+    kernel = factory.elementwise(name, trace, count + len(floats), (dtype,))
     factory.accept(name, bound(kernel), bound(reference), count, (dtype,), op.domain)
+    return kernel
 
 
 def with_kernel(op: Op) -> Any:
@@ -184,16 +212,22 @@ def one_array(op: Op, body: Any, variants: Variants) -> Any:
 
 def several_arrays(op: Op, body: Any, variants: Variants) -> Any:
     """The body of a record of several arrays."""
-    count = len(op.arrays)
+    count, broadcasting = len(op.arrays), Variants(f"{op.name} of several shapes")
 
     def faster(np: Any, input: Any, *others: Any, **named: Any) -> Any:
-        if getattr(input, "size", 0) >= LARGE and len(others) + 1 >= count:
+        if len(others) + 1 >= count:
             arrays, attributes = [input, *others[: count - 1]], others[count - 1 :]
-            if same_shape(arrays):
+            if getattr(input, "size", 0) >= LARGE and same_shape(arrays):
                 given = (*attributes, *named.values())
                 kernel, floats = variants.find(input.dtype, given, forward_maker, op, body, tuple(named))
                 if kernel is not None:
                     return kernel(*arrays, *floats)
+            elif (dtype := broad(arrays)) is not None:
+                given = (*attributes, *named.values())
+                kernel, floats = broadcasting.find(dtype, given, forward_maker, op, body, tuple(named), True)
+                found = None if kernel is None else kernel(*arrays, *floats)
+                if found is not None:
+                    return found
         return body(np, input, *others, **named)
 
     return faster
@@ -225,8 +259,9 @@ def writer(op: Op, body: Any, variants: Variants) -> Any:
 
 
 def backward_maker(
-    dtype: str, attributes: tuple[Any, ...], floats: tuple[float, ...], op: Op, old: Any, places: list[int]
-) -> Any:
+    dtype: str, attributes: tuple[Any, ...], floats: tuple[float, ...], op: Op, old: Any, places: list[int],
+    spread: bool = False,
+) -> Any:  # fmt: skip
     """Makes the kernel of a rule: operands are the gradient, what the rule saves, and floats among the attributes."""
     count = len(places)
 
@@ -242,9 +277,10 @@ def backward_maker(
 
     def make(factory: Any) -> Any:
         name, symbolic = f"{op.name} backward", factory.operators(lambda name: body_of(name, factory.arrays))
-        kernel = factory.elementwise(name, lambda xs: old(environment(symbolic, xs)), count + len(floats), (dtype,))
-        accept(factory, op, name, kernel, NumpyRule(old, environment), count, dtype, floats)
-        return kernel
+        reference = NumpyRule(old, environment)
+        return tested(
+            factory, op, name, lambda xs: old(environment(symbolic, xs)), reference, count, dtype, floats, spread
+        )
 
     return make
 
@@ -257,7 +293,8 @@ class NumpyRule:
 
     def __call__(self, *operands: Any) -> Any:
         found = self.rule(self.environment(NUMPY, operands))
-        return numpy.asarray(numpy.broadcast_to(found, operands[0].shape), dtype=operands[0].dtype)
+        shape = numpy.broadcast_shapes(*[numpy.shape(x) for x in operands])
+        return numpy.asarray(numpy.broadcast_to(found, shape), dtype=operands[0].dtype)
 
 
 def speed_up_rule(op: Op, index: int) -> None:
@@ -268,7 +305,7 @@ def speed_up_rule(op: Op, index: int) -> None:
         return
     rest = [FIRST + i for i in range(len(op.params)) if i not in op.arrays]
     single, pick, function = rule.single, rule.pick, rule.function
-    variants = Variants(f"{op.name} backward")
+    variants, broadcasting = Variants(f"{op.name} backward"), Variants(f"{op.name} backward of several shapes")
 
     def old(environment: list[Any]) -> Any:
         if single:
@@ -285,6 +322,12 @@ def speed_up_rule(op: Op, index: int) -> None:
             kernel, floats = variants.find(g.dtype, attributes, backward_maker, op, old, places)
             if kernel is not None:
                 return kernel(*operands, *floats)
+        elif broad(operands) is not None:
+            attributes = tuple([environment[p] for p in rest])
+            kernel, floats = broadcasting.find(g.dtype, attributes, backward_maker, op, old, places, True)
+            found = None if kernel is None else kernel(*operands, *floats)
+            if found is not None:
+                return found
         return old(environment)
 
     rule.function, rule.single, rule.pick = faster, False, _whole

@@ -105,7 +105,7 @@ def alignments(op: Op, args: Any, values: list[Any], batched: list[bool], size: 
     return results(called(op, args, parts), back)
 
 
-@rule("recurrent_layer")
+@rule("recurrent_layer", "recurrent_cell")
 def recurrent(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
     """Sequences of all entries side by side: row n of entry b is row n * size + b; one set of weights."""
     states = 3 if args[1] == "lstm" else 2
@@ -117,7 +117,7 @@ def recurrent(op: Op, args: Any, values: list[Any], batched: list[bool], size: i
         shape = x._array.shape
         parts.append(m.reshape(x, (*shape[:-3], shape[-3] * size, shape[-1])))
     changed = list(derived.replaced(op, args, [*parts, *values[states:]]))
-    if changed[2] is not None:
+    if op.name == "recurrent_layer" and changed[2] is not None:
         changed[2] = tuple([n * size for n in changed[2]])
 
     def back(y: Any) -> Any:

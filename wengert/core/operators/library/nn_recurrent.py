@@ -300,6 +300,81 @@ def recurrent_layer(np, tensors: list[Array], cell: str, sizes: Ints | None = No
 # ---------------------------------------------------------------- cells
 
 
+def _cell_slopes(m, g, out, given, cell):
+    """(gradient of the gates' input parts, of their hidden parts, of the states but through the gates)."""
+    h0, c0 = given[1:3]
+    h, g_h = out[0], g[0]
+    if cell == "rnn_tanh" or cell == "rnn_relu":
+        d = m.where(h > 0, g_h, 0.0) if cell == "rnn_relu" else g_h * (1 - h * h)
+        return d, d, [None]
+    size, extra = h.shape[1], _present(m, g[-1])
+    extra = [None] * 4 if extra is None else _columns(extra, size)
+    if cell == "lstm":
+        (i, f, n, o), saturated = _columns(out[2], size), m.tanh(out[1])
+        of_cell = g[1] + g_h * o * (1 - saturated * saturated)
+        found = [of_cell * n, of_cell * c0, of_cell * i, g_h * saturated]
+        found = [x if e is None else x + e for x, e in zip(found, extra, strict=True)]
+        d = m.cat([x * y for x, y in zip(found, (i * (1 - i), f * (1 - f), 1 - n * n, o * (1 - o)), strict=True)], 1)
+        return d, d, [None, of_cell * f]
+    r, z, n, q = _columns(out[1], size)
+    e_r, e_z, e_n, e_q = extra
+    new = g_h * (1 - z)
+    new = (new if e_n is None else new + e_n) * (1 - n * n)
+    of_r, of_z, of_q = new * q, g_h * (h0 - n), new * r
+    if e_r is not None:
+        of_r, of_z, of_q = of_r + e_r, of_z + e_z, of_q + e_q
+    first = [of_r * r * (1 - r), of_z * z * (1 - z)]
+    return m.cat([*first, new], 1), m.cat([*first, of_q], 1), [g_h * z]
+
+
+def _cell_gradients(m, g, out, tensors, cell, bias, wanted):
+    given = unpacked(tensors, cell, bias)
+    x, h0, c0, w_ih, w_hh = given[:5]
+    states = 1 if c0 is None else 2
+    wants_weights = True in wanted[states + 1 :]
+    if _direct(m) and (cell == "rnn_tanh" or cell == "rnn_relu" or arrays.all_zero(g[-1])):
+        found = arrays.cell_back(cell, g, out, given, wanted[0], wants_weights)
+        if found is not None:
+            return found if bias else found[:-2]
+    d, hidden, of_states = _cell_slopes(m, g, out, given, cell)
+    through = _product(m, hidden, w_hh)
+    of_states[0] = through if of_states[0] is None else of_states[0] + through
+    gradients = [_product(m, d, w_ih) if wanted[0] else None, *of_states]
+    if not wants_weights:
+        return gradients + [None] * (len(wanted) - len(gradients))
+    gradients += [_product(m, _turned(m, d), x), _product(m, _turned(m, hidden), h0)]
+    if bias:
+        first = _summed(m, d)
+        gradients += [first, first if hidden is d else _summed(m, hidden)]
+    return gradients
+
+
+def _step_samples(s):
+    found = []
+    for cell, gates in (("lstm", 4), ("gru", 3), ("rnn_tanh", 1)):
+        for bias in (True, False):
+            shapes = [(2, 4), (2, 3), *[(2, 3)] * (cell == "lstm"), (gates * 3, 4), (gates * 3, 3)]
+            shapes += [(gates * 3,)] * 2 * bias
+            found.append(call([s.array(*shape, low=-1, high=1) for shape in shapes], cell, bias))
+    return found
+
+
+@opaque(vjp=_cell_gradients, space=None, method=False, backward_name="RecurrentCellBackward0", samples=_step_samples)
+def recurrent_cell(np, tensors: list[Array], cell: str, bias: bool = True):
+    """One step of one recurrent layer: (h, c, gates) for "lstm", (h, gates) for "gru", (h,) for a plain one.
+
+    tensors: x (B, F), h0 (B, H), c0 (lstm), w_ih, w_hh, b_ih and b_hh (bias).  Gates are those of `recurrent_layer`.
+    """
+    refuse("recurrent_cell", "biuc", tensors[0])
+    dtype = tensors[0].dtype
+    if dtype in _HALF:
+        tensors = [x.astype(np.float32) for x in tensors]
+    results = arrays.cell_step(np, cell, unpacked(tensors, cell, bias)[:7])
+    if dtype in _HALF:
+        results = tuple([x.astype(dtype) for x in results])
+    return results
+
+
 def _check_cell(input, states, w_ih, w_hh, gates):
     if input.dtype != w_ih.dtype:
         raise DtypeError(f"expected m1 and m2 to have the same dtype, but got: {input.dtype} != {w_ih.dtype}")
@@ -314,14 +389,14 @@ def _check_cell(input, states, w_ih, w_hh, gates):
 
 
 def _cell(m, cell, gates, input, states, w_ih, w_hh, b_ih, b_hh):
-    """One step of one layer: results whose second and third are its last states."""
+    """One step of one layer: results that begin with its states."""
     _check_cell(input, states, w_ih, w_hh, gates)
     if not input.is_floating_point():
         return _plain_cell(m, cell, input, states, w_ih, w_hh, b_ih, b_hh)
     bias = b_ih is not None or b_hh is not None
     biases = [w_ih.new_zeros(w_ih.shape[0]) if b is None else b for b in (b_ih, b_hh)] if bias else ()
     tensors = [input, *states, w_ih, w_hh, *biases]
-    return m.recurrent_layer(tensors, cell, (input.shape[0],), False, bias)
+    return m.recurrent_cell(tensors, cell, bias)
 
 
 def _plain_cell(m, cell, input, states, w_ih, w_hh, b_ih, b_hh):
@@ -333,12 +408,12 @@ def _plain_cell(m, cell, input, states, w_ih, w_hh, b_ih, b_hh):
     if cell == "lstm":
         i, f, g, o = m.chunk(a + b, 4, 1)
         c = m.sigmoid(f) * states[1] + m.sigmoid(i) * m.tanh(g)
-        return None, m.sigmoid(o) * m.tanh(c), c
+        return m.sigmoid(o) * m.tanh(c), c
     if cell == "gru":
         (r, z, n), (s, y, q) = m.chunk(a, 3, 1), m.chunk(b, 3, 1)
         n = m.tanh(n + m.sigmoid(r + s) * q)
-        return None, n + m.sigmoid(z + y) * (states[0] - n)
-    return None, m.tanh(a + b) if cell == "rnn_tanh" else m.relu(a + b)
+        return (n + m.sigmoid(z + y) * (states[0] - n),)
+    return (m.tanh(a + b) if cell == "rnn_tanh" else m.relu(a + b),)
 
 
 def _cell_samples(gates):
@@ -358,7 +433,7 @@ def lstm_cell(m, input: Array, hx, w_ih: Array, w_hh: Array, b_ih: Array | None 
     """
     if len(hx) != 2:
         raise ShapeError(f"lstm_cell expects two hidden states, got {len(hx)}")
-    return tuple(_cell(m, "lstm", 4, input, tuple(hx), w_ih, w_hh, b_ih, b_hh)[1:3])
+    return _cell(m, "lstm", 4, input, tuple(hx), w_ih, w_hh, b_ih, b_hh)[:2]
 
 
 @composite(method=False, samples=_cell_samples(3))
@@ -368,18 +443,18 @@ def gru_cell(m, input: Array, hx: Array, w_ih: Array, w_hh: Array, b_ih: Array |
 
     Shapes: input (B, F), hx (B, H), w_ih (3 H, F), w_hh (3 H, H).  Raises: ShapeError.
     """
-    return _cell(m, "gru", 3, input, (hx,), w_ih, w_hh, b_ih, b_hh)[1]
+    return _cell(m, "gru", 3, input, (hx,), w_ih, w_hh, b_ih, b_hh)[0]
 
 
 @composite(method=False, samples=_cell_samples(1))
 def rnn_tanh_cell(m, input: Array, hx: Array, w_ih: Array, w_hh: Array, b_ih: Array | None = None,
                   b_hh: Array | None = None):  # fmt: skip
     """h = tanh(x @ w_ih.T + b_ih + h0 @ w_hh.T + b_hh).  Raises: ShapeError."""
-    return _cell(m, "rnn_tanh", 1, input, (hx,), w_ih, w_hh, b_ih, b_hh)[1]
+    return _cell(m, "rnn_tanh", 1, input, (hx,), w_ih, w_hh, b_ih, b_hh)[0]
 
 
 @composite(method=False, samples=_cell_samples(1))
 def rnn_relu_cell(m, input: Array, hx: Array, w_ih: Array, w_hh: Array, b_ih: Array | None = None,
                   b_hh: Array | None = None):  # fmt: skip
     """h = relu(x @ w_ih.T + b_ih + h0 @ w_hh.T + b_hh).  Raises: ShapeError."""
-    return _cell(m, "rnn_relu", 1, input, (hx,), w_ih, w_hh, b_ih, b_hh)[1]
+    return _cell(m, "rnn_relu", 1, input, (hx,), w_ih, w_hh, b_ih, b_hh)[0]
