@@ -12,6 +12,8 @@ import os
 import struct
 import zipfile
 import zlib
+from queue import SimpleQueue
+from threading import Thread
 from typing import Any
 
 import numpy as np
@@ -22,6 +24,8 @@ ALIGNMENT = 64
 """Records start at multiples of this many bytes, so that mapped storages serve every dtype."""
 CHUNK = 1 << 20
 """Bytes written or read at a time: few enough that the checksum finds them in the processor's cache."""
+LARGE = 1 << 23
+"""Bytes of a record from which another thread finds the checksum."""
 _LOCAL = struct.Struct("<4s5HIIIHH")
 _PAD_ID = b"FB"  # the id that torch gives the padding field of its records
 _LARGEST = 1 << 31  # of the pickled structure and the small text records, which are read whole
@@ -64,6 +68,37 @@ class ArchiveWriter:
     def abandon(self) -> None:
         """Leave the file without a directory, as after an error."""
         self.zip.fp = None
+
+
+class Checksum:
+    """The CRC-32 of parts in order; apart: found in a thread of its own, while the next part is read."""
+
+    def __init__(self, apart: bool) -> None:
+        self.value = 0
+        self.parts: Any = SimpleQueue() if apart else None
+        self.thread: Any = None
+        if apart:
+            self.thread = Thread(target=self.work, name="wengert checksum", daemon=True)
+            self.thread.start()
+
+    def work(self) -> None:
+        """Take parts until None comes."""
+        while (part := self.parts.get()) is not None:
+            self.value = zlib.crc32(part, self.value)
+
+    def add(self, part: Any) -> None:
+        """The next part; its memory must not change until the end."""
+        if self.parts is None:
+            self.value = zlib.crc32(part, self.value)
+        else:
+            self.parts.put(part)
+
+    def end(self) -> int:
+        """The checksum of all parts."""
+        if self.thread is not None:
+            self.parts.put(None)
+            self.thread.join()
+        return self.value
 
 
 class ArchiveReader:
@@ -134,15 +169,19 @@ class ArchiveReader:
             raise FileFormatError(f"{_BROKEN}record {name!r} has {size} bytes, more than the {limit} it may have")
         out = room_for(size)
         self.file.seek(start)
-        expected, checksum = self.records[name].CRC, 0
+        expected = self.records[name].CRC
+        checksum = Checksum(apart=size >= LARGE) if expected else None
         view = memoryview(out)
-        for place in range(0, size, CHUNK):
-            part = view[place : place + CHUNK]
-            if read_into(self.file, part) != len(part):
-                raise FileFormatError(f"{_BROKEN}record {name!r} is cut short")
-            if expected:
-                checksum = zlib.crc32(part, checksum)
-        if checksum != expected:
+        try:
+            for place in range(0, size, CHUNK):
+                part = view[place : place + CHUNK]
+                if read_into(self.file, part) != len(part):
+                    raise FileFormatError(f"{_BROKEN}record {name!r} is cut short")
+                if checksum is not None:
+                    checksum.add(part)
+        finally:
+            found = 0 if checksum is None else checksum.end()
+        if found != expected:
             raise FileFormatError(f"{_BROKEN}the checksum of record {name!r} does not match: the file is damaged")
         return out
 
