@@ -27,6 +27,9 @@ if cython.compiled:
 
 _ndarray = np.ndarray
 _asarray = np.asarray
+WIDE = 1 << 16
+"""Elements from which plain Python asks for kernels of arithmetic."""
+_KNOWN = {float, np.ndarray}
 _ufuncs = (np.add, np.subtract, np.multiply, np.true_divide)
 _negative, _dot, _sum, _maximum = np.negative, np.dot, np.add.reduce, np.maximum
 _broadcast_to, _empty = np.broadcast_to, np.empty
@@ -61,8 +64,23 @@ def broadcast_shape(shape: Any, value: Any) -> Any:
 
 
 if not cython.compiled:
-    add, subtract, multiply, divide, negative = np.add, np.subtract, np.multiply, np.true_divide, np.negative
-    filled = broadcast_shape
+    negative, filled = np.negative, broadcast_shape
+
+    def add(a: Any, b: Any) -> Any:
+        """a + b."""
+        return _ufuncs[0](a, b) if a.size < WIDE or b.__class__ not in _KNOWN else LARGE.add(a, b)
+
+    def subtract(a: Any, b: Any) -> Any:
+        """a - b."""
+        return _ufuncs[1](a, b) if a.size < WIDE or b.__class__ not in _KNOWN else LARGE.subtract(a, b)
+
+    def multiply(a: Any, b: Any) -> Any:
+        """a * b."""
+        return _ufuncs[2](a, b) if a.size < WIDE or b.__class__ not in _KNOWN else LARGE.multiply(a, b)
+
+    def divide(a: Any, b: Any) -> Any:
+        """a / b."""
+        return _ufuncs[3](a, b) if a.size < WIDE or b.__class__ not in _KNOWN else LARGE.divide(a, b)
 
     def dot(a: Any, b: Any) -> Any:
         """a @ b."""
