@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wengert.core.arrays import distributions, sampling
+from wengert.core.arrays import distributions, permutations, sampling
 from wengert.core.arrays.generator import DEFAULT_SEED, Generator, SampleError, default_generator
 from wengert.core.base.errors import ArgumentError, DeviceError, DtypeError, MissingError, ValueRangeError
 
@@ -202,7 +202,7 @@ def test_randperm(torch, size, seed):
     compare(
         torch,
         seed,
-        lambda g: sampling.randperm(size, generator=g),
+        lambda g: permutations.randperm(size, generator=g),
         lambda g: torch.randperm(size, generator=g),
         before=1,
     )
@@ -216,19 +216,19 @@ def test_randperm_swaps_in_turn():
         for i, word in enumerate(words):
             j = i + word % (n - i)
             plain[i], plain[j] = plain[j], plain[i]
-        assert sampling.randperm(n, generator=Generator().manual_seed(n)).tolist() == plain
+        assert permutations.randperm(n, generator=Generator().manual_seed(n)).tolist() == plain
 
 
 def test_long_randperm_swaps_in_turn(monkeypatch):
     """The form for 214748364 places and more, tried on few."""
-    monkeypatch.setattr(sampling, "_LONG_PERMUTATION", 2)
+    monkeypatch.setattr(permutations, "_LONG_PERMUTATION", 2)
     for n in (2, 3, 10, 257):
         pairs = Generator().manual_seed(n).long_words(n).tolist()
         plain = list(range(n))
         for i, pair in enumerate(pairs):
             j = pair % (i + 1)
             plain[i], plain[j] = plain[j], plain[i]
-        assert sampling.randperm(n, generator=Generator().manual_seed(n)).tolist() == plain
+        assert permutations.randperm(n, generator=Generator().manual_seed(n)).tolist() == plain
 
 
 @pytest.mark.parametrize("name", (*INTEGERS, *FLOATS))
@@ -239,13 +239,13 @@ def test_randperm_dtype(torch, name):
             torch.randperm(n, dtype=dtype)
         except RuntimeError as error:
             with pytest.raises(RuntimeError) as ours:
-                sampling.randperm(n, kind_of(name))
+                permutations.randperm(n, kind_of(name))
             assert str(ours.value)[:30] == str(error)[:30]
             continue
         compare(
             torch,
             5,
-            lambda g, n=n: sampling.randperm(n, kind_of(name), generator=g),
+            lambda g, n=n: permutations.randperm(n, kind_of(name), generator=g),
             lambda g, n=n: torch.randperm(n, dtype=dtype, generator=g),
         )
 
@@ -405,7 +405,7 @@ CALLS = {
         lambda n, g: sampling.randint(0, 2**40, n, generator=g),
         lambda t, n, g: t.randint(2**40, (n,), generator=g),
     ),
-    "randperm": (lambda n, g: sampling.randperm(n, generator=g), lambda t, n, g: t.randperm(n, generator=g)),
+    "randperm": (lambda n, g: permutations.randperm(n, generator=g), lambda t, n, g: t.randperm(n, generator=g)),
     "log_normal": (
         lambda n, g: distributions.log_normal(n, generator=g),
         lambda t, n, g: t.empty(n).log_normal_(generator=g),
@@ -488,7 +488,7 @@ def test_messages(torch, size):
         (lambda: sampling.bernoulli(1.5, size), lambda: empty(size).bernoulli_(1.5)),
         (lambda: sampling.randint(5, 3, size), lambda: torch.randint(5, 3, (size,))),
         (lambda: sampling.randint(0, 300, size, np.uint8), lambda: torch.randint(0, 300, (size,), dtype=torch.uint8)),
-        (lambda: sampling.randperm(-1), lambda: torch.randperm(-1)),
+        (lambda: permutations.randperm(-1), lambda: torch.randperm(-1)),
     ]
     for mine, hers in pairs:
         with pytest.raises(RuntimeError) as theirs:
@@ -547,7 +547,7 @@ def test_stored_values():
     assert sampling.uniform(3, generator=g).tolist() == GOLDEN_UNIFORM
     assert sampling.normal(3, generator=g).tolist() == GOLDEN_NORMAL
     assert sampling.randint(0, 100, 5, generator=g).tolist() == GOLDEN_RANDINT
-    assert sampling.randperm(8, generator=g).tolist() == GOLDEN_RANDPERM
+    assert permutations.randperm(8, generator=g).tolist() == GOLDEN_RANDPERM
     assert sampling.bernoulli(0.4, 8, generator=g).tolist() == GOLDEN_BERNOULLI
     np.testing.assert_allclose(sampling.normal(18, generator=g)[[0, 1, 16, 17]], GOLDEN_BLOCK, rtol=4e-7)
     np.testing.assert_allclose(distributions.exponential(2, generator=g), GOLDEN_EXPONENTIAL, rtol=2e-7)

@@ -58,7 +58,12 @@ def exponential(
         raise SampleError(f"exponential_ expects lambda > 0.0, but found lambda={rate:g}")
     source = generator or default_generator
     scale = -1.0 / rate
-    return filled(shape, kind, source, lambda count: log_complement(source.doubles(count)) * scale)
+
+    def draw(count: int) -> np.ndarray:
+        values = np.empty(count)
+        return values if source.fill("exponentials", values, scale) else log_complement(source.doubles(count)) * scale
+
+    return filled(shape, kind, source, draw)
 
 
 def cauchy(
@@ -248,11 +253,29 @@ def _by_cumulative_sum(rows: np.ndarray, num_samples: int, source: Generator) ->
 def _by_largest_ratio(rows: np.ndarray, num_samples: int, source: Generator) -> np.ndarray:
     waits = exponential(rows.shape, rows.dtype, generator=source)
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        ratios = (rows / waits).astype(np.float64)
+        ratios = rows / waits
+        ratios = ratios.astype(np.float64 if ratios.dtype == np.float64 else np.float32)
     ratios[np.isnan(ratios)] = np.inf  # torch orders nan above every number
     if num_samples == 1:
         return ratios.argmax(-1).reshape(-1, 1) if rows.size else np.zeros((len(rows), 1), np.int64)
-    return np.argsort(-ratios, axis=-1, kind="stable")[:, :num_samples]
+    if ratios.dtype == np.float64:
+        return np.argsort(-ratios, axis=-1, kind="stable")[:, :num_samples]
+    return _largest_first(ratios, num_samples)
+
+
+def _largest_first(ratios: np.ndarray, count: int) -> np.ndarray:
+    """Indices of the `count` largest of each row, equal ones in index order; `ratios` are singles, none negative.
+
+    The bits of such singles are in the order of the numbers, so that integers with the index below them can be
+    sorted in place of them, in any way.
+    """
+    ratios += np.float32(0)  # -0 has other bits
+    keys = (~ratios.view(np.uint32)).astype(np.uint64)
+    keys <<= np.uint64(32)
+    keys |= np.arange(ratios.shape[1], dtype=np.uint64)
+    if count < ratios.shape[1]:
+        keys = np.partition(keys, count - 1, -1)[:, :count]
+    return (np.sort(keys, -1) & np.uint64(0xFFFFFFFF)).astype(np.int64)
 
 
 def _wide(dtype: Any, operation: str) -> np.dtype:

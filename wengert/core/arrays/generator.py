@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import operator
 import os
 import threading
@@ -10,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.arrays.large import LARGE
 from wengert.core.base.errors import ArgumentError, DeviceError, ValueRangeError, WengertError
 
 DEFAULT_SEED = 67280421310721  # what a new torch.Generator() reports; the value is part of the specification
@@ -18,6 +20,12 @@ _TWO_TO_64 = 1 << 64
 _READ_AHEAD = 512  # doubles in the first chunk of a reader; doubled per refill up to _READ_AHEAD_LIMIT
 _READ_AHEAD_LIMIT = 1 << 16
 _FEW = 2048  # words up to which the overhead of a call counts
+_HANDFUL = 16  # up to here Python's numbers are quicker than arrays
+MANY = 4096  # numbers from which machine code draws them, where there is any
+_LEAST = {"normals": 1 << 14, "exponentials": 1 << 14}  # the first such call waits for the code, so few do without
+_SINGLE = np.dtype(np.float32)
+_LOW_53, _UNIT_53 = (1 << 53) - 1, 2.0**-53
+_LOW_24 = np.uint64((1 << 24) - 1)
 
 # Note [State bytes]
 # torch keeps the state as a C struct of 5056 bytes: seed, position, 624 words stored as 64-bit, the kept second
@@ -62,12 +70,25 @@ class Generator:
     Source: Matsumoto & Nishimura 1998, "Mersenne Twister", ACM TOMACS 8(1).
     """
 
-    __slots__ = ("__weakref__", "_fresh", "_initial_seed", "cached_float", "cached_normal", "device", "lock", "made")
+    __slots__ = (
+        "__weakref__",
+        "_fresh",
+        "_initial_seed",
+        "cached_float",
+        "cached_normal",
+        "device",
+        "lock",
+        "made",
+        "raw",
+        "state",
+    )
 
     def __init__(self, device: Any = "cpu") -> None:
         self.device = _checked_device(device)
         self.lock = threading.RLock()
         self.made: Any = None  # the engine, made on first use: importing numpy.random takes longer than all of ours
+        self.raw: Any = None  # the method that gives its words
+        self.state: Any = None  # the engine's memory, once it has been looked up
         self._reseed(DEFAULT_SEED)
 
     @property
@@ -105,10 +126,31 @@ class Generator:
         """Seed the sequence last started from, in [0, 2**64)."""
         return self._initial_seed
 
+    def fill(self, name: str, out: np.ndarray, *parameters: float, dtype: np.dtype = _SINGLE) -> bool:
+        """Fill a large contiguous array by the machine code of a sampler (`core/kernels/twisters.py`).
+
+        dtype: what it computes in. False where there is none; then nothing has been taken.
+        """
+        kernel = LARGE.sampler(f"draw_{name}", dtype) if out.size >= _LEAST.get(name, MANY) else None
+        if kernel is None:
+            return False
+        with self.lock:
+            if self.state is None:
+                self.state = _memory(self._engine)
+            if self.state is False:
+                return False
+            self._fresh = False
+            kernel(self.state, out, *parameters)
+        return True
+
     def words(self, count: int) -> np.ndarray:
         """Next `count` words: uint32 `(count,)`, uniform on [0, 2**32). Takes `count` words."""
         if count <= 0:
             return np.empty(0, np.uint32)
+        if count >= MANY:
+            out = np.empty(count, np.uint32)
+            if self.fill("words", out):
+                return out
         with self.lock:
             self._fresh = False
             if count <= _FEW:  # the same words without the checks of `randint`
@@ -127,6 +169,10 @@ class Generator:
 
     def doubles(self, count: int) -> np.ndarray:
         """Uniform float64 `(count,)` on [0, 1): low 53 bits of a pair, over 2**53. Takes `2 * count` words."""
+        if count >= MANY:
+            out = np.empty(count)
+            if self.fill("doubles", out):
+                return out
         bits = self.long_words(count)
         bits &= np.uint64((1 << 53) - 1)
         fractions = bits.view(np.int64).astype(np.float64)
@@ -135,14 +181,35 @@ class Generator:
 
     def few_doubles(self, count: int) -> list[float]:
         """`doubles` as a list of Python's numbers: quicker for a handful. Takes `2 * count` words."""
+        words = iter(self.few_words(2 * count))
+        return [((high << 32 | low) & _LOW_53) * _UNIT_53 for high, low in zip(words, words, strict=True)]
+
+    def few_words(self, count: int) -> list[int]:
+        """`words` as a list of Python's numbers. Takes `count` words."""
         with self.lock:
             self._fresh = False
-            words = self._engine._bit_generator.random_raw(2 * count).tolist()
-        pairs = zip(words[::2], words[1::2], strict=True)
-        return [((high << 32 | low) & ((1 << 53) - 1)) * 2.0**-53 for high, low in pairs]
+            raw = self.raw
+            if raw is None:
+                raw = self.raw = self._engine._bit_generator.random_raw
+            return raw(count).tolist()
 
     def fractions(self, count: int, digits: int = 24) -> np.ndarray:
         """Uniform float32 `(count,)` on [0, 1): low `digits` bits of a word, over 2**digits. Takes `count` words."""
+        if count >= MANY:
+            out = np.empty(count, np.float32)
+            if self.fill("fractions", out, (1 << digits) - 1, 2.0**-digits):
+                return out
+        if 0 < count <= _HANDFUL:
+            low, unit = (1 << digits) - 1, 2.0**-digits
+            return np.array([(word & low) * unit for word in self.few_words(count)], _SINGLE)
+        if 0 < count <= _FEW:  # fewer calls of NumPy
+            with self.lock:
+                self._fresh = False
+                long = self._engine._bit_generator.random_raw(count)
+            long &= _LOW_24 if digits == 24 else np.uint64((1 << digits) - 1)
+            values = long.astype(_SINGLE)
+            values *= 2.0**-digits
+            return values
         bits = self.words(count)
         bits &= np.uint32((1 << digits) - 1)
         values = bits.view(np.int32).astype(np.float32)
@@ -243,6 +310,16 @@ class DoubleReader:
         value = self._chunk[self._place]
         self._place += 1
         return value
+
+
+def _memory(engine: Any) -> Any:
+    """The engine's words and the place of the next one, as the uint32 that it keeps them in; False if it does not."""
+    found = engine.get_state(legacy=False)["state"]
+    address = engine._bit_generator.ctypes.state_address
+    memory: Any = (ctypes.c_uint32 * (WORDS_PER_BLOCK + 1)).from_address(address)
+    held = np.frombuffer(memory, np.uint32)
+    agrees = np.array_equal(held[:-1], found["key"]) and int(held[-1]) == found["pos"]
+    return held if agrees else False
 
 
 def wrapped_seed(seed: int) -> int:

@@ -74,7 +74,18 @@ class Functions:
         self.channel_slopes: Any = _none
         self.largest: Any = _none
         self.put_back: Any = _none
+        self.gather: Any = _none
+        self.scatter: Any = _none
+        self.hot: Any = _none
+        self.taken: Any = _none
+        self.add_lines: Any = _none
+        self.nonzero: Any = _none
+        self.picked: Any = _none
+        self.spaced: Any = _none
+        self.triangle: Any = _none
+        self.steps: Any = _none
         self.window_sums: Any = _none
+        self.sampler: Any = _none
 
 
 LARGE = Functions()

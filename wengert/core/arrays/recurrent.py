@@ -33,6 +33,12 @@ def parts_of(sizes: tuple[int, ...], reverse: bool) -> Parts:
     return tuple(parts[::-1] if reverse else parts)
 
 
+@lru_cache(maxsize=256)
+def extent(parts: Parts) -> tuple[int, int]:
+    """(rows that steps reach to, sequences of the largest)."""
+    return max([stop for _, stop in parts], default=0), max([stop - start for start, stop in parts], default=0)
+
+
 def product(a: Any, b: Any) -> Any:
     """a @ b of two matrices."""
     return LARGE.dot(a, b)
@@ -152,20 +158,20 @@ def cell_step(np: Any, cell: str, given: Any) -> Any:
 
     given: x, h0, c0 or None, w_ih, w_hh, b_ih, b_hh, the last two perhaps None.
     """
-    x, h0, c0, *weights = given
-    parts = steps((len(x),), False)
+    x, h0, c0, w_ih, w_hh, b_ih, b_hh = given
+    parts = ((0, len(x)),)
     if cell == "lstm":
-        found = LARGE.lstm_cell(*given)
+        found = LARGE.lstm_cell(x, h0, c0, w_ih, w_hh, b_ih, b_hh)
         if found is None:
-            _, h, c, gates, _ = lstm(np, x, parts, h0, c0, *weights, None)
+            _, h, c, gates, _ = lstm(np, x, parts, h0, c0, w_ih, w_hh, b_ih, b_hh, None)
             found = h, c, gates
         return found
     if cell == "gru":
-        found = LARGE.gru_cell(x, h0, *weights)
-        return gru(np, x, parts, h0, *weights)[1:] if found is None else found
+        found = LARGE.gru_cell(x, h0, w_ih, w_hh, b_ih, b_hh)
+        return gru(np, x, parts, h0, w_ih, w_hh, b_ih, b_hh)[1:] if found is None else found
     relu = cell == "rnn_relu"
-    found = LARGE.rnn_cell(relu, x, h0, *weights)
-    return rnn(np, relu, x, parts, h0, *weights)[1:] if found is None else (found,)
+    found = LARGE.rnn_cell(relu, x, h0, w_ih, w_hh, b_ih, b_hh)
+    return rnn(np, relu, x, parts, h0, w_ih, w_hh, b_ih, b_hh)[1:] if found is None else (found,)
 
 
 def cell_back(cell: str, g: Any, out: Any, given: Any, wants_x: bool, wants_weights: bool) -> Any:

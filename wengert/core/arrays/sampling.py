@@ -13,12 +13,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import ml_dtypes
 import numpy as np
 
-from wengert.core.arrays.generator import Generator, SampleError, default_generator
+from wengert.core.arrays.generator import MANY, Generator, SampleError, default_generator
 from wengert.core.base.errors import DtypeError, MissingError
 
 Shape = int | Sequence[int]
@@ -28,11 +29,12 @@ _SHORT = 64  # up to here math's functions are used: they round as the C library
 _FEW = 32  # up to here Python's numbers are quicker than arrays
 _BLOCK = 16  # elements that one Box-Muller block fills: 8 cosines, then 8 sines
 _LONG_RANGE = 1 << 28  # from this range on an integer takes two words, so that the remainder's skew stays small
-_LONG_PERMUTATION = 0xFFFFFFFF // 20  # from this length on a permutation takes two words per place
 _SPLIT = 134217729.0  # 2**27 + 1, Veltkamp's constant, which halves a double's 53 bits
 _FUSE_LIMIT = 1e280  # beyond it the split would overflow
 _TWO_PI = 2.0 * math.pi
 _SINGLE = np.dtype(np.float32)
+_DOUBLE = np.dtype(np.float64)
+_FRACTION = ((1 << 24) - 1, 2.0**-24)  # which bits of a word make a single, and what the lowest one counts
 DIGITS = {
     np.dtype(np.float16): 11,
     np.dtype(ml_dtypes.bfloat16): 8,
@@ -92,8 +94,15 @@ def uniform(
     double = kind == np.float64
     first, last = (float(low), float(high)) if double else (float(np.float32(low)), float(np.float32(high)))
     span = last - first if double else float(np.float32(last - first))
-    bottom, top = np.asarray(low).astype(kind), np.asarray(high).astype(kind)
     unit = first == 0.0 and span == 1.0
+    found: Any = None
+    if kind is _SINGLE:
+        found = _single_uniforms(shape, first, last, span, source)
+    elif unit and double:
+        found = drawn_at_once(shape, kind, source, "doubles")
+    if found is not None:
+        return found
+    bottom, top = np.asarray(low).astype(kind), np.asarray(high).astype(kind)
 
     def draw(count: int) -> np.ndarray:
         values = source.doubles(count) if double else source.fractions(count)
@@ -106,6 +115,19 @@ def uniform(
         return values
 
     return filled(shape, kind, source, draw)
+
+
+def _single_uniforms(shape: Shape, first: float, last: float, span: float, source: Generator) -> Any:
+    """A handful of singles, or very many; None for what is between."""
+    size = _size(shape)
+    if 0 < size <= _FEW:
+        low, unit = _FRACTION
+        values = np.array([(word & low) * unit * span + first for word in source.few_words(size)], _SINGLE)
+        values[values == last] = first
+        return values.reshape(shape)
+    if first == 0.0 and span == 1.0:
+        return drawn_at_once(shape, _SINGLE, source, "fractions", *_FRACTION)
+    return drawn_at_once(shape, _SINGLE, source, "uniforms", *_FRACTION, first, span, first, last)
 
 
 def normal(
@@ -128,11 +150,13 @@ def normal(
     Raises: SampleError when `std < 0`.
     Source: Box & Muller 1958, Ann. Math. Stat. 29(2).
     """
+    source = generator or default_generator
+    size = _size(shape)
+    if dtype is _SINGLE and 0 < size < _BLOCK and std == 1.0 and mean == 0.0:
+        return np.array(few_normals(source, size), _SINGLE).reshape(shape)
     kind = floating(dtype, "normal_kernel_cpu")
     if not std >= 0.0:
         raise SampleError(f"normal expects std >= 0.0, but found std {std:g}")
-    source = generator or default_generator
-    size = _size(shape)
     if 0 < size < _BLOCK and std == 1.0 and mean == 0.0 and kind.itemsize > 2:
         return np.array(few_normals(source, size), kind).reshape(shape)
     if size < _BLOCK or not contiguous:
@@ -208,31 +232,6 @@ def random_full(
     return _integers(shape, kind, largest - low + 1, low, source)
 
 
-def randperm(n: int, dtype: Any = np.int64, generator: Generator | None = None) -> np.ndarray:
-    """Random permutation of 0 .. n-1: for i < n - 1, swap places i and i + w_i mod (n - i).
-
-    From n = 214748364 on, for i < n, swap places i and v_i mod (i + 1), v_i a pair of words, the first one high.
-    Works for dtypes that hold n exactly (bfloat16 rounds, as in torch). Words: n - 1 (none for n < 2), or 2n.
-    Raises: SampleError when n is negative or too large for `dtype`, MissingError for bool.
-    Source: Durstenfeld 1964, Algorithm 235.
-    """
-    kind = np.dtype(dtype)
-    if n < 0:
-        raise SampleError(f"Trying to create tensor with negative dimension {n}: [{n}]")
-    if kind.kind in "bc":
-        raise MissingError(f"\"randperm\" not implemented for '{TITLES[kind.name]}'")
-    _check_permutation(n, kind)
-    if n < 2:
-        return np.zeros(n, kind)
-    source = generator or default_generator
-    places = np.arange(n, dtype=np.int64)
-    if n >= _LONG_PERMUTATION:
-        return _shuffled_inside_out(source.long_words(n) % (places + 1).view(np.uint64)).astype(kind)
-    offsets = source.words(n - 1) % np.arange(n, 1, -1, dtype=np.uint32)
-    places[:-1] += offsets
-    return _shuffled(places).astype(kind)
-
-
 def bernoulli(
     p: float | np.ndarray, shape: Shape | None = None, dtype: Any = None, generator: Generator | None = None
 ) -> np.ndarray:
@@ -250,7 +249,7 @@ def bernoulli(
     _check_bernoulli_dtype(kind, "bernoulli_scalar_cpu_")
     if not 0.0 <= p <= 1.0:
         raise SampleError(f"bernoulli_ expects p to be in [0, 1], but got p={p:g}")
-    return filled(() if shape is None else shape, kind, source, lambda count: source.doubles(count) < p)
+    return _thresholds(() if shape is None else shape, kind, p, 1.0, source)
 
 
 def dropout_mask(
@@ -266,18 +265,46 @@ def dropout_mask(
         raise SampleError(f"dropout probability has to be between 0 and 1, but got {p}")
     if p in (0.0, 1.0):
         return np.full(shape, 1.0 - p, kind)
+    source, size = generator or default_generator, _size(shape)
     wide = np.float64 if kind == np.float64 else np.float32
-    size = _size(shape)
+    factor = np.divide(wide(1.0), wide(1.0 - p))
     if 0 < size <= _FEW and kind == wide:
-        factor, drawn = float(wide(1.0) / wide(1.0 - p)), (generator or default_generator).few_doubles(size)
-        return np.array([factor if u < 1.0 - p else 0.0 for u in drawn], kind).reshape(shape)
-    mask = bernoulli(1.0 - p, shape, kind, generator)
-    mask *= (wide(1.0) / wide(1.0 - p)).astype(kind)
+        drawn, number = source.few_doubles(size), float(factor)
+        return np.array([number if u < 1.0 - p else 0.0 for u in drawn], kind).reshape(shape)
+    if kind is _SINGLE:
+        return _thresholds(shape, kind, 1.0 - p, float(factor), source)
+    mask = bernoulli(1.0 - p, shape, kind, source)
+    mask *= kind.type(factor)
     return mask
+
+
+def _thresholds(shape: Shape, kind: np.dtype, p: float, factor: float, source: Generator) -> np.ndarray:
+    """`factor` where a double is below p, else 0."""
+    limit = math.ceil(p * 2.0**53)
+    found = drawn_at_once(shape, kind, source, "thresholds", limit, factor) if kind is _SINGLE else None
+    if found is not None:
+        return found
+
+    def draw(count: int) -> np.ndarray:
+        values = np.empty(count if count >= MANY else 0, _SINGLE)
+        if source.fill("thresholds", values, limit, factor):
+            return values
+        below = source.doubles(count) < p
+        return below if factor == 1.0 else below * kind.type(factor)
+
+    return filled(shape, kind, source, draw)
 
 
 def _size(shape: Shape) -> int:
     return math.prod(shape) if shape.__class__ is tuple or isinstance(shape, Sequence) else int(shape)
+
+
+def drawn_at_once(shape: Shape, kind: np.dtype, source: Generator, name: str, *parameters: float) -> Any:
+    """A large array that the machine code of a sampler fills, or None."""
+    if _size(shape) < MANY:
+        return None
+    out = np.empty(shape, kind)
+    return out if source.fill(name, out, *parameters) else None
 
 
 def filled(shape: Shape, kind: np.dtype, source: Generator, draw: Callable[[int], np.ndarray]) -> np.ndarray:
@@ -377,10 +404,15 @@ def _block_normals(shape: Shape, kind: np.dtype, mean: float, std: float, source
     double = kind == np.float64
     take = source.doubles if double else source.fractions
     out = np.empty(total, kind)
+    wide = _DOUBLE if double else _SINGLE
     with source.lock:
-        for start in range(0, whole, _CHUNK):
-            stop = min(start + _CHUNK, whole)
-            out[start:stop] = _cast(fused(_box_muller(take(stop - start)), std, mean), kind)
+        if kind is not wide or not source.fill("normals", out[:whole], mean, std, dtype=wide):
+            for start in range(0, whole, _CHUNK):
+                stop = min(start + _CHUNK, whole)
+                values = np.empty(stop - start, wide)
+                if kind is wide or not source.fill("normals", values, mean, std):
+                    values = fused(_box_muller(take(stop - start)), std, mean)
+                out[start:stop] = _cast(values, kind)
         if whole < total:
             if kind.itemsize > 2:
                 take(total - whole)  # torch draws these, then overwrites them: the position must agree
@@ -413,13 +445,22 @@ def _integers(
 ) -> np.ndarray:
     if long is None:
         long = count >= _LONG_RANGE
+    if not long and kind.kind in "iu" and 0 < _size(shape) <= _FEW:
+        return np.array([word % count + base for word in source.few_words(_size(shape))], kind).reshape(shape)
     narrow = not long and kind.kind in "iu" and kind.itemsize <= 4  # wrapping arithmetic in 32 bits is exact
+    if kind == np.int64 and not long:
+        found = drawn_at_once(shape, kind, source, "integers", count, *_divider(count), base)
+        if found is not None:
+            return found
 
     def draw(size: int) -> np.ndarray:
         if long:
             values = source.long_words(size) % np.uint64(count)
             values += np.uint64(base % (1 << 64))
             return values.view(np.int64)
+        values = np.empty(size if size >= MANY else 0, np.int64)
+        if source.fill("integers", values, count, *_divider(count), base):
+            return values
         words = source.words(size)
         if count & (count - 1):
             words %= np.uint32(count)
@@ -435,6 +476,12 @@ def _integers(
     return filled(shape, kind, source, draw)
 
 
+def _divider(count: int) -> tuple[int, int, int]:
+    """Multiplier and two shifts that divide 32-bit words by `count`; see `core/kernels/twisters.py`."""
+    digits = (count - 1).bit_length()
+    return ((((1 << digits) - count) << 32) // count + 1, min(digits, 1), max(digits - 1, 0))
+
+
 def _all_bits(shape: Shape, kind: np.dtype, source: Generator) -> np.ndarray:
     name = "random_full_64_bits_range_kernel_cpu"
     if kind.name in ("bool", "float16", "uint16", "uint32", "uint64") or kind.kind == "c":
@@ -442,51 +489,6 @@ def _all_bits(shape: Shape, kind: np.dtype, source: Generator) -> np.ndarray:
     if kind.kind in "iu" and kind.itemsize < 8:
         raise DtypeError(f"{name} handles only int64, double, float and bfloat16: got {kind.name}")
     return filled(shape, kind, source, lambda count: source.long_words(count).view(np.int64))
-
-
-def _shuffled(targets: np.ndarray) -> np.ndarray:
-    """Result of swapping places i and targets[i] >= i of 0 .. n-1 in turn, without doing it in turn.
-
-    Place i is final after step i and then holds what was at targets[i]. Before step k, place k holds k itself or, when
-    an earlier step m aimed at k, what was at place m before step m (the last such m counts): a forest of back links,
-    followed to the roots by doubling. The place targets[i] holds likewise what the last earlier step with the same
-    target left there, or nothing new.
-    """
-    n = len(targets)
-    steps = np.arange(n, dtype=np.int64)
-    if n < 1 << 31:
-        keys = np.sort((targets << 32) | steps)  # one integer sort stands for a stable argsort
-        order, aims = keys & 0xFFFFFFFF, keys >> 32
-    else:
-        order = np.argsort(targets, kind="stable")
-        aims = targets[order]
-    same = np.zeros(n, bool)
-    same[1:] = aims[1:] == aims[:-1]
-    previous = np.full(n, -1, np.int64)  # last earlier step with the same target
-    previous[order[same]] = order[np.flatnonzero(same) - 1]
-    roots = steps.copy()
-    aimed_away = order[order != aims]  # ascending in (target, step), so the last write below is the last step
-    roots[targets[aimed_away]] = aimed_away
-    while True:
-        further = roots[roots]
-        if np.array_equal(further, roots):
-            break
-        roots = further
-    result = np.where(previous >= 0, roots[previous], targets)
-    return np.where(targets == steps, roots, result)
-
-
-def _shuffled_inside_out(targets: np.ndarray) -> np.ndarray:
-    """Result of swapping places i and targets[i] <= i of 0 .. n-1 in turn.
-
-    The same swaps in the opposite order give the inverse permutation, and are `_shuffled`'s when places are counted
-    from the end.
-    """
-    last = len(targets) - 1
-    inverse = last - _shuffled(last - targets.astype(np.int64)[::-1])[::-1]
-    result = np.empty_like(inverse)
-    result[inverse] = np.arange(last + 1)
-    return result
 
 
 def _bernoulli_each(p: np.ndarray, shape: Shape | None, dtype: Any, source: Generator) -> np.ndarray:
@@ -503,6 +505,7 @@ def _bernoulli_each(p: np.ndarray, shape: Shape | None, dtype: Any, source: Gene
     return (draw(chances.size).reshape(chances.shape) < chances).astype(kind)
 
 
+@lru_cache
 def _limits(kind: np.dtype) -> tuple[int, int]:
     if kind.kind == "b":
         return 0, 1
@@ -556,14 +559,6 @@ def _check_uniform(kind: np.dtype, low: float, high: float) -> None:
             f"uniform_ expects to-from <= std::numeric_limits<{TITLES[kind.name]}>::max(), but found to={high:g} "
             f"and from={low:g} which result in to-from to exceed the limit"
         )
-
-
-def _check_permutation(n: int, kind: np.dtype) -> None:
-    if kind.kind in "iu":
-        if n > int(np.iinfo(kind).max) + 1:
-            raise SampleError(f"value cannot be converted to type {kind.name}_t without overflow: n is {n}")
-    elif kind.name != "bfloat16" and n > (1 << DIGITS[kind]) + 1:
-        raise SampleError(f"n cannot be greater than {(1 << DIGITS[kind]) + 1} for {TITLES[kind.name]} type: got {n}")
 
 
 def _check_bernoulli_dtype(kind: np.dtype, operation: str) -> None:

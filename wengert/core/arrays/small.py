@@ -9,6 +9,7 @@ differ from BLAS in the last place.
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -25,8 +26,7 @@ if cython.compiled:
 
     cnp.import_array()
 
-_ndarray = np.ndarray
-_asarray = np.asarray
+_ndarray, _asarray = np.ndarray, np.asarray
 WIDE = 1 << 16
 """Elements from which plain Python asks for kernels of arithmetic."""
 _KNOWN = {float, np.ndarray}
@@ -53,10 +53,7 @@ def as_array(value: Any) -> Any:
 
 def broadcast_shape(shape: Any, value: Any) -> Any:
     """`value` (without dims) at every place of `shape`."""
-    size = 1
-    for n in shape:
-        size *= n
-    if size > WRITTEN:
+    if prod(shape) > WRITTEN:
         return _broadcast_to(value, shape)
     out = _empty(shape, value.dtype)
     out.fill(value)
@@ -66,21 +63,16 @@ def broadcast_shape(shape: Any, value: Any) -> Any:
 if not cython.compiled:
     negative, filled = np.negative, broadcast_shape
 
-    def add(a: Any, b: Any) -> Any:
-        """a + b."""
-        return _ufuncs[0](a, b) if a.size < WIDE or b.__class__ not in _KNOWN else LARGE.add(a, b)
+    def arithmetic(name: str, plain: Any) -> Any:
+        """A function of two arrays, or an array and a number, that asks for kernels of large ones."""
 
-    def subtract(a: Any, b: Any) -> Any:
-        """a - b."""
-        return _ufuncs[1](a, b) if a.size < WIDE or b.__class__ not in _KNOWN else LARGE.subtract(a, b)
+        def call(a: Any, b: Any) -> Any:
+            return plain(a, b) if a.size < WIDE or b.__class__ not in _KNOWN else getattr(LARGE, name)(a, b)
 
-    def multiply(a: Any, b: Any) -> Any:
-        """a * b."""
-        return _ufuncs[2](a, b) if a.size < WIDE or b.__class__ not in _KNOWN else LARGE.multiply(a, b)
+        return call
 
-    def divide(a: Any, b: Any) -> Any:
-        """a / b."""
-        return _ufuncs[3](a, b) if a.size < WIDE or b.__class__ not in _KNOWN else LARGE.divide(a, b)
+    add, subtract = arithmetic("add", np.add), arithmetic("subtract", np.subtract)
+    multiply, divide = arithmetic("multiply", np.multiply), arithmetic("divide", np.true_divide)
 
     def dot(a: Any, b: Any) -> Any:
         """a @ b."""

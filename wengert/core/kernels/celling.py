@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,37 +11,36 @@ import numpy as np
 from wengert.core.arrays import recurrent as plain
 from wengert.core.kernels import cells as texts
 from wengert.core.kernels import threads
+from wengert.core.kernels.acceptance import Rejected
 from wengert.core.kernels.recurring import checked, narrowed, widened
 from wengert.core.kernels.trials import Call
 
 __all__ = ["CALLS"]
 
-_contiguous, _empty = np.ascontiguousarray, np.empty
+_contiguous, _empty, _zeros = np.ascontiguousarray, np.empty, np.zeros
+_I64 = np.dtype(np.int64)
 
 NONE = np.zeros(1)
 """What stands for an operand that there is not."""
 
 
-def begun(x: Any, w_ih: Any, w_hh: Any, h0: Any, trouble: Any) -> tuple[Any, ...]:
+def begun(x: Any, w_ih: Any, w_hh: Any, h0: Any) -> tuple[Any, ...]:
     """The arguments that all kernels begin with."""
     batch, inputs = x.shape
     rows = -(-batch // threads.count())  # a sequence is computed the same in any piece
-    first = trouble, batch, inputs, w_hh.shape[1], rows, _contiguous(x)
-    return *first, _contiguous(w_ih), _contiguous(w_hh), _contiguous(h0)
-
-
-def bias_of(b_ih: Any, b_hh: Any) -> tuple[int, Any]:
-    """Whether there is one, and the sum of both."""
-    return (0, NONE) if b_ih is None else (1, b_ih + b_hh)
+    return (
+        batch, inputs, w_hh.shape[1], rows, _contiguous(x), _contiguous(w_ih), _contiguous(w_hh), _contiguous(h0),
+    )  # fmt: skip
 
 
 def lstm(run: Any) -> Callable[..., Any]:
     """(h, c, gates i f g o) after one step."""
 
     def call(x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> tuple[Any, ...]:
-        trouble, size = np.zeros(1, np.int64), (len(x), w_hh.shape[1])
-        h, c, gates = _empty(size, x.dtype), _empty(size, x.dtype), _empty((len(x), len(w_hh)), x.dtype)
-        run(*begun(x, w_ih, w_hh, h0, trouble), *bias_of(b_ih, b_hh), _contiguous(c0), gates, h, c)
+        dtype, trouble, wide = x.dtype, _zeros(1, _I64), w_hh.shape[0]
+        h, c, gates = _empty(h0.shape, dtype), _empty(h0.shape, dtype), _empty((x.shape[0], wide), dtype)
+        biased, bias = (0, NONE) if b_ih is None else (1, b_ih + b_hh)
+        run(*begun(x, w_ih, w_hh, h0), trouble, biased, bias, _contiguous(c0), gates, h, c)
         checked(trouble)
         return h, c, gates
 
@@ -51,10 +51,10 @@ def gru(run: Any) -> Callable[..., Any]:
     """(h, gates r z n q) after one step."""
 
     def call(x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> tuple[Any, ...]:
-        trouble, rows, size = np.zeros(1, np.int64), len(x), w_hh.shape[1]
-        h, gates = _empty((rows, size), x.dtype), _empty((rows, 4 * size), x.dtype)
+        dtype, trouble, (rows, size) = x.dtype, _zeros(1, _I64), h0.shape
+        h, gates = _empty((rows, size), dtype), _empty((rows, 4 * size), dtype)
         biases = (0, NONE, NONE) if b_ih is None else (1, _contiguous(b_ih), _contiguous(b_hh))
-        run(*begun(x, w_ih, w_hh, h0, trouble), *biases, gates, h)
+        run(*begun(x, w_ih, w_hh, h0), trouble, *biases, gates, h)
         checked(trouble)
         return h, gates
 
@@ -65,34 +65,29 @@ def rnn(run: Any) -> Callable[..., Any]:
     """h after one step."""
 
     def call(relu: bool, x: Any, h0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: Any) -> Any:
-        trouble, h = np.zeros(1, np.int64), _empty((len(x), w_hh.shape[1]), x.dtype)
-        run(*begun(x, w_ih, w_hh, h0, trouble), *bias_of(b_ih, b_hh), int(relu), h)
+        trouble, h = _zeros(1, _I64), _empty(h0.shape, x.dtype)
+        biased, bias = (0, NONE) if b_ih is None else (1, b_ih + b_hh)
+        run(*begun(x, w_ih, w_hh, h0), trouble, biased, bias, int(relu), h)
         checked(trouble)
         return h
 
     return call
 
 
-class Slopes:
-    """What the gradients of all cells share: arguments and results."""
-
-    __slots__ = ("trouble", "arguments", "dx", "dh", "weights")
-
-    def __init__(self, g: Any, x: Any, h0: Any, w_ih: Any, w_hh: Any, wants_x: bool, wants_weights: bool) -> None:
-        dtype, wide = x.dtype, len(w_hh)
-        self.trouble = np.zeros(1, np.int64)
-        self.dx = _empty(x.shape, dtype) if wants_x else None
-        self.dh = _empty(h0.shape, dtype)
-        d = _empty((len(x), wide), dtype)
-        self.weights: tuple[Any, ...] = (None, None, None)
-        if wants_weights:
-            self.weights = _empty(w_ih.shape, dtype), _empty(w_hh.shape, dtype), _empty(wide, dtype)
-        block = -(-wide // threads.count() // 6) * 6
-        self.arguments = (
-            *begun(x, w_ih, w_hh, h0, self.trouble), block, int(wants_x), int(wants_weights),
-            NONE if self.dx is None else self.dx, *(self.weights if wants_weights else (NONE, NONE, NONE)),
-            _contiguous(g), d, self.dh,
-        )  # fmt: skip
+def slopes(g: Any, x: Any, h0: Any, w_ih: Any, w_hh: Any, wants_x: bool, wants_weights: bool) -> tuple[Any, ...]:
+    """(arguments that all kernels of gradients begin with, gradients of x, h0, w_ih, w_hh and the bias)."""
+    dtype, wide = x.dtype, w_hh.shape[0]
+    dh, d = _empty(h0.shape, dtype), _empty((x.shape[0], wide), dtype)
+    dx = _empty(x.shape, dtype) if wants_x else None
+    dw_ih = dw_hh = db = None
+    if wants_weights:
+        dw_ih, dw_hh, db = _empty(w_ih.shape, dtype), _empty(w_hh.shape, dtype), _empty(wide, dtype)
+    arguments = (
+        *begun(x, w_ih, w_hh, h0), -(-wide // threads.count() // 6) * 6, int(wants_x), int(wants_weights),
+        NONE if dx is None else dx, NONE if dw_ih is None else dw_ih, NONE if dw_hh is None else dw_hh,
+        NONE if db is None else db, _contiguous(g), d, dh,
+    )  # fmt: skip
+    return arguments, dx, dh, dw_ih, dw_hh, db
 
 
 def lstm_back(run: Any) -> Callable[..., Any]:
@@ -100,11 +95,10 @@ def lstm_back(run: Any) -> Callable[..., Any]:
 
     def call(g: Any, gates: Any, c: Any, x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, wants_x: bool,
              wants_weights: bool) -> tuple[Any, ...]:  # fmt: skip
-        slopes, dc = Slopes(g[0], x, h0, w_ih, w_hh, wants_x, wants_weights), g[1].copy("C")
-        run(*slopes.arguments, _contiguous(gates), _contiguous(c), _contiguous(c0), dc)
-        checked(slopes.trouble)
-        dw_ih, dw_hh, db = slopes.weights
-        return slopes.dx, slopes.dh, dc, dw_ih, dw_hh, db, db
+        arguments, dx, dh, dw_ih, dw_hh, db = slopes(g[0], x, h0, w_ih, w_hh, wants_x, wants_weights)
+        dc = g[1].copy("C")
+        run(*arguments, _contiguous(gates), _contiguous(c), _contiguous(c0), dc)
+        return dx, dh, dc, dw_ih, dw_hh, db, db
 
     return call
 
@@ -114,11 +108,10 @@ def gru_back(run: Any) -> Callable[..., Any]:
 
     def call(g: Any, gates: Any, x: Any, h0: Any, w_ih: Any, w_hh: Any, wants_x: bool,
              wants_weights: bool) -> tuple[Any, ...]:  # fmt: skip
-        slopes = Slopes(g, x, h0, w_ih, w_hh, wants_x, wants_weights)
-        hidden, hidden_db = _empty((len(x), len(w_hh)), x.dtype), _empty(len(w_hh), x.dtype)
-        run(*slopes.arguments, _contiguous(gates), hidden, hidden_db)
-        checked(slopes.trouble)
-        return slopes.dx, slopes.dh, *slopes.weights, hidden_db if wants_weights else None
+        arguments, *found = slopes(g, x, h0, w_ih, w_hh, wants_x, wants_weights)
+        hidden, hidden_db = _empty((x.shape[0], w_hh.shape[0]), x.dtype), _empty(w_hh.shape[0], x.dtype)
+        run(*arguments, _contiguous(gates), hidden, hidden_db)
+        return *found, hidden_db if wants_weights else None
 
     return call
 
@@ -128,10 +121,9 @@ def rnn_back(run: Any) -> Callable[..., Any]:
 
     def call(relu: bool, g: Any, h: Any, x: Any, h0: Any, w_ih: Any, w_hh: Any, wants_x: bool,
              wants_weights: bool) -> tuple[Any, ...]:  # fmt: skip
-        slopes = Slopes(g, x, h0, w_ih, w_hh, wants_x, wants_weights)
-        run(*slopes.arguments, int(relu), _contiguous(h))
-        checked(slopes.trouble)
-        return slopes.dx, slopes.dh, *slopes.weights, slopes.weights[2]
+        arguments, *found = slopes(g, x, h0, w_ih, w_hh, wants_x, wants_weights)
+        run(*arguments, int(relu), _contiguous(h))
+        return *found, found[-1]
 
     return call
 
@@ -164,20 +156,19 @@ def weight_slopes(d: Any, hidden: Any, x: Any, h0: Any, w_ih: Any) -> tuple[Any,
     return d @ w_ih, d.T @ x, hidden.T @ h0, d.sum(0), hidden.sum(0)
 
 
-def both(call: Callable[[bool], Any], wanted: tuple[Any, ...], states: int) -> tuple[Any, Any]:
-    """Found and wanted with all gradients, then only those of the states."""
+def asked(call: Callable[[bool], Any], wanted: tuple[Any, ...], states: int, name: str) -> tuple[Any, Any]:
+    """Found and wanted with all gradients, then only those of the states. Raises: Rejected."""
     found, few = call(True), call(False)
-    kept = [k for k in range(len(few)) if 0 < k <= states]
-    if any(few[k] is not None for k in range(len(few)) if k not in kept):
-        few = (None,) * len(few)
-    return (*[few[k] for k in kept], *found), (*[wanted[k] for k in kept], *wanted)
+    if any((x is None) is (0 < k <= states) for k, x in enumerate(few)):
+        raise Rejected(f"{name} gives gradients that are not wanted, or too few")
+    return (*few[1 : states + 1], *found), (*wanted[1 : states + 1], *wanted)
 
 
 def try_lstm(call: Any, rng: Any, case: Any, dtype: Any) -> tuple[Any, Any]:
     """Found and wanted."""
     given = operands(rng, case, dtype, 4)
-    x, h0, c0, *weights = wide_operands(given)
-    _, h, c, gates, _ = plain.lstm(np, x, ((0, len(x)),), h0, c0, *weights, None)
+    x, h0, c0, w_ih, w_hh, b_ih, b_hh = wide_operands(given)
+    _, h, c, gates, _ = plain.lstm(np, x, ((0, len(x)),), h0, c0, w_ih, w_hh, b_ih, b_hh, None)
     return call(*given), narrowed(dtype, h, c, gates)
 
 
@@ -193,7 +184,8 @@ def try_lstm_back(call: Any, rng: Any, case: Any, dtype: Any) -> tuple[Any, Any]
     dh, dc, _ = plain.lstm_back(np, d, slope, forget, (None, None), came, parts, w_hh, None)
     dx, *rest = weight_slopes(d, d, x, h0, w_ih)
     first = narrowed(dtype, gates, c)
-    found, wanted = both(lambda all_: call(g, *first, *given[:5], all_, all_), (dx, dh, dc, *rest), 2)
+    wanted = dx, dh, dc, *rest
+    found, wanted = asked(lambda all_: call(g, *first, *given[:5], all_, all_), wanted, 2, "lstm_cell_back")
     return found, narrowed(dtype, *wanted)
 
 
@@ -217,9 +209,8 @@ def try_gru_back(call: Any, rng: Any, case: Any, dtype: Any) -> tuple[Any, Any]:
     hidden = np.concatenate([d[:, : 2 * h.shape[1]], new * r], 1)
     dx, *rest = weight_slopes(d, hidden, x, h0, w_ih)
     own = (*given[:2], *given[3:5])
-    found, wanted = both(
-        lambda all_: call(g, gates.astype(dtype), *own, all_, all_), (dx, g * z + hidden @ w_hh, *rest), 1
-    )
+    wanted, own = (dx, g * z + hidden @ w_hh, *rest), (gates.astype(dtype), *own)
+    found, wanted = asked(lambda all_: call(g, *own, all_, all_), wanted, 1, "gru_cell_back")
     return found, narrowed(dtype, *wanted)
 
 
@@ -231,16 +222,23 @@ def try_rnn(call: Any, rng: Any, case: Any, dtype: Any) -> tuple[Any, Any]:
     return tuple([call(relu, x, h0, *weights) for relu in (False, True)]), narrowed(dtype, *wanted)
 
 
+def rnn_asked(call: Any, *given: Any) -> Any:
+    """The gradients of a plain cell, all of them or those of the states, as the last says."""
+    return call(*given, given[-1])
+
+
 def try_rnn_back(call: Any, rng: Any, case: Any, dtype: Any) -> tuple[Any, Any]:
     """Found and wanted, for tanh and relu."""
     x, h0, _, w_ih, w_hh, *_ = given = operands(rng, case, dtype, 1)
     a, b, _, v_ih, v_hh, *_ = wide_operands(given)
-    found, wanted = [], []
+    found: list[Any] = []
+    wanted: list[Any] = []
     for relu in (False, True):
         h, g = (rng.standard_normal(h0.shape).astype(dtype) for _ in range(2))
         d = np.where(h > 0, g, 0).astype(np.float64) if relu else g * (1 - h.astype(np.float64) ** 2)
         dx, *rest = weight_slopes(d, d, a, b, v_ih)
-        more = both(lambda all_: call(relu, g, h, x, h0, w_ih, w_hh, all_, all_), (dx, d @ v_hh, *rest), 1)  # noqa: B023
+        ask = partial(rnn_asked, call, relu, g, h, x, h0, w_ih, w_hh)
+        more = asked(ask, (dx, d @ v_hh, *rest), 1, "rnn_cell_back")
         found, wanted = [*found, *more[0]], [*wanted, *more[1]]
     return tuple(found), narrowed(dtype, *wanted)
 

@@ -1,7 +1,7 @@
 """Text of recurrent cells (LSTM, GRU, plain): one step of one layer with all its products, forward and backward.
 
 Forward, and for the gradients of input and states, a piece is a block of sequences; for the gradients of weights it is
-a block of the gates' rows.  Weights are copied into one panel at a time.
+a block of the gates' rows.  Forward, weights are transposed into one panel at a time.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ __all__ = [
 ]  # fmt: skip
 
 OPERANDS = (
-    ("array", "trouble"), ("whole", "batch"), ("whole", "inputs"), ("whole", "size"), ("whole", "rows"), ("array", "x"),
-    ("array", "w_ih"), ("array", "w_hh"), ("array", "h0"),
+    ("whole", "batch"), ("whole", "inputs"), ("whole", "size"), ("whole", "rows"), ("array", "x"), ("array", "w_ih"),
+    ("array", "w_hh"), ("array", "h0"),
 )  # fmt: skip
 """x (batch, inputs), weights (gates size, inputs) and (gates size, size), h0 (batch, size), all contiguous; rows:
 sequences of a piece."""
 
-STEP = (*OPERANDS, ("whole", "biased"), ("array", "bias"))
+STEP = (*OPERANDS, ("array", "trouble"), ("whole", "biased"), ("array", "bias"))
 """bias: what the gates begin with, where they are biased."""
 
 LSTM = (*STEP, ("array", "c0"), ("array", "gates"), ("array", "h"), ("array", "c"))
@@ -104,25 +104,11 @@ class Cell:
 
         f.loop("0", self.wide, a.tiles.width, panel)
 
-    def handed(self, room: str, weight: str, d: str, n: str, into: str, more: str) -> None:
+    def handed(self, weight: str, d: str, n: str, into: str, more: str) -> None:
         """into (+)= d @ weight for the sequences of this piece."""
         f, a = self.f, self.a
-        f.declared.add("declare void @llvm.memcpy.p0.p0.i64(ptr, ptr, i64, i1)")
-
-        def panel(column: str) -> None:
-            here = f.least(f.long("sub", n, column), a.tiles.width)
-            bytes_ = f.long("mul", here, 4 if a.dtype == "float" else 8)
-
-            def one(k: str) -> None:
-                source, to = a.place(f, self.t[weight], (k, n), (column, 1)), a.place(f, room, (k, a.tiles.width))
-                f.do(f"call void @llvm.memcpy.p0.p0.i64(ptr {to}, ptr {source}, i64 {bytes_}, i1 false)")
-
-            f.loop("0", self.wide, 1, one)
-            panel_call(f, a.tiles.name, c=f.offset(self.rows(into, n), column, a.dtype), ldc=n,
-                       a=self.rows(d, self.wide), ars=self.wide, acs=1, b=room, ldb=a.tiles.width, m=self.m, n=here,
-                       k=self.wide, more=more)  # fmt: skip
-
-        f.loop("0", n, a.tiles.width, panel)
+        a.product(f, n, c=self.rows(into, n), ldc=n, a=self.rows(d, self.wide), ars=self.wide, acs=1,
+                  b=self.t[weight], ldb=n, m=self.m, k=self.wide, more=more)  # fmt: skip
 
     def forward(self, pass_: Callable[[str, list[str]], None], into: str = "") -> tuple[str, str]:
         """The module of the step: gates are computed in `into`, or input and hidden parts in two rooms.
@@ -154,14 +140,10 @@ class Cell:
     def backward(self, pass_: Callable[[str], None], hidden: str = "d", bias: str = "db") -> tuple[str, str]:
         """The module of the gradients: `pass_(sequence)` computes those of the gates, the last operand of dh aside."""
         f, a, t = self.f, self.a, self.t
-
-        def body(room: str) -> None:
-            f.loop("0", self.m, 1, lambda i: pass_(f.long("add", self.first, i)))
-            self.handed(room, "w_hh", hidden, self.size, "dh", "false" if hidden == "d" else "true")
-            wants = f.long("icmp ne", t["wants_x"], 0)
-            f.when(wants, lambda: self.handed(room, "w_ih", "d", self.inputs, "dx", "false"))
-
-        with_memory(f, a.dtype, t, [f.long("mul", self.wide, a.tiles.width)], body)
+        f.loop("0", self.m, 1, lambda i: pass_(f.long("add", self.first, i)))
+        self.handed("w_hh", hidden, self.size, "dh", "false" if hidden == "d" else "true")
+        wants = f.long("icmp ne", t["wants_x"], 0)
+        f.when(wants, lambda: self.handed("w_ih", "d", self.inputs, "dx", "false"))
         f.do("ret void")
         a.functions.append(f)
         a.sweep("added", 2, 1, 0, [], lambda b, x, s: ([b.add(x[0], x[1])], []))

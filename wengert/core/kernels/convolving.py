@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from wengert.core.arrays import convolution as plain
+from wengert.core.arrays.large import LARGE
 from wengert.core.kernels.convolutions import FORWARD, WEIGHT, convolution_text, weight_text
 from wengert.core.kernels.trials import Call
 
@@ -23,6 +24,10 @@ ROOM = 1 << 17
 
 PIECES = 8
 """Rooms in which the gradient of a weight is added up, whatever the number of threads."""
+
+HEAVY, EACH = 1 << 17, 128
+"""Elements of a weight from which a room should serve so many places of the gradient, lest adding rooms up costs more
+than what goes into them."""
 
 Pair = tuple[int, int]
 
@@ -129,7 +134,8 @@ def backward(run: Any) -> Callable[..., Any]:
             if not taps:
                 part[...] = 0
                 continue
-            turned = np.ascontiguousarray(flat.take(chosen, 2).swapaxes(0, 1)).reshape(w.shape[1], -1)
+            picked = flat if len(chosen) == flat.shape[2] else flat.take(chosen, 2)
+            turned = np.ascontiguousarray(picked.swapaxes(0, 1)).reshape(w.shape[1], -1)
             convolve(run, g, turned, None, part, taps, (1, 1), corner)
 
     return call
@@ -158,14 +164,17 @@ def weight(run: Any) -> Callable[..., Any]:
         x, g, m = rows_of(x), rows_of(g), g.shape[1]
         found = layout(forward_taps(kernel, stride, dilation), x.shape[1], stride[0] * stride[1], g.shape[2:], m)
         units = len(x) * -(-g.shape[2] // found.band)
-        some = -(-units // PIECES)
+        rooms = PIECES
+        if m * len(found.places) >= HEAVY:
+            rooms = min(PIECES, max(2, len(x) * g.shape[2] * g.shape[3] // EACH))
+        some = -(-units // rooms)
         sums = np.empty((-(-units // some), len(found.places), m), x.dtype)
         trouble = np.zeros(1, np.int64)
         run(*image(x, found, padding, stride, g.shape[2:], m, trouble), sums, g, *steps(g)[:3], some, found.steps)
         if trouble[0]:
             raise OutOfMemory("no memory for the images of a convolution")
         total = np.add.reduce(sums, 0)
-        return np.ascontiguousarray(total.T).reshape(m, x.shape[1], *kernel)
+        return LARGE.row_major(total.T).reshape(m, x.shape[1], *kernel)
 
     return call
 

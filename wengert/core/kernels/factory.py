@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy
 
-from wengert.core.kernels import acceptance, blas, cache, layers, native, rowcalls, spreading, threads
+from wengert.core.kernels import acceptance, blas, cache, layers, narrowing, native, rowcalls, spreading, threads
 from wengert.core.kernels.elementwise import Loop, flat_text, loop_text
 from wengert.core.kernels.expressions import ARRAYS, Expression, OperatorNames, Untraceable, argument, made, scalar
 from wengert.core.kernels.machine import Machine
@@ -87,6 +87,19 @@ class Factory:
         run = native.builtin(name, self.machine.build(text, [entry])[0])
         call = spreading.spread_call(run, DTYPES[dtype])
         spreading.accept(name, lambda *xs: call(*xs, *floats), reference, count, DTYPES[dtype], domain)
+        return call
+
+    def narrow(self, name: str, trace: Trace, half: str, given: tuple[Any, ...], reference: Any, domain: Any) -> Any:
+        """A function of arrays of half precision and numbers; given: for each operand a number to test with, or None.
+
+        Raises: Rejected, or the error of the tracing.
+        """
+        found = trace([argument(i, DTYPES["float"]) for i in range(len(given))])
+        singles = tuple([x is not None for x in given])
+        loop = Loop("narrow", "float", (expected(found),), singles)
+        text, entry = narrowing.narrow_text(self.target, loop, half)
+        call = narrowing.narrow_call(native.builtin(name, self.machine.build(text, [entry])[0]), singles)
+        narrowing.accept(name, call, reference, given, half, domain)
         return call
 
     def flat(self, name: str, results: Sequence[Expression], scalars: Sequence[bool], dtype: str) -> Any:

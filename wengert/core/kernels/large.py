@@ -17,13 +17,15 @@ import numpy as np
 
 from wengert.core.arrays.dtype import bfloat16
 from wengert.core.arrays.large import LARGE as PLACES
+from wengert.core.arrays.recurrent import extent
 from wengert.core.kernels.blas import gemm
 from wengert.core.kernels.squares import squares
-from wengert.core.kernels.workshop import LARGE, Order, order
+from wengert.core.kernels.workshop import LARGE, Order, order, settled
 
 __all__ = ["FUNCTIONS", "Elementwise", "install", "rows_sum", "total"]
 
 _F32, _F64 = np.dtype(np.float32), np.dtype(np.float64)
+_ARRAY = np.ndarray
 _F16, _BF16 = np.dtype(np.float16), bfloat16.numpy
 NARROW = 16
 CHEAP = 65536
@@ -176,9 +178,12 @@ def layer(name: str, dtype: Any) -> Any:
 def alike(arrays: tuple[Any, ...]) -> bool:
     """Whether all that there are are plain arrays of one dtype that kernels compute in, and none is empty."""
     dtype = arrays[0].dtype
-    return (dtype is _F32 or dtype is _F64) and all(
-        x is None or (x.__class__ is np.ndarray and x.dtype is dtype and x.size) for x in arrays
-    )
+    if dtype is not _F32 and dtype is not _F64:
+        return False
+    for x in arrays:  # a loop: a generator would take as long as many a kernel
+        if x is not None and (x.__class__ is not _ARRAY or x.dtype is not dtype or not x.size):
+            return False
+    return True
 
 
 LEAST_PRODUCT = 1 << 20
@@ -338,51 +343,51 @@ def take_rows(table: Any, index: Any) -> Any:
     return _take_rows(table, index) if kernel is None else kernel(table, index)
 
 
+def stepping(name: str, gates: int, rows: Any, parts: Any, w_hh: Any, arrays: tuple[Any, ...]) -> Any:
+    """The kernel of all steps of a layer, or None; rows: what has so many gates; arrays: states and the rest."""
+    wide, size = w_hh.shape
+    if rows.size < LARGE or wide != gates * size or arrays[0].shape[1] != size or not alike((rows, w_hh, *arrays)):
+        return None
+    reach, most = extent(parts)
+    return layer(name, rows.dtype) if reach == rows.shape[0] and most <= arrays[0].shape[0] else None
+
+
 def lstm(gates: Any, parts: Any, h0: Any, c0: Any, w_hh: Any) -> Any:
     """The steps of an LSTM by a kernel, or None."""
-    if gates.size < LARGE or not alike((gates, h0, c0, w_hh)) or not gates.flags.c_contiguous:
-        return None
-    kernel = layer("lstm", gates.dtype)
+    fits = gates.flags.c_contiguous and gates.shape[1] == w_hh.shape[0] and c0.shape == h0.shape
+    kernel = stepping("lstm", 4, gates, parts, w_hh, (h0, c0)) if fits else None
     return None if kernel is None else kernel(gates, parts, h0, c0, w_hh)
 
 
 def lstm_back(gates: Any, cells: Any, before: Any, g: Any, parts: Any, w_hh: Any) -> Any:
     """The steps of an LSTM backwards by a kernel, or None."""
-    if gates.size < LARGE or not alike((gates, cells, before, *g, w_hh)):
-        return None
-    kernel = layer("lstm_back", gates.dtype)
+    kernel = stepping("lstm_back", 4, gates, parts, w_hh, (g[1], g[2], g[0], cells, before))
     return None if kernel is None else kernel(gates, cells, before, g, parts, w_hh)
 
 
 def gru(given: Any, parts: Any, h0: Any, w_hh: Any, b_hh: Any) -> Any:
     """The steps of a GRU by a kernel, or None."""
-    if given.size < LARGE or not alike((given, h0, w_hh, b_hh)) or not given.flags.c_contiguous:
-        return None
-    kernel = layer("gru", given.dtype)
+    fits = given.flags.c_contiguous and given.shape[1] == w_hh.shape[0] and suits(h0, h0, w_hh, b_hh)
+    kernel = stepping("gru", 3, given, parts, w_hh, (h0, b_hh)) if fits else None
     return None if kernel is None else kernel(given, parts, h0, w_hh, b_hh)
 
 
 def gru_back(gates: Any, before: Any, g: Any, parts: Any, w_hh: Any) -> Any:
     """The steps of a GRU backwards by a kernel, or None."""
-    if gates.size < LARGE or not alike((gates, before, *g, w_hh)):
-        return None
-    kernel = layer("gru_back", gates.dtype)
+    kernel = stepping("gru_back", 3, gates, parts, w_hh, (g[1], g[0], before))
     return None if kernel is None else kernel(gates, before, g, parts, w_hh)
 
 
 def rnn(relu: bool, out: Any, parts: Any, h0: Any, w_hh: Any) -> Any:
     """The steps of a plain recurrent layer by a kernel, or None."""
-    if out.size < LARGE or not alike((out, h0, w_hh)) or not out.flags.c_contiguous:
-        return None
-    kernel = layer("rnn", out.dtype)
+    fits = out.flags.c_contiguous and out.shape[1] == w_hh.shape[0]
+    kernel = stepping("rnn", 1, out, parts, w_hh, (h0,)) if fits else None
     return None if kernel is None else kernel(relu, out, parts, h0, w_hh)
 
 
 def rnn_back(relu: bool, out: Any, g: Any, parts: Any, w_hh: Any) -> Any:
     """The steps of a plain recurrent layer backwards by a kernel, or None."""
-    if out.size < LARGE or not alike((out, *g, w_hh)):
-        return None
-    kernel = layer("rnn_back", out.dtype)
+    kernel = stepping("rnn_back", 1, out, parts, w_hh, (g[1], g[0]))
     return None if kernel is None else kernel(relu, out, g, parts, w_hh)
 
 
@@ -410,7 +415,11 @@ def lstm_cell(x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, b_ih: Any, b_hh: A
 
 def suits(c0: Any, h0: Any, w_hh: Any, *biases: Any) -> bool:
     """Whether states have one shape, and each bias an element per row of the weight."""
-    return c0.shape == h0.shape and all(b is None or b.shape == w_hh.shape[:1] for b in biases)
+    rows = w_hh.shape[:1]
+    for bias in biases:
+        if bias is not None and bias.shape != rows:
+            return False
+    return bool(c0.shape == h0.shape)
 
 
 def lstm_cell_back(g: Any, gates: Any, c: Any, x: Any, h0: Any, c0: Any, w_ih: Any, w_hh: Any, wants_x: bool,
@@ -518,6 +527,17 @@ def put_back(g: Any, index: Any, size: Any) -> Any:
     return None if kernel is None else kernel(g, index, size)
 
 
+SETTLED = frozenset({"draw_normals", "draw_exponentials"})
+"""Samplers that give other last digits than NumPy: what a seed gives may not depend on when a kernel is ready."""
+
+
+def sampler(name: str, dtype: Any) -> Any:
+    """The kernel of a random sampler for a dtype, or None."""
+    if (name, dtype) in _layers or name not in SETTLED:
+        return layer(name, dtype)
+    return _layers.setdefault((name, dtype), settled(name, lambda factory: factory.layer(name, dtype))).function
+
+
 def install() -> None:
     """Take the places of NumPy's functions."""
     for name, function in FUNCTIONS.items():
@@ -531,6 +551,6 @@ def install() -> None:
     PLACES.lstm_cell, PLACES.lstm_cell_back = lstm_cell, lstm_cell_back
     PLACES.gru_cell, PLACES.gru_cell_back = gru_cell, gru_cell_back
     PLACES.rnn_cell, PLACES.rnn_cell_back = rnn_cell, rnn_cell_back
-    PLACES.take_rows = take_rows
+    PLACES.take_rows, PLACES.sampler = take_rows, sampler
     PLACES.channels, PLACES.channels_back, PLACES.channel_slopes = channels, channels_back, SUMS.slopes
     PLACES.largest, PLACES.put_back, PLACES.window_sums = largest, put_back, window_sums

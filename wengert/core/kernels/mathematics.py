@@ -118,10 +118,10 @@ def growth(b: Block, r: str) -> str:
 
 
 def exp(b: Block, x: str) -> str:
-    """e^x."""
-    cut = b.at_most(b.at_least(x, _EXP_LOW[b.dtype] - 10), _EXP_HIGH[b.dtype] + 10)
-    n, r = reduced(b, cut)
-    return scaled(b, b.add(growth(b, r), 1.0), n)
+    """e^x; where it is 0 nothing underflows on the way, which takes processors a hundred times as long."""
+    none = b.compare("olt", x, _EXP_LOW[b.dtype])
+    n, r = reduced(b, b.select(none, 0.0, b.at_most(x, _EXP_HIGH[b.dtype] + 10)))
+    return b.select(none, 0.0, scaled(b, b.add(growth(b, r), 1.0), n))
 
 
 def exp2(b: Block, x: str) -> str:
@@ -222,9 +222,10 @@ def log1p(b: Block, x: str) -> str:
     """log(1 + x)."""
     u = b.add(x, 1.0)
     lost = b.sub(x, b.sub(u, 1.0))
-    value = b.add(log(b, u), b.div(lost, u))
+    rough = log(b, u)
+    value = b.add(rough, b.div(lost, u))
     ordinary = b.logic("and", b.compare("ogt", u, 0.0), b.compare("olt", u, INF))
-    value = b.select(ordinary, value, log(b, u))
+    value = b.select(ordinary, value, rough)
     return b.select(b.compare("oeq", u, 1.0), x, value)
 
 

@@ -56,9 +56,10 @@ def product(run: Any) -> Callable[..., Any]:
         straight = b.strides[2] == size
         pack = not straight or (m > 12 and k * n > LOOSE)
         across = 1 + n // WIDTH
-        rows = min(ROWS, max(48, -(-m * count * across // PIECES // 6) * 6))
+        alone = threads.count() == 1  # no threads to share with: as few pieces as the cache allows
+        rows = ROWS if alone else min(ROWS, max(48, -(-m * count * across // PIECES // 6) * 6))
         rows = -(-m // -(-m // rows) // 6) * 6  # no short piece at the end
-        panels = max(1, -(-m // rows) * across * count // (4 * threads.count()))
+        panels = across if alone else max(1, -(-m // rows) * across * count // (4 * threads.count()))
         a_next, ars, acs = strides_of(a)
         b_next, brs, bcs = strides_of(b)
         shift = NONE if bias is None else np.ascontiguousarray(bias)

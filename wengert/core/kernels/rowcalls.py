@@ -171,14 +171,63 @@ def total_squares(run: Any) -> Callable[..., Any]:
     return call
 
 
+def rms_norm(run: Any) -> Callable[..., Any]:
+    """(out, 1 / sqrt(mean of squares + eps)) of x over rows of length n."""
+
+    def call(x: Any, weight: Any, n: int, eps: float) -> tuple[Any, Any]:
+        x, rows = _contiguous(x), lines(x, n)
+        weight = np.ones(n, x.dtype) if weight is None else _contiguous(weight)
+        out, inverse = _empty(x.shape, x.dtype), _empty(rows, x.dtype)
+        run(out, inverse, x, weight, rows, n, part(n), eps)
+        return out, inverse
+
+    return call
+
+
+def rms_norm_back(run: Any) -> Callable[..., Any]:
+    """Gradients of x and weight in rms_norm; g_inverse is what came for the statistic."""
+
+    def call(g: Any, g_inverse: Any, x: Any, inverse: Any, weight: Any, n: int) -> tuple[Any, Any]:
+        g, x = _contiguous(g), _contiguous(x)
+        weight = np.ones(n, x.dtype) if weight is None else _contiguous(weight)
+        dx, (room, rows, some) = _empty(x.shape, x.dtype), column_room(x, n)
+        run(room, dx, g, x, _contiguous(inverse), weight, _contiguous(g_inverse), rows, n, some)
+        return dx, np.add.reduce(room, 0)
+
+    return call
+
+
+def logsumexp(run: Any) -> Callable[..., Any]:
+    """log(sum(exp(x))) over the last dim."""
+
+    def call(x: Any) -> Any:
+        n = x.shape[-1]
+        out = _empty(x.shape[:-1], x.dtype)
+        run(out, x, lines(x, n), n, part(n))
+        return out
+
+    return call
+
+
+def logsumexp_back(run: Any) -> Callable[..., Any]:
+    """exp(x - level) g; level and g: one number for each row."""
+
+    def call(g: Any, x: Any, level: Any) -> Any:
+        out, n = _empty(x.shape, x.dtype), x.shape[-1]
+        run(out, x, _contiguous(level), _contiguous(g), lines(x, n), n, part(n))
+        return out
+
+    return call
+
+
 def cross_entropy(run: Any) -> Callable[..., Any]:
     """(loss, level) per row of x: level = log(sum(exp(x))), loss = level - x[target], 0 where target is `ignored`."""
 
-    def call(x: Any, target: Any, ignored: int) -> tuple[Any, Any]:
+    def call(x: Any, target: Any, ignored: int, *smoothing: float) -> tuple[Any, Any]:
         x = _contiguous(x)
         rows, n = x.shape
         loss, level = _empty(rows, x.dtype), _empty(rows, x.dtype)
-        run(loss, level, x, _contiguous(target), rows, n, part(n), ignored)
+        run(loss, level, x, _contiguous(target), rows, n, part(n), ignored, *smoothing)
         return loss, level
 
     return call
@@ -190,11 +239,11 @@ def cross_entropy_back(run: Any) -> Callable[..., Any]:
     scale has one element, and counts as 0 where target is `ignored`; given has one for each row.
     """
 
-    def call(x: Any, level: Any, target: Any, scale: Any, given: Any, ignored: int) -> Any:
+    def call(x: Any, level: Any, target: Any, scale: Any, given: Any, ignored: int, *smoothing: float) -> Any:
         x = _contiguous(x)
         rows, n = x.shape
         dx = _empty(x.shape, x.dtype)
-        run(dx, x, level, _contiguous(target), scale, _contiguous(given), rows, n, part(n), ignored)
+        run(dx, x, level, _contiguous(target), scale, _contiguous(given), rows, n, part(n), ignored, *smoothing)
         return dx
 
     return call
@@ -305,29 +354,75 @@ def try_total_squares(call: Any, rng: Any, shape: tuple[int, int], dtype: Any) -
     return np.asarray(call(x, 0.5)), np.asarray(np.square(x - dtype.type(0.5)).sum())
 
 
+def try_rms_norm(call: Any, rng: Any, shape: tuple[int, int], dtype: Any) -> Any:
+    """Found and wanted."""
+    x, w = _rows(rng, shape, dtype), _rows(rng, shape, dtype)[0]
+    inverse = 1 / np.sqrt(np.square(x).mean(-1, keepdims=True) + dtype.type(1e-2))
+    return call(x, w, shape[1], 1e-2), (x * inverse * w, inverse.reshape(-1))
+
+
+def try_rms_norm_back(call: Any, rng: Any, shape: tuple[int, int], dtype: Any) -> Any:
+    """Found and wanted."""
+    g, x, w = _rows(rng, shape, dtype), _rows(rng, shape, dtype), _rows(rng, shape, dtype)[0]
+    given = _rows(rng, (shape[0], 1), dtype)
+    inverse = 1 / np.sqrt(np.square(x).mean(-1, keepdims=True) + dtype.type(1e-2))
+    normal, n = x * inverse, dtype.type(shape[1])
+    wanted = inverse * (g * w - normal * (g * w * normal).mean(-1, keepdims=True))
+    wanted -= given * inverse * inverse * normal / n
+    return call(g, given, x, inverse, w, shape[1]), (wanted, (g * normal).sum(0))
+
+
+def try_logsumexp(call: Any, rng: Any, shape: tuple[int, int], dtype: Any) -> Any:
+    """Found and wanted, with rows of infinities among them."""
+    x = _rows(rng, shape, dtype) * 8
+    x[0], x[-1, 0] = -np.inf, np.nan if shape[0] > 1 else -np.inf
+    if shape[0] > 2:
+        x[1, 0] = np.inf
+    top = x.max(-1, keepdims=True)
+    top = np.where(np.isfinite(top), top, dtype.type(0))
+    with np.errstate(all="ignore"):
+        return call(x), np.log(np.exp(x - top).sum(-1)) + top[:, 0]
+
+
+def try_logsumexp_back(call: Any, rng: Any, shape: tuple[int, int], dtype: Any) -> Any:
+    """Found and wanted."""
+    g, x = _rows(rng, (shape[0], 1), dtype), _rows(rng, shape, dtype)
+    level = np.log(np.exp(x).sum(-1))
+    return call(g, x, level), np.exp(x - level[:, None]) * g
+
+
 def _targets(rng: Any, shape: tuple[int, int]) -> Any:
     target = rng.integers(0, shape[1], shape[0])
     target[::3] = -100
     return target
 
 
-def try_cross_entropy(call: Any, rng: Any, shape: tuple[int, int], dtype: Any) -> Any:
+def try_cross_entropy(call: Any, rng: Any, shape: tuple[int, int], dtype: Any, *smoothing: float) -> Any:
     """Found and wanted."""
     x, target = _rows(rng, shape, dtype), _targets(rng, shape)
     level = np.log(np.exp(x).sum(-1))
-    loss = level - x[np.arange(len(x)), np.where(target < 0, 0, target)]
-    return call(x, target, -100), (np.where(target < 0, dtype.type(0), loss), level)
+    score = x[np.arange(len(x)), np.where(target < 0, 0, target)]
+    for s in smoothing:
+        score = (1 - s) * score + s * x.mean(-1)
+    return call(x, target, -100, *smoothing), (np.where(target < 0, dtype.type(0), level - score), level)
 
 
-def try_cross_entropy_back(call: Any, rng: Any, shape: tuple[int, int], dtype: Any) -> Any:
+def try_cross_entropy_back(call: Any, rng: Any, shape: tuple[int, int], dtype: Any, *smoothing: float) -> Any:
     """Found and wanted."""
     x, target, scale = _rows(rng, shape, dtype), _targets(rng, shape), _rows(rng, (1, 1), dtype)[0]
     share, given = soft(x), _rows(rng, (shape[0], 1), dtype)
     wanted = share.copy()
-    wanted[np.arange(len(x)), np.where(target < 0, 0, target)] -= 1
+    for s in smoothing:
+        wanted -= dtype.type(s / shape[1])
+    wanted[np.arange(len(x)), np.where(target < 0, 0, target)] -= 1 - sum(smoothing)
     wanted[target < 0] = 0
-    found = call(x, np.log(np.exp(x).sum(-1)), target, scale, given.reshape(-1), -100)
+    found = call(x, np.log(np.exp(x).sum(-1)), target, scale, given.reshape(-1), -100, *smoothing)
     return found, wanted * scale + share * given
+
+
+def smoothed(trial: Any) -> Any:
+    """The trial with smoothed labels."""
+    return lambda *given: trial(*given, 0.25)
 
 
 CALLS: dict[str, tuple[str, Any, Any]] = {
@@ -338,6 +433,10 @@ CALLS: dict[str, tuple[str, Any, Any]] = {
     "layer_norm": ("layer_norm", layer_norm, try_layer_norm),
     "layer_norm_back": ("layer_norm_back", layer_norm_back, try_layer_norm_back),
     "layer_norm_weight": ("layer_norm_weight", layer_norm_weight, try_layer_norm_weight),
+    "logsumexp": ("logsumexp", logsumexp, try_logsumexp),
+    "logsumexp_back": ("logsumexp_back", logsumexp_back, try_logsumexp_back),
+    "rms_norm": ("rms_norm", rms_norm, try_rms_norm),
+    "rms_norm_back": ("rms_norm_back", rms_norm_back, try_rms_norm_back),
     "column_sum": ("column_sum", column_sum, try_column_sum),
     "row_sum": ("row_sum", row_sum, try_row_sum),
     "total": ("row_sum", total, try_total),
@@ -345,6 +444,8 @@ CALLS: dict[str, tuple[str, Any, Any]] = {
     "total_squares": ("row_squares", total_squares, try_total_squares),
     "cross_entropy": ("cross_entropy", cross_entropy, try_cross_entropy),
     "cross_entropy_back": ("cross_entropy_back", cross_entropy_back, try_cross_entropy_back),
+    "cross_entropy_smooth": ("cross_entropy_smooth", cross_entropy, smoothed(try_cross_entropy)),
+    "cross_entropy_smooth_back": ("cross_entropy_smooth_back", cross_entropy_back, smoothed(try_cross_entropy_back)),
 }
 """Name -> kernel, what makes the call from its builtin function, and a trial of it."""
 

@@ -83,6 +83,12 @@ ROWS = {
         Kernel("layer_norm_weight", ("all", "row", "row", "one", "one"), columns=1),
         Kernel("cross_entropy", ("one", "one", "row", "long"), numbers=1),
         Kernel("cross_entropy_back", ("row", "row", "one", "long", "all", "one"), numbers=1),
+        Kernel("logsumexp", ("one", "row")),
+        Kernel("logsumexp_back", ("row", "row", "one", "one")),
+        Kernel("rms_norm", ("row", "one", "row", "all"), numbers=1),
+        Kernel("rms_norm_back", ("all", "row", "row", "row", "one", "all", "one"), columns=1),
+        Kernel("cross_entropy_smooth", ("one", "one", "row", "long"), numbers=2),
+        Kernel("cross_entropy_smooth_back", ("row", "row", "one", "long", "all", "one"), numbers=2),
         Kernel("column_sum", ("all", "row"), columns=1),
         Kernel("row_sum", ("one", "row")),
         Kernel("row_squares", ("one", "row", "one")),
@@ -210,6 +216,54 @@ class Builder:
         f.run("gathered", ["%dw", "%g", "%x", "%dw"], [f.load("%mean"), f.load("%inverse")], "%n")
         f.do("ret void")
 
+    def rms_norm(self) -> None:
+        """x / sqrt(mean of squares + eps) w; also 1 / sqrt(mean of squares + eps)."""
+        self.sweep("squares", 1, 0, 0, ["add"], lambda b, x, s: ([], [b.mul(x[0], x[0])]))
+        self.sweep("scaled", 2, 1, 1, [], lambda b, x, s: ([b.mul(b.mul(x[0], s[0]), x[1])], []))
+        f = self.row("out", "inverse", "x", "w", numbers=1)
+        share = f.arithmetic("fdiv", "1.0", f.emit(f"uitofp i64 %n to {self.dtype}"))
+        (squares,) = f.run("squares", ["%x"], [], "%n", 1)
+        inverse = f.sqrt(f.arithmetic("fadd", f.arithmetic("fmul", squares, share), "%c0"))
+        inverse = f.arithmetic("fdiv", "1.0", inverse)
+        f.run("scaled", ["%out", "%x", "%w"], [inverse], "%n")
+        f.save(inverse, "%inverse")
+        f.do("ret void")
+
+    def rms_norm_back(self) -> None:
+        """g w a - x a^3 (sum(g w x) + what came for a) / n, a = inverse; also the sum over rows of g x a."""
+        self.sweep("dot", 3, 0, 0, ["add"], lambda b, x, s: ([], [b.mul(b.mul(x[0], x[2]), x[1])]))
+        self.sweep("moved", 4, 2, 2, [], lambda b, x, s: (
+            [b.sub(b.mul(b.mul(x[0], x[2]), s[0]), b.mul(x[1], s[1])), b.fma(b.mul(x[1], s[0]), x[0], x[3])], []
+        ), 2)  # fmt: skip
+        f = self.row("dw", "dx", "g", "x", "inverse", "w", "given")
+        inverse = f.load("%inverse")
+        (slope,) = f.run("dot", ["%g", "%x", "%w"], [], "%n", 1)
+        slope = f.arithmetic("fadd", slope, f.load("%given"))
+        for _ in range(3):
+            slope = f.arithmetic("fmul", slope, inverse)
+        slope = f.arithmetic("fdiv", slope, f.emit(f"uitofp i64 %n to {self.dtype}"))
+        f.run("moved", ["%dx", "%dw", "%g", "%x", "%w", "%dw"], [inverse, slope], "%n")
+        f.do("ret void")
+
+    def logsumexp(self) -> None:
+        """log(sum(exp(x)))."""
+        self.sweep("greatest", 1, 0, 0, ["max"], lambda b, x, s: ([], [x[0]]))
+        self.sweep("grown", 1, 0, 1, ["add"], lambda b, x, s: ([], _grown(b, x, s)[1]), 2)
+        f = self.row("level", "x")
+        (top,) = f.run("greatest", ["%x"], [], "%n", 1)
+        finite = f.emit(f"fcmp ord {self.dtype} {f.arithmetic('fsub', top, top)}, 0.0")
+        top = f.emit(f"select i1 {finite}, {self.dtype} {top}, {self.dtype} 0.0")
+        (total,) = f.run("grown", ["%x"], [top], "%n", 1)
+        f.save(f.arithmetic("fadd", top, f.log(total)), "%level")
+        f.do("ret void")
+
+    def logsumexp_back(self) -> None:
+        """exp(x - level) g."""
+        self.sweep("moved", 1, 1, 2, [], lambda b, x, s: ([b.mul(exp(b, b.sub(x[0], s[0])), s[1])], []), 2)
+        f = self.row("dx", "x", "level", "g")
+        f.run("moved", ["%dx", "%x"], [f.load("%level"), f.load("%g")], "%n")
+        f.do("ret void")
+
     def row_sum(self) -> None:
         """Sum over each row."""
         self.sweep("total", 1, 0, 0, ["add"], lambda b, x, s: ([], [x[0]]))
@@ -231,32 +285,60 @@ class Builder:
         f.run("gathered", ["%sum", "%x", "%sum"], [], "%n")
         f.do("ret void")
 
-    def cross_entropy(self) -> None:
-        """log(sum(exp(x))) - x[target], and log(sum(exp(x))); 0 for a target that is ignored."""
-        self.sweep("greatest", 1, 0, 0, ["max"], lambda b, x, s: ([], [x[0]]))
+    def cross_entropy(self, smooth: bool = False) -> None:
+        """log(sum(exp(x))) - x[target], and log(sum(exp(x))); 0 for a target that is ignored.
+
+        smooth: for x[target], the number c1 times the mean of x and the rest times x[target].
+        """
+        joins = ["max", "add"] if smooth else ["max"]
+        self.sweep("greatest", 1, 0, 0, joins, lambda b, x, s: ([], [x[0]] * len(joins)))
         self.sweep("grown", 1, 0, 1, ["add"], lambda b, x, s: ([], _grown(b, x, s)[1]), 2)
-        f = self.row("loss", "level", "x", "target", numbers=1)
-        (top,) = f.run("greatest", ["%x"], [], "%n", 1)
+        f = self.row("loss", "level", "x", "target", numbers=1 + smooth)
+        top, *total_x = f.run("greatest", ["%x"], [], "%n", len(joins))
         (total,) = f.run("grown", ["%x"], [top], "%n", 1)
         level = f.arithmetic("fadd", top, f.log(total))
         target, ignored = ignored_target(f)
         at = f.emit(f"select i1 {ignored}, i64 0, i64 {target}")
-        loss = f.arithmetic("fsub", level, f.load(f.offset("%x", at, self.dtype)))
+        score = f.load(f.offset("%x", at, self.dtype))
+        if smooth:
+            mean = f.arithmetic("fdiv", total_x[0], f.emit(f"uitofp i64 %n to {self.dtype}"))
+            score = f.arithmetic("fmul", score, f.arithmetic("fsub", "1.0", "%c1"))
+            score = f.arithmetic("fadd", score, f.arithmetic("fmul", mean, "%c1"))
+        loss = f.arithmetic("fsub", level, score)
         f.save(f.emit(f"select i1 {ignored}, {self.dtype} 0.0, {self.dtype} {loss}"), "%loss")
         f.save(level, "%level")
         f.do("ret void")
 
-    def cross_entropy_back(self) -> None:
-        """scale (p - [class = target]) + given p with p = exp(x - level); scale is 0 for a target that is ignored."""
-        self.sweep("moved", 1, 1, 2, [], lambda b, x, s: ([b.mul(exp(b, b.sub(x[0], s[0])), s[1])], []), 2)
-        f = self.row("dx", "x", "level", "target", "scale", "given", numbers=1)
+    def cross_entropy_smooth(self) -> None:
+        """The same with labels smoothed by the number c1."""
+        self.cross_entropy(True)
+
+    def cross_entropy_back(self, smooth: bool = False) -> None:
+        """scale (p - [class = target]) + given p with p = exp(x - level); scale is 0 for a target that is ignored.
+
+        smooth: the number c1 of what is taken off p is spread over all classes.
+        """
+        body: Any = lambda b, x, s: ([b.mul(exp(b, b.sub(x[0], s[0])), s[1])], [])  # noqa: E731
+        if smooth:
+            body = lambda b, x, s: ([b.sub(b.mul(exp(b, b.sub(x[0], s[0])), s[1]), s[2])], [])  # noqa: E731
+        self.sweep("moved", 1, 1, 2 + smooth, [], body, 2)
+        f = self.row("dx", "x", "level", "target", "scale", "given", numbers=1 + smooth)
         target, ignored = ignored_target(f)
         scale = f.emit(f"select i1 {ignored}, {self.dtype} 0.0, {self.dtype} {f.load('%scale')}")
         whole = f.arithmetic("fadd", scale, f.load("%given"))
-        f.run("moved", ["%dx", "%x"], [f.load("%level"), whole], "%n")
+        spread = []
+        if smooth:
+            some = f.arithmetic("fmul", scale, "%c1")
+            spread = [f.arithmetic("fdiv", some, f.emit(f"uitofp i64 %n to {self.dtype}"))]
+            scale = f.arithmetic("fsub", scale, some)
+        f.run("moved", ["%dx", "%x"], [f.load("%level"), whole, *spread], "%n")
         at = f.offset("%dx", f.emit(f"select i1 {ignored}, i64 0, i64 {target}"), self.dtype)
         f.save(f.arithmetic("fsub", f.load(at), scale), at)
         f.do("ret void")
+
+    def cross_entropy_smooth_back(self) -> None:
+        """The same with labels smoothed by the number c1."""
+        self.cross_entropy_back(True)
 
 
 def ignored_target(f: Row) -> tuple[str, str]:

@@ -18,7 +18,7 @@ from typing import Any
 from wengert.core.base.settings import settings
 from wengert.core.kernels.memory import keep_freed_memory
 
-__all__ = ["LARGE", "Order", "finish", "order", "orders", "trouble", "wait_for_kernels"]
+__all__ = ["LARGE", "Order", "finish", "order", "orders", "settled", "trouble", "wait_for_kernels"]
 
 LARGE = 4096
 """Elements from which a kernel is faster than NumPy, threads and the price of the question included."""
@@ -75,6 +75,17 @@ def order(name: str, make: Maker) -> Order:
     if _bench.patient:
         finish()
     return placed
+
+
+def settled(name: str, make: Maker, seconds: float = 60.0) -> Order:
+    """Ask for a kernel before all others and wait for it; if it is not made in time, it never will be."""
+    placed = order(name, make)
+    with _bench.changed:
+        if placed in _bench.waiting:
+            _bench.waiting.remove(placed)
+            _bench.waiting.appendleft(placed)
+        _bench.changed.wait_for(lambda: placed.done or _bench.closing, seconds)
+        return placed if placed.done else Order(name, make)
 
 
 def wait_for_kernels(wanted: bool) -> None:

@@ -12,6 +12,8 @@ from typing import Any
 
 import numpy
 
+from wengert.core.arrays.large import LARGE
+from wengert.core.arrays.strided import expanded
 from wengert.core.kernels.large import layer
 from wengert.core.operators import volume_kernels
 from wengert.core.operators.record import REGISTRY
@@ -38,6 +40,65 @@ FILLED = 6
 
 MOST = 1 << 18
 """Channels of one side times those of the other up to which there is memory for the transformed weight."""
+
+
+TOGETHER = 8
+"""Images from which NumPy's way, which puts them side by side, is faster where results are small."""
+
+SMALL = ((4, 1 << 12), (16, 1 << 15))
+"""Places of a result up to which this is so, and elements of a weight from which it is: lines so short do not fill
+vectors, and each meets the whole weight."""
+
+
+def side_by_side(count: int, size: Any, weight: int, small: Any = SMALL) -> bool:
+    """Whether NumPy's way is faster for results of `size`; count: images; weight: its elements."""
+    if count < TOGETHER:
+        return False
+    places = prod(size)
+    return any([places <= most and weight >= least for most, least in small])
+
+
+PLACES, MANY_PLACES = 32, 128
+"""Places of an image from which a convolution of single places is a product, and its gradient of the weight too."""
+
+SUMS = 1 << 18
+"""Elements of the products that are added up to the gradient of a weight, about."""
+
+
+def single(kernel: Any, stride: Any, padding: Any, dilation: Any, groups: Any) -> bool:
+    """Whether each place of a result meets one place of the input, the same one."""
+    if groups != 1 or kernel[0] != 1 or stride[0] != 1 or padding[0]:
+        return False
+    return set(kernel) == {1} == set(stride) and set(padding) == {0} and min(dilation) >= 1
+
+
+def points(x: Any, w: Any, bias: Any) -> Any:
+    """(N, C, *places) by a matrix (O, C), plus a bias, as products of matrices; None where no kernel is for them."""
+    lines = x.reshape(*x.shape[:2], -1)
+    if lines.shape[2] < PLACES:
+        return None
+    found = LARGE.matmul(expanded(numpy, w, (len(x), *w.shape)), lines)
+    if found is None:
+        return None
+    if bias is not None:
+        found += bias[:, None]
+    return found.reshape(len(x), -1, *x.shape[2:])
+
+
+def points_weight(g: Any, x: Any) -> Any:
+    """The gradient (O, C) of the weight of that, or None."""
+    count, o, c = len(x), g.shape[1], x.shape[1]
+    if prod(x.shape[2:]) < MANY_PLACES or x.shape[2:] != g.shape[2:]:
+        return None
+    given, lines = g.reshape(count, o, -1), x.reshape(count, c, -1).swapaxes(1, 2)
+    total, some = None, max(1, SUMS // (o * c))
+    for i in range(0, count, some):
+        found = LARGE.matmul(given[i : i + some], lines[i : i + some])
+        if found is None:
+            return None
+        found = numpy.add.reduce(found, 0)
+        total = found if total is None else total + found
+    return total
 
 
 def attributes(rank: int, *values: Any) -> bool:
@@ -94,6 +155,11 @@ def windows(size: Any, kernel: Any, stride: Any, padding: Any, dilation: Any) ->
     )
 
 
+def phase(size: tuple[int, ...], stride: tuple[int, ...]) -> tuple[int, ...]:
+    """The size of one phase of a result."""
+    return tuple([-(-n // s) for n, s in zip(size, stride, strict=True)])
+
+
 def parts(x: Any, axis: int, groups: int) -> list[Any]:
     """x cut into groups along a dim."""
     if groups == 1:
@@ -131,18 +197,20 @@ def forward(
     if len(input) * weight.size * prod(size) < LEAST:
         return None
     several = groups > 1 and min(inner, o // groups) < CHANNELS
+    options = pair(stride, 1), pair(padding, 0), pair(dilation, 1)
+    tiled = by_tiles("winograd", input.dtype, (inner, o // groups), weight.shape[2:], len(input), size, options)
+    if tiled is None and not several and side_by_side(len(input), size, weight.size):
+        return None
     kernel = layer("grouped" if several else "convolution", input.dtype)
     if kernel is None:
         return None
     if out is None:
         out = numpy.empty((len(input), o, *size), input.dtype)
-    options = pair(stride, 1), pair(padding, 0), pair(dilation, 1)
     if several:
         kernel(flat(input), flat(weight), bias, flat(out), *options, groups)
         return out
     shifts = [None] * groups if bias is None else parts(bias, 0, groups)
     pieces = parts(flat(input), 1, groups), parts(flat(weight), 0, groups), shifts, parts(flat(out), 1, groups)
-    tiled = by_tiles("winograd", input.dtype, (inner, o // groups), weight.shape[2:], len(input), size, options)
     for x, w, shift, into in zip(*pieces, strict=True):
         if tiled is None or not tiled(x, w, shift, into, options[1]):
             kernel(x, w, shift, into, *options)
@@ -168,24 +236,34 @@ def transposed(
     if input.size * weight.size // inner < LEAST:
         return None
     several = groups > 1 and min(inner, o) // groups < CHANNELS
+    options, sides = (pair(stride, 1), pair(padding, 0), pair(dilation, 1)), (inner // groups, o // groups)
+    tiled = by_tiles("winograd_back", input.dtype, sides, weight.shape[2:], len(input), size, options)
+    if tiled is None and not several and side_by_side(len(input), phase(size, stride), weight.size):
+        return None
     kernel = layer("grouped_back" if several else "convolution_back", input.dtype)
     if kernel is None:
         return None
     if out is None:
         out = numpy.empty((len(input), o, *size), input.dtype)
-    options = pair(stride, 1), pair(padding, 0), pair(dilation, 1)
     if several:
         kernel(flat(input), flat(weight), flat(out), *options, groups)
         return out if bias is None else numpy.add(out, bias.reshape(-1, *(1,) * len(size)), out=out)
     pieces = parts(flat(input), 1, groups), parts(flat(weight), 0, groups), parts(flat(out), 1, groups)
-    sides = inner // groups, o // groups
-    tiled = by_tiles("winograd_back", input.dtype, sides, weight.shape[2:], len(input), size, options)
     for x, w, into in zip(*pieces, strict=True):
         if tiled is None or not tiled(x, w, into, options[1]):
             kernel(x, w, into, *options)
     if bias is not None:
         out += bias.reshape(-1, *(1,) * len(size))
     return out
+
+
+def at_points(input: Any, weight: Any, bias: Any, backwards: bool, more: Any) -> Any:
+    """A convolution of single places, transposed or not, or None."""
+    w = weight.reshape(weight.shape[:2])
+    w = w.T if backwards else w
+    if w.shape[1] != input.shape[1] or (bias is not None and bias.shape != w.shape[:1]) or (backwards and any(more)):
+        return None
+    return points(input, w, bias)
 
 
 def convolution(body: Any) -> Any:
@@ -197,6 +275,10 @@ def convolution(body: Any) -> Any:
     ) -> Any:  # fmt: skip
         if suits(input, weight, bias, groups) and attributes(input.ndim - 2, stride, padding, dilation, output_padding):
             try:
+                if single(weight.shape[2:], stride, padding, dilation, groups) and input.flags.c_contiguous:
+                    found = at_points(input, weight, bias, backwards, output_padding)
+                    if found is not None:
+                        return found
                 options: tuple[Any, ...] = (stride, padding, dilation, groups)
                 if backwards:
                     options = stride, padding, dilation, output_padding, groups
@@ -220,6 +302,14 @@ def weight_gradient(body: Any) -> Any:
         np: Any, grad: Any, input: Any, kernel: Any, stride: Any, padding: Any, dilation: Any, groups: Any
     ) -> Any:
         if suits(input, grad, None, 1) and attributes(input.ndim - 2, kernel, stride, padding, dilation):
+            if (
+                single(kernel, stride, padding, dilation, groups)
+                and input.flags.c_contiguous
+                and grad.flags.c_contiguous
+            ):
+                found = points_weight(grad, input)
+                if found is not None:
+                    return found.reshape(*found.shape, *kernel)
             by = partial(volume_kernels.weight_by_kernel, weight_by_kernel) if input.ndim == 5 else weight_by_kernel
             found = by(grad, input, kernel, stride, padding, dilation, groups)
             if found is not None:
@@ -238,17 +328,18 @@ def weight_by_kernel(grad: Any, input: Any, kernel: Any, stride: Any, padding: A
     if any(n > m for n, m in zip(grad.shape[2:], reached, strict=True)) or len(grad) != len(input):
         return None
     lines = o // groups <= NARROW or (groups > 1 and min(o, c) // groups < CHANNELS)
+    options, sides = (pair(kernel, 1), pair(stride, 1), pair(padding, 0), pair(dilation, 1)), (o // groups, c // groups)
+    tiled = by_tiles("winograd_weight", input.dtype, sides, kernel, len(input), grad.shape[2:], options[1:])
+    if tiled is None and not lines and side_by_side(len(input), grad.shape[2:], o * sides[1] * prod(kernel), SMALL[:1]):
+        return None
     call = layer("grouped_weight" if lines else "convolution_weight", input.dtype)
     if call is None:
         return None
-    options = pair(kernel, 1), pair(stride, 1), pair(padding, 0), pair(dilation, 1)
     if lines:
         try:
             return finite(call(flat(grad), flat(input), *options, groups), (o, c // groups, *kernel))
         except MemoryError:
             return None
-    sides = o // groups, c // groups
-    tiled = by_tiles("winograd_weight", input.dtype, sides, kernel, len(input), grad.shape[2:], options[1:])
     try:
         found = [
             call(g, x, *options) if tiled is None else tiled(g, x, options[2])

@@ -113,8 +113,9 @@ def channels_apart(x: Any) -> Any:
 
 ROWS = """
     sum mean nansum prod variance deviation variance_and_mean deviation_and_mean amax amin extremes extremum all any
-    count_nonzero hash_tensor vector_norm cumsum cumprod logcumsumexp running_indices _softmax _log_softmax cdist roll
-    gather taken index_add index_copy scatter_number scatter_source scatter_added scatter_reduced masked_fill
+    count_nonzero hash_tensor vector_norm cumsum cumprod logcumsumexp running_indices _softmax _log_softmax roll
+    euclidean_distances pair_distances gather taken index_add index_copy scatter_number scatter_source scatter_added
+    scatter_reduced masked_fill
     repeat tril triu renorm nll_loss leading_indices sum_to diagonal_copy reshape_copy index_select
     layer_norm_kernel rms_norm_kernel unpacked lu_parts median_index mode_index
 """

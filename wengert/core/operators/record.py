@@ -42,6 +42,7 @@ class Op:
       `saves_for[i]` the subset that the rule of tensor i needs.
     into: `into(arguments of the body, array)` gives `write()`, which computes the result right there, or None for what
       is computed first and then stored (operators/kernels.py).
+    narrow: the kernels of half precision (operators/half_kernels.py), if any.
     quick, quick_rules: what the compiled core has for small arrays in place of body and rules (core/arrays/loops.py).
     """
 
@@ -49,7 +50,7 @@ class Op:
         "name", "body", "kind", "params", "defaults", "required", "positional", "arrays", "many", "ints", "rules",
         "saves", "saves_for", "outputs", "node_class", "call", "inplace", "method", "space", "promote", "raw",
         "cast", "front", "samples", "fresh", "batch", "jvp", "shape", "recorded_body", "aliases", "errors",
-        "doc", "kinks", "reads", "quick", "quick_rules", "into", "wanting",
+        "doc", "kinks", "reads", "quick", "quick_rules", "into", "narrow", "wanting",
         "backward_name", "variadic", "domain", "reference", "numbers", "meeting",
     )  # fmt: skip
 
@@ -73,6 +74,7 @@ class Op:
         self.raw: Any = None
         self.node_class: Any = None
         self.into: Any = None
+        self.narrow: Any = None
         self.wanting = False
         self.quick, self.quick_rules = LOOPS.get(name), RULES.get(name)
         self.doc = body.__doc__ or ""

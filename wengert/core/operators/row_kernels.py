@@ -13,6 +13,7 @@ from typing import Any
 import numpy
 
 from wengert.core.kernels import large as large_functions
+from wengert.core.kernels import picking
 from wengert.core.kernels.workshop import LARGE, Order, order
 from wengert.core.operators.record import GRADIENT, REGISTRY, RESULT
 
@@ -50,12 +51,21 @@ def last(dim: Any, x: Any) -> bool:
 # ---------------------------------------------------------------- softmax
 
 
+def across(name: str, dim: Any, x: Any) -> Any:
+    """The kernel for a dim that is not the last of a contiguous array, for x's shape, or None."""
+    if dim.__class__ is not int or not -x.ndim <= dim < x.ndim or x.dtype not in (_F32, _F64):
+        return None
+    dim %= x.ndim
+    kernel = large_functions.layer(f"{name}_across", x.dtype) if prod(x.shape[dim + 1 :]) >= NARROW else None
+    return None if kernel is None else lambda *given: kernel(*given, dim)
+
+
 def soft(name: str, body: Any) -> Any:
     """The body of softmax or its logarithm."""
 
     def faster(np: Any, input: Any, dim: int) -> Any:
-        if input.size >= LARGE and large(input) and last(dim, input):
-            kernel = ready(name, input)
+        if input.size >= LARGE and large(input):
+            kernel = ready(name, input) if last(dim, input) else across(name, dim, input)
             if kernel is not None:
                 return kernel(input)
         return body(np, input, dim)
@@ -72,8 +82,9 @@ def soft_rule(name: str, op: Any) -> None:
         g = environment[GRADIENT]
         if g.__class__ is _ndarray and g.size >= LARGE:
             out = environment[RESULT]
-            if large(out) and last(environment[dim], out) and g.dtype is out.dtype:
-                kernel = ready(name, out)
+            if large(out) and g.dtype is out.dtype:
+                along = environment[dim]
+                kernel = ready(name, out) if last(along, out) else across(name, along, out)
                 if kernel is not None:
                     return kernel(g, out)
         return function(*pick(environment))
@@ -166,10 +177,11 @@ def layer_norm_weight(body: Any) -> Any:
         if input.size >= LARGE and large(input) and grad.dtype is input.dtype:
             count = len(axes)
             lead, rest = input.shape[:count], input.shape[count:]
-            given = large_functions.SUMS.slopes(grad, input)
+            rows = tuple(axes) == tuple(range(count))  # sums that are asked for are gone, others want theirs
+            given = large_functions.SUMS.slopes(grad, input) if rows else None
             if given is not None and given.size == numpy.prod(rest):
                 return given.reshape((1,) * count + rest)
-            if tuple(axes) == tuple(range(count)) and mean.shape == lead + (1,) * len(rest):
+            if rows and mean.shape == lead + (1,) * len(rest):
                 n = 1
                 for size in rest:
                     n *= size
@@ -199,15 +211,18 @@ def plain_classes(input: Any, target: Any) -> bool:
 def cross_entropy(body: Any) -> Any:
     """The body of the fused cross entropy."""
 
-    def faster(np: Any, input: Any, target: Any, ignore_index: int, reduction: str) -> Any:
+    def faster(
+        np: Any, input: Any, target: Any, ignore_index: int, reduction: str, label_smoothing: float = 0.0
+    ) -> Any:
         if input.size >= LARGE and plain_classes(input, target):
-            kernel = ready("cross_entropy", input)
+            smooth = (label_smoothing,) if label_smoothing else ()
+            kernel = ready("cross_entropy_smooth" if smooth else "cross_entropy", input)
             counted = target != ignore_index
             if kernel is not None and not (((target < 0) | (target >= input.shape[1])) & counted).any():
-                losses, level = kernel(input, target, ignore_index)
+                losses, level = kernel(input, target, ignore_index, *smooth)
                 count = numpy.count_nonzero(counted) if reduction == "mean" else 1
                 return numpy.divide(losses.sum(), input.dtype.type(count)), level
-        return body(np, input, target, ignore_index, reduction)
+        return body(np, input, target, ignore_index, reduction, label_smoothing)
 
     return faster
 
@@ -216,15 +231,17 @@ def cross_entropy_back(body: Any) -> Any:
     """The gradient of the fused cross entropy."""
 
     def faster(
-        np: Any, grad: Any, given: Any, input: Any, level: Any, target: Any, ignore_index: int, reduction: str
-    ) -> Any:
+        np: Any, grad: Any, given: Any, input: Any, level: Any, target: Any, ignore_index: int, reduction: str,
+        label_smoothing: float = 0.0,
+    ) -> Any:  # fmt: skip
         if input.size >= LARGE and plain_classes(input, target):
-            kernel = ready("cross_entropy_back", input)
+            smooth = (label_smoothing,) if label_smoothing else ()
+            kernel = ready("cross_entropy_smooth_back" if smooth else "cross_entropy_back", input)
             if kernel is not None:
                 count = numpy.count_nonzero(target != ignore_index) if reduction == "mean" else 1
                 scale = numpy.divide(grad, input.dtype.type(count)).reshape(1)
-                return kernel(input, level, target, scale, given, ignore_index)
-        return body(np, grad, given, input, level, target, ignore_index, reduction)
+                return kernel(input, level, target, scale, given, ignore_index, *smooth)
+        return body(np, grad, given, input, level, target, ignore_index, reduction, label_smoothing)
 
     return faster
 
@@ -306,6 +323,7 @@ def install() -> None:
         op = REGISTRY[name]
         op.body = update_wrapper(wrap(op.body), op.body)
     large_functions.install()
+    picking.install()
     bias_rule(REGISTRY["layer_norm_kernel"])
     bias_rule(REGISTRY["batch_norm_kernel"])
     soft_rule("softmax_back", REGISTRY["_softmax"])

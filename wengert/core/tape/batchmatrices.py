@@ -25,8 +25,8 @@ def aligned(x: Any, is_batched: bool, size: int, top: int) -> Any:
     return x if len(shape) - 1 == top else reshaped(x, (size, *(1,) * (top - len(shape) + 1), *shape[1:]))
 
 
-@rule("householder_product", "lu_solve_parts", "triangular_solve_parts", "unpacked", "pivots_matrix", "cdist",
-      "linalg_ldl_solve")  # fmt: skip
+@rule("householder_product", "lu_solve_parts", "triangular_solve_parts", "unpacked", "pivots_matrix",
+      "linalg_ldl_solve", "euclidean_distances", "pair_distances")  # fmt: skip
 def matrices(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
     """Matrices, and vectors that belong to them: leading dims are batches, and broadcast."""
     vectors = _VECTORS.get(op.name, ())

@@ -189,7 +189,11 @@ def cross_entropy(op: Op, args: Any, values: list[Any], batched: list[bool], siz
     level = m.logsumexp(x, -1)
     scores = m.sub(x, m.unsqueeze(level, -1))
     record = REGISTRY["nll_loss"]
-    ignore, reduction = args[op.params.index("ignore_index")], args[op.params.index("reduction")]
+    names = ("ignore_index", "reduction", "label_smoothing")
+    ignore, reduction, smoothing = (args[op.params.index(name)] for name in names)
+    if smoothing:  # the score of a class is then partly the mean of all
+        mean = m.mean(scores, -1, True)
+        scores = m.add(m.mul(scores, 1 - smoothing), m.mul(mean, smoothing))
     defaults = {**record.defaults, "ignore_index": ignore, "reduction": reduction}
     given = [defaults.get(name) for name in record.params]
     return nll(record, given, [scores, target, None], [True, True, False], size), level

@@ -15,12 +15,15 @@ import numpy as np
 from wengert.core.base import uncompiled as cython
 from wengert.core.operators.record import FIRST, RESULT
 from wengert.core.tape.core import (
+    CARE,
     F32,
     F64,
+    NR_SHIFT,
     Result,
     TensorBase,
     attach,
     new_node,
+    numbered,
     to_array,
     wrap,
 )
@@ -63,7 +66,7 @@ def apply_one(form: Form, args: tuple[Any, ...]) -> Any:
     a = x._array
     flags = x._flags
     mode = _mode_get()
-    if flags > 1 or type(a) is not _ndarray or not plain_floats(a) or (mode is not PLAIN and mode is not OFF):
+    if flags & CARE or type(a) is not _ndarray or not plain_floats(a) or (mode is not PLAIN and mode is not OFF):
         return apply(form.op, args)
     try:
         r = form.compute(led(a, args))
@@ -86,6 +89,8 @@ def apply_one(form: Form, args: tuple[Any, ...]) -> Any:
         node.args = led(None, args)
         node.shape = a.shape
         attach(node, out, 3)
+        if flags > 1:
+            numbered(node, (x,))
         keep_one(node, form, x, out)
     return out
 
@@ -98,7 +103,7 @@ def apply_view(form: Form, args: tuple[Any, ...]) -> Any:
     a = x._array
     flags = x._flags
     mode = _mode_get()
-    if flags > 1 or type(a) is not _ndarray or (mode is not PLAIN and mode is not OFF):
+    if flags & CARE or type(a) is not _ndarray or (mode is not PLAIN and mode is not OFF):
         return apply(form.op, args)
     try:
         r = form.seen(a, args)
@@ -122,6 +127,8 @@ def viewed(form: Form, x: Any, r: Any, args: tuple[Any, ...], mode: Any, depth: 
         node.args = args
         node.shape = x._array.shape
         attach(node, out, depth)
+        if x._flags > 1:
+            numbered(node, (x,))
     if shares_memory(out, x):
         link_view(out, x, form.op, args, 0, 0, mode, DEFAULT)
     return out
@@ -156,7 +163,7 @@ def apply_two(form: Form, args: tuple[Any, ...]) -> Any:
     flags = x._flags | y._flags
     mode = _mode_get()
     if (
-        flags > 1
+        flags & CARE
         or dtype is not b.dtype
         or (dtype is not F32 and dtype is not F64)
         or type(a) is not _ndarray
@@ -182,6 +189,8 @@ def apply_two(form: Form, args: tuple[Any, ...]) -> Any:
         node.args = (None, None, *args[2:])
         node.shape = a.shape
         attach(node, out, 3)
+        if flags > 1:
+            numbered(node, (x, y))
         keep_two(node, form, x, y, out)
     return out
 
@@ -195,7 +204,7 @@ def apply_number(form: Form, args: tuple[Any, ...]) -> Any:
     mode = _mode_get()
     if (
         (type(c) is not float and type(c) is not int)
-        or flags > 1
+        or flags & CARE
         or (dtype is not F32 and dtype is not F64)
         or type(a) is not _ndarray
         or (mode is not PLAIN and mode is not OFF)
@@ -218,6 +227,8 @@ def apply_number(form: Form, args: tuple[Any, ...]) -> Any:
         node.args = led(None, args)
         node.shape = a.shape
         attach(node, out, 4)
+        if flags > 1:
+            numbered(node, (x, None))
         keep_first(node, form, x, out)
     return out
 
@@ -296,7 +307,7 @@ def apply_some(form: Form, args: tuple[Any, ...]) -> Any:
         ):
             return apply(op, args)
     mode = _mode_get()
-    if flags > 1 or dtype is None or (mode is not PLAIN and mode is not OFF):
+    if flags & CARE or dtype is None or (mode is not PLAIN and mode is not OFF):
         return apply(op, args)
     try:
         r = form.compute(tuple(raw))
@@ -331,8 +342,9 @@ def record_some(form: Form, args: tuple[Any, ...], out: Any) -> None:
             kept[i] = None
             inputs.append(x._node)
             same = form.elementwise and a.dtype is dtype and a.shape == shape
-            plain = plain and same
-            fit.append((0, None if same else a.shape, a.dtype))
+            nr = x._flags >> NR_SHIFT
+            plain = plain and same and not nr
+            fit.append((nr, None if same else a.shape, a.dtype))
         else:
             inputs.append(None)
             fit.append((0, None, None))

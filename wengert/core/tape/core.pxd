@@ -76,6 +76,7 @@ cdef object _mode_get()
 
 @cython.locals(out=TensorBase)
 cpdef TensorBase wrap(object array)
+cpdef numbered(Node node, tuple tensors)
 cpdef attach(Node node, TensorBase out, int depth)
 cpdef note_line(Node node, object frame)
 @cython.locals(vc=VersionCounter)

@@ -63,12 +63,16 @@ else:
 SPECIAL = 2
 MARKS = 48
 NR_SHIFT = 8
+CARE = 254
+"""Flags that the flat paths hand on: all but "wants a gradient" and, above, the number of the result."""
 
 _ndarray = np.ndarray
 _asarray = np.asarray
 _generic = np.generic
 F32, F64 = np.dtype(np.float32), np.dtype(np.float64)
 HALF = {float16.numpy, bfloat16.numpy}
+HALVES: dict[str, Any] = {}
+"""Who computes the gradients of half precision: "gradients" (halves.py)."""
 _getframe = sys._getframe
 _root = native.__file__[: -len("core/base/native.py")]
 _outside: set[str] = set()
@@ -199,6 +203,13 @@ def attach(node: Any, out: Any, depth: int) -> None:
     out._flags = 1
 
 
+def numbered(node: Any, tensors: Any) -> None:
+    """Note in a new node which results of their nodes its inputs are; needed only where one is not the first."""
+    fit = node._fit
+    numbers = [x._flags >> NR_SHIFT if isinstance(x, TensorBase) else 0 for x in tensors]
+    node._fit = tuple([(nr, None, None) if fit is None else (nr, *fit[i][1:]) for i, nr in enumerate(numbers)])
+
+
 def note_line(node: Any, frame: Any) -> None:
     """Note the user's line where the call came from inside this package."""
     frame = user_frame(frame)
@@ -273,7 +284,7 @@ class Node:
         """Gradients of the inputs as raw arrays, from the raw gradient of the output."""
         dtype = g.dtype
         if dtype is not F32 and dtype is not F64 and dtype in HALF and self.op.kind.half == "upcast":
-            return half_gradients(self, namespace_of(g), LARGE.convert(g, F32), dtype)
+            return HALVES["gradients"](self, g)
         return self.gradients(namespace_of(g), g, raw_value)
 
     def vjp_recorded(self, g: Any) -> Any:
@@ -424,20 +435,6 @@ def around_numbers(node: Any, op: Any, edges: Any, empty: Any) -> Any:
     return tuple(found)
 
 
-def half_gradients(node: Any, m: Any, g: Any, dtype: Any) -> list[Any]:
-    """A rule of half-precision values, computed in float32 and rounded once."""
-    grads = node.gradients(m, g, wide_value)
-    return [LARGE.convert(x, dtype) if getattr(x, "dtype", None) is F32 else x for x in grads]
-
-
-def wide_value(node: Any, k: int) -> Any:
-    """Saved value k as a raw array, half precision as float32."""
-    value = raw_value(node, k)
-    if value.__class__ is tuple or value.__class__ is list:
-        return value.__class__(widened(x) for x in value)
-    return widened(value)
-
-
 def widened(array: Any) -> Any:
     """Half precision as float32, everything else as it is."""
     return LARGE.convert(array, F32) if array is not None and array.dtype in HALF else array
@@ -469,7 +466,7 @@ class ManyNode(OpNode):
         gs = tuple([absent(m.np, *meta) if x is None and meta else x for x, meta in zip(g, self.metas, strict=True)])
         dtype = _some(g).dtype
         if dtype in HALF and self.op.kind.half == "upcast":
-            return half_gradients(self, m, tuple([x if x is None else LARGE.convert(x, F32) for x in gs]), dtype)
+            return HALVES["gradients"](self, gs)
         return self.gradients(m, gs, raw_value)
 
     def vjp_recorded(self, g: Any) -> Any:
@@ -721,7 +718,7 @@ class AccumulateGrad(Node):
             if g.__class__ is not _ndarray:
                 g = own_copy(g)
             elif (references(g) if cython.compiled else _references(g)) > OWNED or g.base is not None:
-                g = g.copy()
+                g = g.copy() if g.size < MOVED else LARGE.row_major(g)
             first = wrap(like_leaf(g, self.array) if self.strided else g)
             # Another thread may have been first; nothing can come between this question and the answer.
             have = self.grad
@@ -748,6 +745,8 @@ class AccumulateGrad(Node):
 
 
 _depositing = RLock()
+MOVED = 1 << 14
+"""From this size on a gradient in another order is copied by squares."""
 ATOMIC = 256
 """Up to this size NumPy keeps the interpreter's lock while it adds: threads cannot meet in one gradient."""
 _references = sys.getrefcount
@@ -940,7 +939,9 @@ def sweep(roots: list[Any], retain: bool, create: bool, plan: Any = None) -> Non
 
 def joined(a: Any, b: Any) -> Any:
     """The sum of two raw gradients."""
-    return _add(a, b) if type(a) is _ndarray else a + b
+    if type(a) is not _ndarray:
+        return a + b
+    return HALVES["sum"](a, b) if a.dtype in HALF and type(b) is _ndarray else _add(a, b)
 
 
 def deliver(pending: Any, nodes: Any, heap: Any, target: Any, nr: int, gi: Any, create: bool) -> None:

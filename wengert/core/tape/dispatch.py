@@ -21,7 +21,7 @@ from wengert.core.base.errors import ArgumentError, InferenceError, WengertError
 from wengert.core.operators.kinds import Elementwise
 from wengert.core.operators.raw import FOREIGN, NUMPY, namespace_of
 from wengert.core.operators.record import FIRST, RESULT, Op
-from wengert.core.tape import core
+from wengert.core.tape import core, halves  # noqa: F401 - halves takes its place in core
 from wengert.core.tape.arguments import signature_text
 from wengert.core.tape.core import (
     NR_SHIFT,
@@ -220,13 +220,16 @@ def apply(op: Op, args: tuple[Any, ...], claimed: int = CLAIMED) -> Any:
         flags = refresh_all(op, args)
     if FOREIGN:
         args = together(op, args)
-    try:
-        raw, half = raw_arguments(op, args)
-    except ArgumentError:
-        if OVERRIDES["claims"](op.values(args)):
-            return overridden(op, args)
-        raise
-    results = compute(op, raw, args)
+    half = None
+    results = None if op.narrow is None or FOREIGN else narrowed(op, args)
+    if results is None:
+        try:
+            raw, half = raw_arguments(op, args)
+        except ArgumentError:
+            if OVERRIDES["claims"](op.values(args)):
+                return overridden(op, args)
+            raise
+        results = compute(op, raw, args)
     recording = flags & 1 and mode.grad and op.kind.differentiable
     if results.__class__ is tuple or results.__class__ is list:
         return many_results(op, args, results, half, recording, mode)
@@ -244,6 +247,16 @@ def apply(op: Op, args: tuple[Any, ...], claimed: int = CLAIMED) -> Any:
     if mode.trace is not None:
         mode.trace.note(op.values(args), (out,))
     return out
+
+
+def narrowed(op: Op, args: tuple[Any, ...]) -> Any:
+    """The result of large tensors of half precision by a kernel that makes none of float32, or None."""
+    first = args[0]
+    if not isinstance(first, TensorBase) or first._array.dtype not in _HALF or op.numbers not in ("any", "last"):
+        return None
+    if not all(isinstance(args[i], (TensorBase, float, int)) for i in op.arrays):
+        return None
+    return op.narrow.body([x._array if isinstance(x, TensorBase) else x for x in args])
 
 
 def tensors_of(op: Op, args: Any) -> Any:

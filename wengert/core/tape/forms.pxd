@@ -23,6 +23,8 @@ cdef class Form:
     cpdef object seen(self, object a, tuple args)
 
 cdef object VARIABLE, IGNORING
+@cython.locals(gaps=cython.bint, found=list)
+cpdef object together(tuple args)
 @cython.locals(count=cython.Py_ssize_t)
 cpdef tuple led(object first, tuple args)
 cdef object _hush()

@@ -31,6 +31,10 @@ if cython.compiled:
 else:
     _hush, _restore = hush, restore
 
+_ndarray = np.ndarray
+FEW = 1024
+"""Elements up to which copying an array and a loop of our own are quicker than NumPy's functions on it."""
+
 NOTHING_KEPT, INPUT_KEPT, RESULT_KEPT, OTHER_KEPT = range(4)
 
 
@@ -74,6 +78,9 @@ class Form:
         """Run the body on raw arguments, or the loop that stands in for it."""
         if self.quick is not None:
             found = self.quick(args)
+            if found is None and self.elementwise:
+                given = together(args)
+                found = None if given is None else self.quick(given)
             if found is not None:
                 return found
         token = _hush()
@@ -104,6 +111,28 @@ class Form:
         if count == 1 and self.quick is None:
             return self.body(self.where, a)
         return self.compute(led(a, args))
+
+
+def together(args: tuple[Any, ...]) -> Any:
+    """The arguments with small arrays that have gaps between their rows copied; None where there are none.
+
+    Such an array is a piece of another one; a result has its order of dims, but no gaps.
+    """
+    found: list[Any] = []
+    gaps = False
+    for x in args:
+        if type(x) is _ndarray and not x.flags.c_contiguous:
+            if x.size > FEW:
+                return None
+            last = 0
+            for step in reversed(x.strides):
+                if step < last:
+                    return None
+                last = step
+            x = x.copy("C")
+            gaps = True
+        found.append(x)
+    return tuple(found) if gaps else None
 
 
 def led(first: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:

@@ -1,12 +1,13 @@
 # The C side of hot.py.
 cimport cython
 from wengert.core.tape.core cimport Node, Result, TensorBase, VersionCounter
-from wengert.core.tape.core cimport attach, count_write, new_node, to_array, wrap
+from wengert.core.tape.core cimport attach, count_write, new_node, numbered, to_array, wrap
 from wengert.core.tape.hot_nodes cimport (
     AddBackward0, AddmmBackward0, DivBackward0, ExpBackward0, MeanBackward0, MmBackward0, MulBackward0, NegBackward0,
     PowBackward0, ReluBackward0, SubBackward0, SumBackward0, TanhBackward0,
 )
 
+cdef long long CARE
 cdef object _kind, MODE, PLAIN, OFF, GENERAL, _NONE2, _NONE3, _ONE, _ndarray
 cdef object _new(object cls)
 cdef object _mode_get()

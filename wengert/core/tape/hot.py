@@ -14,6 +14,7 @@ from wengert.core.arrays.large import LARGE, SIZE
 from wengert.core.arrays.powers import powered
 from wengert.core.base import uncompiled as cython
 from wengert.core.tape.core import (
+    CARE,
     F32,
     F64,
     GENERAL,
@@ -24,6 +25,7 @@ from wengert.core.tape.core import (
     attach,
     count_write,
     new_node,
+    numbered,
     to_array,
     wrap,
 )
@@ -160,11 +162,11 @@ def mul(a: Any, other: Any) -> Any:
     x, y = a._array, b._array
     flags = a._flags | b._flags
     if cython.compiled:
-        if flags > 1 or not same_floats(x, y):
+        if flags & CARE or not same_floats(x, y):
             return GENERAL.mul(a, b)
     else:
         dtype = x.dtype
-        if dtype is not y.dtype or (dtype is not F32 and dtype is not F64) or flags > 1:
+        if dtype is not y.dtype or (dtype is not F32 and dtype is not F64) or flags & CARE:
             return GENERAL.mul(a, b)
     mode = _mode_get()
     if mode is not PLAIN:
@@ -193,6 +195,8 @@ def mul(a: Any, other: Any) -> Any:
             shape = r.shape
             node._fit = None if x.shape == shape and y.shape == shape else fit2(x, y, shape)
         attach(node, out, 2)
+        if flags > 1:
+            numbered(node, (a, b))
     else:
         out._flags = 0
         out._node = None
@@ -206,7 +210,7 @@ def mul_number(a: Any, c: Any) -> Any:
     mode = _mode_get()
     if (
         (type(c) is not float and type(c) is not int)
-        or flags > 1
+        or flags & CARE
         or not plain_floats(x)
         or (mode is not PLAIN and mode is not OFF)
     ):
@@ -229,6 +233,8 @@ def number_node(node: Any, out: Any, a: Any, args: Any, saved: Any, depth: int =
     node._fit = None
     node.args = args
     attach(node, out, depth)
+    if a._flags > 1:
+        numbered(node, (a,))
 
 
 def add(a: Any, other: Any) -> Any:
@@ -239,11 +245,11 @@ def add(a: Any, other: Any) -> Any:
     x, y = a._array, b._array
     flags = a._flags | b._flags
     if cython.compiled:
-        if flags > 1 or not same_floats(x, y):
+        if flags & CARE or not same_floats(x, y):
             return GENERAL.add(a, b)
     else:
         dtype = x.dtype
-        if dtype is not y.dtype or (dtype is not F32 and dtype is not F64) or flags > 1:
+        if dtype is not y.dtype or (dtype is not F32 and dtype is not F64) or flags & CARE:
             return GENERAL.add(a, b)
     mode = _mode_get()
     if mode is not PLAIN:
@@ -272,6 +278,8 @@ def add(a: Any, other: Any) -> Any:
             shape = r.shape
             node._fit = None if x.shape == shape and y.shape == shape else fit2(x, y, shape)
         attach(node, out, 2)
+        if flags > 1:
+            numbered(node, (a, b))
     else:
         out._flags = 0
         out._node = None
@@ -285,7 +293,7 @@ def add_number(a: Any, c: Any, subtract: bool) -> Any:
     mode = _mode_get()
     if (
         (type(c) is not float and type(c) is not int)
-        or flags > 1
+        or flags & CARE
         or not plain_floats(x)
         or (mode is not PLAIN and mode is not OFF)
     ):
@@ -308,11 +316,11 @@ def sub(a: Any, other: Any) -> Any:
     x, y = a._array, b._array
     flags = a._flags | b._flags
     if cython.compiled:
-        if flags > 1 or not same_floats(x, y):
+        if flags & CARE or not same_floats(x, y):
             return GENERAL.sub(a, b)
     else:
         dtype = x.dtype
-        if dtype is not y.dtype or (dtype is not F32 and dtype is not F64) or flags > 1:
+        if dtype is not y.dtype or (dtype is not F32 and dtype is not F64) or flags & CARE:
             return GENERAL.sub(a, b)
     mode = _mode_get()
     if mode is not PLAIN:
@@ -336,6 +344,8 @@ def sub(a: Any, other: Any) -> Any:
             shape = r.shape
             node._fit = None if x.shape == shape and y.shape == shape else fit2(x, y, shape)
         attach(node, out, 2)
+        if flags > 1:
+            numbered(node, (a, b))
     return out
 
 
@@ -348,7 +358,7 @@ def div(a: Any, other: Any) -> Any:
     b = other
     x, y = a._array, b._array
     flags = a._flags | b._flags
-    if flags > 1 or not plain_floats(x) or x.dtype is not y.dtype:
+    if flags & CARE or not plain_floats(x) or x.dtype is not y.dtype:
         return GENERAL.div(a, b)
     mode = _mode_get()
     if mode is not PLAIN:
@@ -372,6 +382,8 @@ def div(a: Any, other: Any) -> Any:
             shape = r.shape
             node._fit = None if x.shape == shape and y.shape == shape else fit2(x, y, shape)
         attach(node, out, 2)
+        if flags > 1:
+            numbered(node, (a, b))
     return out
 
 
@@ -380,7 +392,7 @@ def div_number(a: Any, c: Any) -> Any:
     x = a._array
     flags = a._flags
     mode = _mode_get()
-    if flags > 1 or not plain_floats(x) or (mode is not PLAIN and mode is not OFF):
+    if flags & CARE or not plain_floats(x) or (mode is not PLAIN and mode is not OFF):
         return GENERAL.div(a, c)
     try:
         r = _divide(x, c)
@@ -402,7 +414,7 @@ def mm(a: Any, other: Any) -> Any:
     mode = _mode_get()
     if cython.compiled:
         if (
-            flags > 1
+            flags & CARE
             or not same_floats(x, y)
             or dims_of(x) != 2
             or dims_of(y) != 2
@@ -414,7 +426,7 @@ def mm(a: Any, other: Any) -> Any:
         if (
             dtype is not y.dtype
             or (dtype is not F32 and dtype is not F64)
-            or flags > 1
+            or flags & CARE
             or x.ndim != 2
             or y.ndim != 2
             or (mode is not PLAIN and mode is not OFF)
@@ -432,6 +444,8 @@ def mm(a: Any, other: Any) -> Any:
         node._versions = None if a._vc is None and b._vc is None else versions2(a, b)
         node._fit = None
         attach(node, out, 2)
+        if flags > 1:
+            numbered(node, (a, b))
     return out
 
 
@@ -445,7 +459,7 @@ def linear_bias(input: Any, weight: Any, bias: Any) -> Any:
     mode = _mode_get()
     if cython.compiled:
         if (
-            flags > 1
+            flags & CARE
             or not same_floats(x, y)
             or not same_floats(x, z)
             or dims_of(x) != 2
@@ -461,7 +475,7 @@ def linear_bias(input: Any, weight: Any, bias: Any) -> Any:
             dtype is not y.dtype
             or dtype is not z.dtype
             or (dtype is not F32 and dtype is not F64)
-            or flags > 1
+            or flags & CARE
             or x.ndim != 2
             or y.ndim != 2
             or z.ndim != 1
@@ -481,6 +495,8 @@ def linear_bias(input: Any, weight: Any, bias: Any) -> Any:
         node._versions = None if a._vc is None and w._vc is None else versions2(a, w)
         node._fit = None
         attach(node, out, 4)
+        if flags > 1:
+            numbered(node, (a, w, b))
     return out
 
 
@@ -495,7 +511,7 @@ def unary(a: Any, function: Any, large: Any, node_class: Any) -> Any:
     """A one-tensor operator whose rule needs its own result; None: not for the fast path."""
     x = a._array
     flags = a._flags
-    if flags > 1 or not plain_floats(x):
+    if flags & CARE or not plain_floats(x):
         return None
     mode = _mode_get()
     if mode is not PLAIN:
@@ -513,6 +529,8 @@ def unary(a: Any, function: Any, large: Any, node_class: Any) -> Any:
         node._versions = None
         node._fit = None
         attach(node, out, 3)
+        if flags > 1:
+            numbered(node, (a,))
         node._saved = (Result(out),)
     return out
 
@@ -537,7 +555,7 @@ def relu(input: Any) -> Any:
     x = a._array
     flags = a._flags
     mode = _mode_get()
-    if flags > 1 or not plain_floats(x) or (mode is not PLAIN and mode is not OFF):
+    if flags & CARE or not plain_floats(x) or (mode is not PLAIN and mode is not OFF):
         return GENERAL.relu(a)
     r = _relu(x)
     out = wrap(r if cython.compiled or type(r) is _ndarray else to_array(r))
@@ -546,6 +564,8 @@ def relu(input: Any) -> Any:
         node._inputs = (a._node,)
         node._versions = node._fit = None
         attach(node, out, 2)
+        if flags > 1:
+            numbered(node, (a,))
         node._saved = (Result(out),)
     return out
 
@@ -555,7 +575,7 @@ def neg(a: Any) -> Any:
     x = a._array
     flags = a._flags
     mode = _mode_get()
-    if flags > 1 or not plain_floats(x) or (mode is not PLAIN and mode is not OFF):
+    if flags & CARE or not plain_floats(x) or (mode is not PLAIN and mode is not OFF):
         return GENERAL.neg(a)
     r = _negative(x)
     out = wrap(r if cython.compiled or type(r) is _ndarray else to_array(r))
@@ -565,6 +585,8 @@ def neg(a: Any) -> Any:
         node._saved = ()
         node._versions = node._fit = None
         attach(node, out, 2)
+        if flags > 1:
+            numbered(node, (a,))
     return out
 
 
@@ -573,7 +595,7 @@ def total(a: Any, mean: bool) -> Any:
     x = a._array
     flags = a._flags
     mode = _mode_get()
-    if type(x) is not _ndarray or flags > 1 or not plain_floats(x) or (mode is not PLAIN and mode is not OFF):
+    if type(x) is not _ndarray or flags & CARE or not plain_floats(x) or (mode is not PLAIN and mode is not OFF):
         return None
     r = _total(x)
     if mean:
@@ -588,6 +610,8 @@ def total(a: Any, mean: bool) -> Any:
         node.args = (None, None, False, None)
         node.shape = x.shape
         attach(node, out, 3)
+        if flags > 1:
+            numbered(node, (a,))
     return out
 
 
@@ -598,7 +622,7 @@ def pow(a: Any, c: Any) -> Any:
     x = a._array
     flags = a._flags
     mode = _mode_get()
-    if flags > 1 or not plain_floats(x) or (mode is not PLAIN and mode is not OFF):
+    if flags & CARE or not plain_floats(x) or (mode is not PLAIN and mode is not OFF):
         return GENERAL.pow(a, c)
     try:
         r = square(x) if c == 2 else powered(np, x, c)

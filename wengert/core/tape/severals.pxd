@@ -5,6 +5,7 @@ from wengert.core.tape.dispatch cimport save
 from wengert.core.tape.forms cimport Form, led
 from wengert.core.tape.views cimport register_views
 
+cdef long long CARE
 cdef object PLAIN, OFF
 cdef object _mode_get()
 @cython.locals(x=TensorBase, out=TensorBase, node=OpNode, flags=cython.longlong, arrays=list)

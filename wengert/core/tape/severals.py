@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.base import uncompiled as cython
-from wengert.core.tape.core import F32, F64, NR_SHIFT, TensorBase, attach, new_node, to_array, wrap
+from wengert.core.tape.core import CARE, F32, F64, NR_SHIFT, TensorBase, attach, new_node, to_array, wrap
 from wengert.core.tape.dispatch import apply, save
 from wengert.core.tape.forms import Form, class_of, led
 from wengert.core.tape.modes import MODE, OFF, PLAIN
@@ -49,7 +49,7 @@ def apply_many(form: Form, args: tuple[Any, ...]) -> Any:
         if dt is not dtype or type(a) is not _ndarray:
             return apply(form.op, args)
         arrays.append(a)
-    if flags > 1 or dtype is None:
+    if flags & CARE or dtype is None:
         return apply(form.op, args)
     try:
         r = form.compute(led(arrays, args))
@@ -67,7 +67,7 @@ def apply_many(form: Form, args: tuple[Any, ...]) -> Any:
             x = value
             shape = x._array.shape
             inputs.append(x._node)
-            fit.append((0, shape, dtype))
+            fit.append((x._flags >> NR_SHIFT, shape, dtype))
             shapes.append(shape)
         node._inputs, node._fit, node._saved = tuple(inputs), tuple(fit), ()
         node._versions = None
@@ -98,7 +98,7 @@ def apply_outputs(form: Form, args: tuple[Any, ...]) -> Any:
         elif value is not None:
             return apply(op, args)
     mode = _mode_get()
-    if flags > 1 or dtype is None or (mode is not PLAIN and mode is not OFF):
+    if flags & CARE or dtype is None or (mode is not PLAIN and mode is not OFF):
         return apply(op, args)
     try:
         results = form.compute(tuple(raw))
@@ -153,7 +153,7 @@ def record_outputs(form: Form, args: tuple[Any, ...], outs: tuple[Any, ...]) -> 
             node.shape = x._array.shape
         kept[i] = None
         inputs.append(x._node)
-        fit.append((0, x._array.shape, x._array.dtype))
+        fit.append((x._flags >> NR_SHIFT, x._array.shape, x._array.dtype))
     node._inputs, node._fit = tuple(inputs), tuple(fit)
     node.args, node.metas = tuple(kept), tuple(metas)
     attach(node, holder, 5)

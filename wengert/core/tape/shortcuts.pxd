@@ -6,6 +6,7 @@ from wengert.core.tape.forms cimport Form
 from wengert.core.tape.core cimport TensorBase
 from wengert.core.tape.dispatch cimport many_results
 
+cdef long long CARE
 cdef object PLAIN, OFF
 cdef Form _VIEW
 cdef object _mode_get()

@@ -16,7 +16,7 @@ from wengert.core.arrays.windows import narrowed, reshaped
 from wengert.core.base import uncompiled as cython
 from wengert.core.operators.record import REGISTRY
 from wengert.core.tape.calls import viewed
-from wengert.core.tape.core import TensorBase
+from wengert.core.tape.core import CARE, TensorBase
 from wengert.core.tape.dispatch import many_results
 from wengert.core.tape.forms import Form
 from wengert.core.tape.modes import MODE, OFF, PLAIN
@@ -53,7 +53,7 @@ def reshaped_view(x: Any, size: Any) -> Any:
     """x under another shape; None where that is not plain."""
     a = x._array
     mode = _mode_get()
-    if x._flags > 1 or type(a) is not _ndarray or (mode is not PLAIN and mode is not OFF):
+    if x._flags & CARE or type(a) is not _ndarray or (mode is not PLAIN and mode is not OFF):
         return None
     r = reshaped(a, size)
     return None if r is None else viewed(_VIEW, x, r, (None, size), mode, 4)
@@ -78,7 +78,7 @@ def pieces(x: Any, size: Any, dim: Any) -> Any:
     """Pieces of `size` along `dim`; None where that is not plain."""
     a = x._array
     mode = _mode_get()
-    if x._flags > 1 or type(a) is not _ndarray or (mode is not PLAIN and mode is not OFF):
+    if x._flags & CARE or type(a) is not _ndarray or (mode is not PLAIN and mode is not OFF):
         return None
     if type(size) is not int or type(dim) is not int or size < 1:
         return None

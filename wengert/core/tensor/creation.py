@@ -12,6 +12,7 @@ from wengert.core.arrays import device as devices
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays import layout as layouts
 from wengert.core.arrays.backend import backend_for, backend_of
+from wengert.core.arrays.large import LARGE
 from wengert.core.arrays.strided import window
 from wengert.core.base.errors import ArgumentError, DtypeError, ShapeError, ValueRangeError
 from wengert.core.operators.raw import namespace_of
@@ -33,6 +34,11 @@ def size_of(size: Any, name: str) -> tuple[int, ...]:
         elif only.__class__ is bool or isinstance(only, TensorBase) and only._array.size != 1:
             kind = "bool" if only.__class__ is bool else "Tensor"
             raise ArgumentError(f"{name}(): argument 'size' (position 1) must be tuple of ints, not {kind}")
+    for n in size:
+        if n.__class__ is not int or n < 0:
+            break
+    else:
+        return size if size.__class__ is tuple else tuple(size)
     out = []
     for i, n in enumerate(size):
         if n.__class__ is int and n >= 0:
@@ -211,8 +217,10 @@ def arange(*args: Any, out: Any = None, dtype: Any = None, layout: Any = None, d
     count = -((start - end) // step) if whole else math.ceil((end - start) / step)
     if dt.numpy.kind in "iu" and not whole:
         start, step = int(start), int(step)
-    steps = np.arange(count, dtype=np.int64 if whole or dt.numpy.kind in "iu" else np.float64)
-    a = (start + steps * step).astype(dt.numpy)
+    a = LARGE.steps(start, step, count, dt.numpy)
+    if a is None:
+        steps = np.arange(count, dtype=np.int64 if whole or dt.numpy.kind in "iu" else np.float64)
+        a = (start + steps * step).astype(dt.numpy, copy=False)
     where = target_device(device)
     made = finish(backend_for(where).from_numpy(a, where.index), requires_grad)
     return made if out is None else store_out(out, made)

@@ -6,6 +6,7 @@ from wengert.core.tape.forms cimport Form
 
 cdef Form SELECT, SLICE, UNSQUEEZE, GATHERED
 cdef tuple _PADDING, _LOOSE, _UNWRITTEN, _FIRST
+cdef long long CARE
 cdef object PLAIN, OFF
 cpdef object select_array(object a, object dim, object index)
 cpdef object cut_array(object a, object dim, object start, object stop, object step)

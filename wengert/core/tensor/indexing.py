@@ -27,7 +27,7 @@ from wengert.core.operators.raw import FOREIGN, namespace_of
 from wengert.core.operators.record import REGISTRY
 from wengert.core.tape import core
 from wengert.core.tape.calls import viewed
-from wengert.core.tape.core import RECORDED, TensorBase, attach, new_node, type_name, wrap
+from wengert.core.tape.core import CARE, NR_SHIFT, RECORDED, TensorBase, attach, new_node, type_name, wrap
 from wengert.core.tape.forms import Form, class_of
 from wengert.core.tape.inplace import apply_inplace, check_writable
 from wengert.core.tape.levels import BATCHED
@@ -39,6 +39,7 @@ INDEX, WRITE = records.index, records.index_write
 
 _new = core.new_tensor
 _ALL = slice(None)
+_MANY = 4096
 _NUMBERS = (bool, int, float, complex, np.generic)
 _PADDING = (None,) * records.SLOTS
 _LOOSE = ((0, None, None),) * records.SLOTS
@@ -57,7 +58,7 @@ def seen(form: Any, x: Any, array: Any, *args: Any) -> Any:
 
 def plain(x: Any) -> bool:
     """Whether x may take the short way: no stale view, no inference, no override, no special mode."""
-    if x._flags > 1:
+    if x._flags & CARE:
         return False
     mode = current()
     return mode is PLAIN or mode is OFF
@@ -297,7 +298,7 @@ def bounds(item: Any) -> tuple[int | None, int | None, int]:
 def getitem(x: Any, key: Any) -> Any:
     """x[key]: a view for ints, slices, None and `...`; with index tensors, lists or masks a copy."""
     kind = key.__class__
-    if x._flags > 1:
+    if x._flags & CARE:
         return general(x, items_of(key))
     if kind is int:
         a = x._array
@@ -380,14 +381,14 @@ def gathered(x: Any, key: Any) -> Any:
     if (index.ndim if index.dtype.kind == "b" else 1) > a.ndim:
         raise IndexRangeError(f"too many indices for tensor of dimension {a.ndim}")
     try:
-        out = wrap(a[index])
+        out = wrap(a[index] if a.size < _MANY else records.leading(a, index))
     except IndexError:
         raise records.refused(a.shape, (0,), [index]) from None
     if x._flags and current() is PLAIN:
         if key._flags:
             return None
         node = new_node(GATHERED.node_class or class_of(GATHERED, ()))
-        node._inputs, node._fit = (x._node, *_PADDING), ((0, a.shape, a.dtype), *_LOOSE)
+        node._inputs, node._fit = (x._node, *_PADDING), ((x._flags >> NR_SHIFT, a.shape, a.dtype), *_LOOSE)
         node._saved, node._versions = (key, *_PADDING[1:]), None
         if key._vc is not None and key._vc.n:
             node._versions = (key._vc.n, *_UNWRITTEN)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.arrays import device as devices
-from wengert.core.arrays import distributions, sampling
+from wengert.core.arrays import distributions, permutations, sampling
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.backend import backend_for, backend_of
 from wengert.core.arrays.layout import empty_like, in_order, order
@@ -91,14 +91,18 @@ def layered(make: Callable[[tuple[int, ...]], Any], shape: tuple[int, ...]) -> A
 drawn = layered
 
 
-def placed_once(draw: Callable[[Any], Any], shape: Any, kind: Any, device: Any, out: Any, requires_grad: bool) -> Any:
-    """What `draw(shape)` gives on the host as a tensor on its device; for `meta` nothing is drawn."""
+def placed_once(draw: Callable[..., Any], shape: Any, kind: Any, device: Any, out: Any, requires_grad: bool,
+                *options: Any) -> Any:  # fmt: skip
+    """What `draw(shape, *options)` gives on the host as a tensor on its device; for `meta` nothing is drawn."""
+    here = devices.get_default_device() if device is None else device
+    if out is None and here is devices.cpu and not BATCHES.get():
+        return finish(draw(shape, *options), requires_grad)
     where = target_device(device) if out is None else out.device
     backend = backend_for(where)
     single = innermost_batch() is None
 
     def make(size: tuple[int, ...]) -> Any:
-        a = backend.empty(size, kind) if where.type == "meta" else backend.from_numpy(draw(size), where.index)
+        a = backend.empty(size, kind) if where.type == "meta" else backend.from_numpy(draw(size, *options), where.index)
         return finish(a, requires_grad and out is None and single)
 
     made = layered(make, shape)
@@ -135,15 +139,13 @@ def rand(*sizes: Any, size: Any = None, generator: Any = None, out: Any = None, 
     size = sizes if size is None else (size,)
     shape = size_of(size, "rand")
     kind = float_kind(dtype, out)
-    return placed_once(
-        lambda size: complex_pair(sampling.uniform, size, kind, generator), shape, kind, device, out, requires_grad
-    )
-
-
-def complex_pair(sample: Any, shape: Any, kind: Any, source: Any, scale: float = 1.0) -> Any:
-    """Samples of real or complex dtype (real and imaginary parts drawn in turn)."""
     if kind.kind != "c":
-        return sample(shape, kind, generator=source)
+        return placed_once(sampling.uniform, shape, kind, device, out, requires_grad, kind, 0.0, 1.0, generator)
+    return placed_once(complex_pair, shape, kind, device, out, requires_grad, kind, sampling.uniform, generator)
+
+
+def complex_pair(shape: Any, kind: Any, sample: Any, source: Any, scale: float = 1.0) -> Any:
+    """Samples of a complex dtype, real and imaginary parts drawn in turn."""
     real = np.dtype(np.float32 if kind.itemsize == 8 else np.float64)
     return (sample((*shape, 2), real, generator=source) * real.type(scale)).view(kind)[..., 0]
 
@@ -163,10 +165,10 @@ def randn(*sizes: Any, size: Any = None, generator: Any = None, out: Any = None,
     size = sizes if size is None else (size,)
     shape = size_of(size, "randn")
     kind = float_kind(dtype, out)
-    return placed_once(
-        lambda size: complex_pair(sampling.normal, size, kind, generator, 0.5**0.5), shape, kind, device, out,
-        requires_grad,
-    )  # fmt: skip
+    if kind.kind != "c":
+        return placed_once(sampling.normal, shape, kind, device, out, requires_grad, kind, 0.0, 1.0, generator)
+    given = (kind, sampling.normal, generator, 0.5**0.5)
+    return placed_once(complex_pair, shape, kind, device, out, requires_grad, *given)
 
 
 def randint(*args: Any, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
@@ -192,7 +194,7 @@ def randperm(n: int, *, generator: Any = None, out: Any = None, dtype: Any = Non
              device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Any:  # fmt: skip
     """A random order of 0 ... n-1."""
     kind = np.dtype(np.int64) if dtype is None else dtypes.as_dtype(dtype).numpy
-    return placed(lambda: sampling.randperm(n, kind, generator=generator), (n,), kind, device, out, requires_grad)
+    return placed(lambda: permutations.randperm(n, kind, generator=generator), (n,), kind, device, out, requires_grad)
 
 
 def like(make: Callable[..., Any], write: Callable[..., Any]) -> Callable[..., Any]:

@@ -384,12 +384,22 @@ class RNNCellBase(Module):
         kind = getattr(self, "nonlinearity", "tanh")
         return text if kind == "tanh" else f"{text}, nonlinearity={kind}"
 
+    def _weights(self) -> tuple[Any, ...]:
+        """Weights and biases; from the table of parameters where they are there, which is the shortest way."""
+        own = self._parameters
+        try:
+            return own["weight_ih"], own["weight_hh"], own["bias_ih"], own["bias_hh"]
+        except KeyError:
+            return self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh
+
     def _check(self, what: str, x: Any) -> None:
         if x.dim() not in (1, 2):
             raise ValueRangeError(f"{type(self).__name__}: Expected {what} to be 1D or 2D, got {x.dim()}D instead")
 
     def _step(self, function: Any, input: Any, hx: Any) -> Any:
         """One step of a cell with one state."""
+        if hx is not None and input.ndim == 2 and hx.ndim == 2:
+            return function(input, hx, *self._weights())
         self._check("input", input)
         if hx is not None:
             self._check("hidden", hx)
@@ -400,7 +410,7 @@ class RNNCellBase(Module):
             hx = creation.zeros((input.size(0), self.hidden_size), dtype=input.dtype, device=input.device)
         elif not batched:
             hx = m.unsqueeze(hx, 0)
-        out = function(input, hx, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
+        out = function(input, hx, *self._weights())
         return out if batched else m.squeeze(out, 0)
 
 
@@ -422,10 +432,11 @@ class RNNCell(RNNCellBase):
 
     def forward(self, input: Any, hx: Any = None) -> Any:
         """The next state."""
-        functions = {"tanh": m.rnn_tanh_cell, "relu": m.rnn_relu_cell}
-        if self.nonlinearity not in functions:
-            raise RuntimeError(f"Unknown nonlinearity: {self.nonlinearity}")
-        return self._step(functions[self.nonlinearity], input, hx)
+        if self.nonlinearity == "tanh":
+            return self._step(m.rnn_tanh_cell, input, hx)
+        if self.nonlinearity == "relu":
+            return self._step(m.rnn_relu_cell, input, hx)
+        raise RuntimeError(f"Unknown nonlinearity: {self.nonlinearity}")
 
 
 class GRUCell(RNNCellBase):
@@ -457,6 +468,8 @@ class LSTMCell(RNNCellBase):
 
     def forward(self, input: Any, hx: Any = None) -> tuple[Any, Any]:
         """The next (h, c)."""
+        if hx is not None and len(hx) == 2 and input.ndim == 2 and hx[0].ndim == 2 and hx[1].ndim == 2:
+            return m.lstm_cell(input, hx, *self._weights())
         self._check("input", input)
         for k, x in enumerate(hx or ()):
             self._check(f"hx[{k}]", x)
@@ -468,5 +481,5 @@ class LSTMCell(RNNCellBase):
             hx = (zeros, zeros)
         elif not batched:
             hx = tuple(m.unsqueeze(x, 0) for x in hx)
-        h, c = m.lstm_cell(input, hx, self.weight_ih, self.weight_hh, self.bias_ih, self.bias_hh)
+        h, c = m.lstm_cell(input, hx, *self._weights())
         return (h, c) if batched else (m.squeeze(h, 0), m.squeeze(c, 0))

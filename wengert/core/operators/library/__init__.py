@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from wengert.core.operators import convolution_kernels, kernels, layouts, row_kernels
+from wengert.core.operators import (
+    convolution_kernels,
+    half_kernels,
+    kernels,
+    layouts,
+    loss_kernels,
+    norm_kernels,
+    row_kernels,
+)
 from wengert.core.operators.library import (
     activation,
     affine,
@@ -145,7 +153,10 @@ __all__ = [
     "windows",
 ]
 
+half_kernels.install()
 kernels.install()
 row_kernels.install()
+loss_kernels.install()
+norm_kernels.install(nn_normalisation.least)
 convolution_kernels.install()
 layouts.install()

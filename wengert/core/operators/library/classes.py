@@ -180,11 +180,10 @@ def _smoothed(m, scores, target, weight, ignore_index, reduction, label_smoothin
     return picked * (1 - label_smoothing) + spread * (label_smoothing / scores.shape[dim])
 
 
-def fusible(input, target, weight, reduction, label_smoothing):
+def fusible(input, target, weight, reduction):
     """Whether the loss of these arguments is computed by `cross_entropy_rows`."""
     return (
         weight is None
-        and not label_smoothing
         and reduction != "none"
         and input.ndim == 2
         and target.ndim == 1
@@ -223,8 +222,8 @@ def cross_entropy(
         raise ValueRangeError(f'{reduction} is not a valid value for reduction: it is "none", "mean" or "sum"')
     size, given = tuple(input.shape), tuple(target.shape)
     dim = 1 if len(size) > 1 else 0
-    if math.prod(size) >= LARGE and fusible(input, target, weight, reduction, label_smoothing):
-        return m.cross_entropy_rows(input, target, ignore_index, reduction)[0]
+    if math.prod(size) >= LARGE and fusible(input, target, weight, reduction):
+        return m.cross_entropy_rows(input, target, ignore_index, reduction, label_smoothing)[0]
     scores = m.log_softmax(input, dim)
     if size == given:
         if ignore_index >= 0:

@@ -163,10 +163,15 @@ def one_hot(np, input: Array, num_classes=-1):
         if num_classes <= 0:
             raise ShapeError("Can not infer total number of classes from empty tensor.")
         return np.zeros((*input.shape, num_classes), dtype=np.int64)
+    found = LARGE.hot(input, num_classes) if num_classes > 0 else None
+    if found is not None:
+        return found
     if input.min() < 0:
         raise ShapeError(f"Class values must be non-negative. Got {int(input.min())}")
     if num_classes == -1:
         num_classes = int(input.max()) + 1
     elif input.max() >= num_classes:
         raise ShapeError(f"Class values must be smaller than num_classes. Got {int(input.max())} for {num_classes}")
-    return (input[..., None] == np.arange(num_classes)).astype(np.int64)
+    out = np.zeros((input.size, num_classes), dtype=np.int64)
+    out[np.arange(input.size), input.reshape(-1)] = 1
+    return out.reshape((*input.shape, num_classes))

@@ -122,7 +122,7 @@ def add_rows(np, size, index, rows):
     One flat `add.at` over elements: NumPy's fast path is for one dim only.
     """
     k = rows.shape[1]
-    found = LARGE.add_rows(size, index, rows) if k > 1 else None
+    found = LARGE.add_rows(size, index, rows) if k > 1 else LARGE.add_lines(None, rows, (size, k), 0, index)
     if found is not None:
         return found
     if k == 1:
@@ -162,6 +162,12 @@ def add_into_zeros(np, values, size, where, indices):
 
 
 # ---------------------------------------------------------------- index
+
+
+def leading(array, index):
+    """array[index] for one tensor of positions, or a mask."""
+    found = LARGE.picked(array, index) if index.dtype.kind == "b" else LARGE.taken(array, 0, index)
+    return array[index] if found is None else found
 
 
 def in_order(array):
@@ -219,11 +225,14 @@ def index(
     """
     if second is None and where[0] and first.dtype.kind == "i" and input.flags.c_contiguous and where[0] < input.ndim:
         dim = where[0]
+        found = LARGE.taken(input, dim, first)
+        if found is not None:
+            return found
         check_range(first, input.shape[dim], 0)
         return input.take(first, axis=dim)
     indices = _present(first, second, third, fourth, fifth, sixth, seventh, eighth)
     try:
-        out = input[key_of(where, indices)]
+        out = input[key_of(where, indices)] if second is not None or where[0] else leading(input, first)
     except IndexError:
         raise refused(input.shape, where, indices) from None
     # NumPy leaves indexed dims in front in memory; torch keeps the order in memory of its input's dims.
@@ -251,9 +260,16 @@ def index_backward(
     """Zeros of `size` to which `grad` is added at the index tensors."""
     indices = _present(first, second, third, fourth, fifth, sixth, seventh, eighth)
     if len(indices) == 1 and first.dtype.kind == "b":
+        found = LARGE.spaced(grad, first) if first.shape == tuple(size) else None
+        if found is not None:
+            return found
         out = np.zeros(size, dtype=grad.dtype)
         out[key_of(where, indices)] = grad
         return out
+    if second is None:
+        found = LARGE.add_lines(None, grad, size, where[0], first)
+        if found is not None:
+            return found
     return add_into_zeros(np, grad, size, where, indices)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any, NamedTuple
 
 from wengert.core.arrays.large import LARGE, SIZE
 from wengert.core.arrays.shape import broadcast_shapes
@@ -28,10 +29,9 @@ def _total(values):
     return LARGE.total(values) if values.size >= SIZE and values.dtype.kind == "f" else values.sum()
 
 
-def _difference(input, target):
+def _check_shapes(input, target):
     if input.shape != target.shape:
         broadcast_shapes(input.shape, target.shape)
-    return input - target
 
 
 def _spread(g, reduction, *operands):
@@ -56,27 +56,53 @@ def _pairs(**options):
     return samples
 
 
-def _both(slope):
-    """Rules of a loss of input - target whose derivative is `slope` times the difference."""
+class Shape(NamedTuple):
+    """What a loss of two arrays is per element, for kernels.
 
-    def input_rule(m, g, input, target, reduction):
-        return _spread(g, reduction, input, target) * slope * (input - target)
+    values(np, input, target, *numbers); slopes: its derivatives by input and target; numbers: names of attributes that
+    are positive numbers; absent: arguments without which this is the loss.
+    """
 
-    def target_rule(m, g, input, target, reduction):
-        return _spread(g, reduction, input, target) * slope * (target - input)
+    values: Any
+    slopes: tuple[Any, Any]
+    numbers: tuple[str, ...] = ()
+    absent: tuple[str, ...] = ()
 
-    return input_rule, target_rule
+
+def _of_distance(values, slope, *numbers):
+    """The shape of a loss of input - target, whose slope is that of this difference."""
+
+    def input_slope(m, input, target, *given):
+        return slope(m, input - target, *given)
+
+    def target_slope(m, input, target, *given):
+        return -slope(m, input - target, *given)
+
+    return Shape(values, (input_slope, target_slope), numbers)
 
 
 # ---------------------------------------------------------------- differences
 
 
-@opaque(vjp=_both(2), promote="common", space="nn", method=False, samples=_pairs())
+def _mse_values(np, input, target):
+    difference = input - target
+    return difference * difference
+
+
+def _mse_input(m, g, input, target, reduction):
+    return _spread(g, reduction, input, target) * 2 * (input - target)
+
+
+def _mse_target(m, g, input, target, reduction):
+    return _spread(g, reduction, input, target) * 2 * (target - input)
+
+
+@opaque(vjp=(_mse_input, _mse_target), promote="common", space="nn", method=False, samples=_pairs())
 def mse_loss(np, input: Array, target: Array, *, reduction="mean"):
     """(input - target)^2, reduced; shapes broadcast."""
     refuse("mse_cpu", "biuc", input)
-    difference = _difference(input, target)
-    return reduced(difference * difference, reduction)
+    _check_shapes(input, target)
+    return reduced(_mse_values(np, input, target), reduction)
 
 
 @composite(space="nn", method=False, samples=_pairs())
@@ -93,11 +119,18 @@ def _reduced(m, values, reduction):
     return m.mean(values) if reduction == "mean" else m.sum(values)
 
 
+def _smooth_values(np, input, target, beta):
+    distance = np.abs(input - target)
+    return np.where(distance < beta, distance * distance * (0.5 / beta), distance - 0.5 * beta)
+
+
+def _smooth_slope(m, difference, beta):
+    return m.where(m.abs(difference) < beta, difference / beta, m.sign(difference))
+
+
 def _smooth_rule(sign):
     def rule(m, g, input, target, reduction, beta):
-        difference = input - target
-        slope = m.where(m.abs(difference) < beta, difference / beta, m.sgn(difference))
-        return _spread(g, reduction, input, target) * (slope * sign)
+        return _spread(g, reduction, input, target) * (_smooth_slope(m, input - target, beta) * sign)
 
     return rule
 
@@ -113,8 +146,8 @@ def _smooth_rule(sign):
 def smooth_l1_kernel(np, input: Array, target: Array, *, reduction="mean", beta=1.0):
     """smooth_l1_loss for a positive beta."""
     refuse("smooth_l1_cpu", "biuc", input)
-    distance = np.abs(_difference(input, target))
-    return reduced(np.where(distance < beta, distance * distance * (0.5 / beta), distance - 0.5 * beta), reduction)
+    _check_shapes(input, target)
+    return reduced(_smooth_values(np, input, target, beta), reduction)
 
 
 @composite(space="nn", method=False, samples=_pairs(beta=0.7))
@@ -131,11 +164,18 @@ def smooth_l1_loss(m, input: Array, target: Array, *, reduction="mean", beta=1.0
     return m.smooth_l1_kernel(input, target, reduction=reduction, beta=beta)
 
 
+def _huber_values(np, input, target, delta):
+    distance = np.abs(input - target)
+    return np.where(distance <= delta, 0.5 * distance * distance, delta * (distance - 0.5 * delta))
+
+
+def _huber_slope(m, difference, delta):
+    return m.where(m.abs(difference) < delta, difference, m.sign(difference) * delta)
+
+
 def _huber_rule(sign):
     def rule(m, g, input, target, reduction, delta):
-        difference = input - target
-        slope = m.where(m.abs(difference) < delta, difference, m.sgn(difference) * delta)
-        return _spread(g, reduction, input, target) * (slope * sign)
+        return _spread(g, reduction, input, target) * (_huber_slope(m, input - target, delta) * sign)
 
     return rule
 
@@ -156,8 +196,8 @@ def huber_loss(np, input: Array, target: Array, *, reduction="mean", delta=1.0):
     if delta <= 0:
         raise ShapeError(f"huber_loss does not support non-positive values for delta. It is {delta}")
     refuse("huber_cpu", "biuc", input)
-    distance = np.abs(_difference(input, target))
-    return reduced(np.where(distance <= delta, 0.5 * distance * distance, delta * (distance - 0.5 * delta)), reduction)
+    _check_shapes(input, target)
+    return reduced(_huber_values(np, input, target, delta), reduction)
 
 
 # ---------------------------------------------------------------- probabilities
@@ -231,6 +271,14 @@ def _logits_target(m, g, input, target, weight, reduction, pos_weight):
     return _weighted(g, reduction, weight, input, target) * slope
 
 
+def _log_sigmoid(np, input):
+    return np.minimum(input, 0) - np.log1p(np.exp(-np.abs(input)))
+
+
+def _logits_values(np, input, target):
+    return (1 - target) * input - _log_sigmoid(np, input)
+
+
 def _logits_samples(s):
     def p(*shape):
         return s.array(*shape, low=0.1, high=0.9)
@@ -258,12 +306,24 @@ def binary_cross_entropy_with_logits(
             f"(torch.Size({list(input.shape)}))"
         )
     refuse("log_sigmoid_cpu", "biuc", input)
-    log_sigmoid = np.minimum(input, 0) - np.log1p(np.exp(-np.abs(input)))
     if pos_weight is None:
-        values = (1 - target) * input - log_sigmoid
+        values = _logits_values(np, input, target)
     else:
-        values = (1 - target) * input - ((pos_weight - 1) * target + 1) * log_sigmoid
+        values = (1 - target) * input - ((pos_weight - 1) * target + 1) * _log_sigmoid(np, input)
     return reduced(values if weight is None else values * weight, reduction)
+
+
+SHAPES: dict[str, Shape] = {
+    "mse_loss": _of_distance(_mse_values, lambda m, difference: 2 * difference),
+    "smooth_l1_kernel": _of_distance(_smooth_values, _smooth_slope, "beta"),
+    "huber_loss": _of_distance(_huber_values, _huber_slope, "delta"),
+    "binary_cross_entropy_with_logits": Shape(
+        _logits_values,
+        (lambda m, input, target: 1 / (1 + m.exp(-input)) - target, lambda m, input, target: -input),
+        absent=("weight", "pos_weight"),
+    ),
+}
+"""Losses for which there are kernels."""
 
 
 @composite(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from wengert.core.arrays.large import LARGE
 from wengert.core.arrays.shape import broadcast_shapes
 from wengert.core.base.errors import DtypeError, ShapeError
 from wengert.core.operators.derived import VALUES
@@ -38,7 +39,8 @@ def masked_select(np, input: Array, mask: Array):
     if input.shape != mask.shape:
         shape = broadcast_shapes(mask.shape, input.shape)
         input, mask = np.broadcast_to(input, shape), np.broadcast_to(mask, shape)
-    return input[mask]
+    found = LARGE.picked(input, mask)
+    return input[mask] if found is None else found
 
 
 def half_true(s):
@@ -56,6 +58,9 @@ def half_true(s):
 def masked_select_backward(np, grad: Array, size, mask: Array):
     """Zeros of `size`, broadcast with `mask`, with the elements of `grad` where `mask`, summed back to `size`."""
     shape = broadcast_shapes(mask.shape, size)
+    found = LARGE.spaced(grad, mask) if shape == tuple(size) == mask.shape else None
+    if found is not None:
+        return found
     out = np.zeros(shape, dtype=grad.dtype)
     out[np.broadcast_to(mask, shape)] = grad
     if shape == size:

@@ -402,7 +402,7 @@ def group_norm(m, input: Array, num_groups, weight: Array | None = None, bias: A
 
 def _rms_input(m, g, out, input, weight, normalized_shape, eps):
     axes = layer_layout(input.shape, normalized_shape)[1]
-    eps = _least(input, eps)
+    eps = least(input, eps)
     inverse = m.rsqrt(m.mean(input * input, axes, True) + eps) if m.recorded else out[1]
     given = g[0] if weight is None else g[0] * weight
     normal = input * inverse
@@ -413,12 +413,12 @@ def _rms_input(m, g, out, input, weight, normalized_shape, eps):
 
 def _rms_weight(m, g, out, input, normalized_shape, eps):
     wide, axes, narrow = layer_layout(input.shape, normalized_shape)
-    inverse = m.rsqrt(m.mean(input * input, axes, True) + _least(input, eps)) if m.recorded else out[1]
+    inverse = m.rsqrt(m.mean(input * input, axes, True) + least(input, eps)) if m.recorded else out[1]
     over = tuple(range(len(wide) - len(normalized_shape)))
     return m.sum(g[0] * (input * inverse), over) if over else g[0] * (input * inverse)
 
 
-def _least(input, eps):
+def least(input, eps):
     """The default eps: what one and the next larger number differ by."""
     if eps is not None:
         return eps
@@ -447,7 +447,7 @@ def rms_norm_kernel(np, input: Array, normalized_shape, weight: Array | None, ep
     refuse("rms_norm", "biu", input)
     axes = tuple(range(input.ndim - len(normalized_shape), input.ndim))
     mean = arrays.mean_product(np, input, input.conj() if input.dtype.kind == "c" else input, axes)
-    inverse = 1 / np.sqrt(mean + mean.dtype.type(_least(input, eps)))
+    inverse = 1 / np.sqrt(mean + mean.dtype.type(least(input, eps)))
     out = input * inverse
     if weight is not None:
         out = out * weight
@@ -470,7 +470,7 @@ def rms_norm(m, input: Array, normalized_shape, weight: Array | None = None, eps
     if input.dtype.is_complex:
         # torch's square of a complex number is x * x, not |x|^2.
         axes = tuple(range(input.ndim - len(shape), input.ndim))
-        least = 1.1920928955078125e-07 if eps is None and input.dtype.itemsize == 8 else _least(input, eps)
-        out = input * m.rsqrt(m.mean(input * input, axes, True) + least)
+        added = 1.1920928955078125e-07 if eps is None and input.dtype.itemsize == 8 else least(input, eps)
+        out = input * m.rsqrt(m.mean(input * input, axes, True) + added)
         return out if weight is None else out * weight
     return m.rms_norm_kernel(input, shape, weight, eps)[0]

@@ -327,8 +327,18 @@ def _cell_slopes(m, g, out, given, cell):
     return m.cat([*first, new], 1), m.cat([*first, of_q], 1), [g_h * z]
 
 
+def _cell_parts(tensors, cell, bias):
+    """x, h0, c0, w_ih, w_hh, b_ih, b_hh with None for what there is not."""
+    found = list(tensors)
+    if cell != "lstm":
+        found.insert(2, None)
+    if not bias:
+        found += (None, None)
+    return found
+
+
 def _cell_gradients(m, g, out, tensors, cell, bias, wanted):
-    given = unpacked(tensors, cell, bias)
+    given = _cell_parts(tensors, cell, bias)
     x, h0, c0, w_ih, w_hh = given[:5]
     states = 1 if c0 is None else 2
     wants_weights = True in wanted[states + 1 :]
@@ -359,7 +369,17 @@ def _step_samples(s):
     return found
 
 
-@opaque(vjp=_cell_gradients, space=None, method=False, backward_name="RecurrentCellBackward0", samples=_step_samples)
+_LAST = {"lstm": "Mul", "gru": "Add", "rnn_tanh": "Tanh", "rnn_relu": "Relu"}
+"""The last operation of each cell, by which torch names what it recorded."""
+
+
+@opaque(
+    vjp=_cell_gradients,
+    space=None,
+    method=False,
+    backward_name=lambda args: f"{_LAST[args[1]]}Backward0",
+    samples=_step_samples,
+)
 def recurrent_cell(np, tensors: list[Array], cell: str, bias: bool = True):
     """One step of one recurrent layer: (h, c, gates) for "lstm", (h, gates) for "gru", (h,) for a plain one.
 
@@ -369,10 +389,23 @@ def recurrent_cell(np, tensors: list[Array], cell: str, bias: bool = True):
     dtype = tensors[0].dtype
     if dtype in _HALF:
         tensors = [x.astype(np.float32) for x in tensors]
-    results = arrays.cell_step(np, cell, unpacked(tensors, cell, bias)[:7])
+    results = arrays.cell_step(np, cell, _cell_parts(tensors, cell, bias))
     if dtype in _HALF:
         results = tuple([x.astype(dtype) for x in results])
     return results
+
+
+def _fitting(input, states, w_ih, w_hh, gates):
+    """Whether everything fits at a glance; what does not may still, or is told by `_check_cell`."""
+    x, weight, own = input._array, w_ih._array, w_hh._array
+    if x.ndim != 2 or weight.ndim != 2 or own.ndim != 2 or x.dtype is not weight.dtype or x.dtype.kind != "f":
+        return False
+    rows, wide = x.shape
+    size = own.shape[1]
+    if wide != weight.shape[1] or own.shape[0] != gates * size or weight.shape[0] != own.shape[0]:
+        return False
+    shape = rows, size
+    return states[0]._array.shape == shape and states[-1]._array.shape == shape
 
 
 def _check_cell(input, states, w_ih, w_hh, gates):
@@ -380,23 +413,36 @@ def _check_cell(input, states, w_ih, w_hh, gates):
         raise DtypeError(f"expected m1 and m2 to have the same dtype, but got: {input.dtype} != {w_ih.dtype}")
     if input.shape[1] != w_ih.shape[1]:
         raise ShapeError(f"input has inconsistent input_size: got {input.shape[1]} expected {w_ih.shape[1]}")
+    if gates != 3:
+        _check_rows(w_ih, w_hh, gates)
     for k, state in enumerate(states):
         size = w_hh.shape[1] if k == 0 else w_hh.shape[0] // gates
         if state.shape[0] != input.shape[0]:
             raise ShapeError(f"Input batch size {input.shape[0]} doesn't match hidden{k} batch size {state.shape[0]}")
         if state.shape[1] != size:
             raise ShapeError(f"hidden{k} has inconsistent hidden_size: got {state.shape[1]}, expected {size}")
+    _check_rows(w_ih, w_hh, gates)
+
+
+def _check_rows(w_ih, w_hh, gates):
+    """Refuse weights that have not as many rows as gates."""
+    rows = gates * w_hh.shape[1]
+    for name, weight in (("weight_ih", w_ih), ("weight_hh", w_hh)):
+        if weight.shape[0] != rows:
+            raise ShapeError(f"{name} first dim must be {gates} * hidden_size = {rows}, but got {weight.shape[0]}")
 
 
 def _cell(m, cell, gates, input, states, w_ih, w_hh, b_ih, b_hh):
     """One step of one layer: results that begin with its states."""
-    _check_cell(input, states, w_ih, w_hh, gates)
-    if not input.is_floating_point():
-        return _plain_cell(m, cell, input, states, w_ih, w_hh, b_ih, b_hh)
-    bias = b_ih is not None or b_hh is not None
-    biases = [w_ih.new_zeros(w_ih.shape[0]) if b is None else b for b in (b_ih, b_hh)] if bias else ()
-    tensors = [input, *states, w_ih, w_hh, *biases]
-    return m.recurrent_cell(tensors, cell, bias)
+    if not _fitting(input, states, w_ih, w_hh, gates):
+        _check_cell(input, states, w_ih, w_hh, gates)
+        if not input.is_floating_point():
+            return _plain_cell(m, cell, input, states, w_ih, w_hh, b_ih, b_hh)
+    if b_ih is None and b_hh is None:
+        return m.recurrent_cell([input, *states, w_ih, w_hh], cell, False)
+    if b_ih is None or b_hh is None:
+        b_ih, b_hh = [w_ih.new_zeros(w_ih.shape[0]) if b is None else b for b in (b_ih, b_hh)]
+    return m.recurrent_cell([input, *states, w_ih, w_hh, b_ih, b_hh], cell, True)
 
 
 def _plain_cell(m, cell, input, states, w_ih, w_hh, b_ih, b_hh):

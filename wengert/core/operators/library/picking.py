@@ -61,6 +61,9 @@ def index_select(np, input: Array, dim: int, index: Array):
         if index.size != 1:
             raise ShapeError(f"index_select(): Index to scalar can have only 1 value, got {index.size} value(s)")
         return input.copy()
+    found = LARGE.taken(input, dim, index)
+    if found is not None:
+        return found
     return LARGE.take_rows(input, index) if input.ndim == 2 and not dim else input.take(index, axis=dim)
 
 
@@ -82,6 +85,9 @@ def index_select_backward(np, grad: Array, size, dim: int, index: Array):
 
 def add_slices(np, values, size, dim, index):
     """Zeros of `size` with values[j] added at index[j] along `dim`."""
+    found = LARGE.add_lines(None, values, size, dim, index)
+    if found is not None:
+        return found
     moved = np.moveaxis(values, dim, 0) if dim else values
     rest = moved.shape[1:]
     width = 1
@@ -160,6 +166,9 @@ def index_add(np, input: Array, dim: int, index: Array, source: Array, *, alpha=
     check_range(index, input.shape[dim], dim, ShapeError, negative=False)
     if alpha != 1:
         source = _scaled(source, alpha, input.dtype)
+    found = LARGE.add_lines(input, source, input.shape, dim, index)
+    if found is not None:
+        return found
     if input.dtype.kind == "b":
         return input | add_slices(np, source.astype(np.uint8), input.shape, dim, index).astype(bool)
     return input + add_slices(np, source, input.shape, dim, index)

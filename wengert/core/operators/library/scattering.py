@@ -2,37 +2,18 @@
 
 from __future__ import annotations
 
+from wengert.core.arrays.large import LARGE, SIZE
 from wengert.core.arrays.shape import wrap_dim
 from wengert.core.base.errors import ArgumentError, DtypeError, IndexRangeError, MissingError, ShapeError
 from wengert.core.operators.kinds import composite, opaque, plain
 from wengert.core.operators.library.copying import moving
 from wengert.core.operators.library.destinations import apart, both, expected_dtype, of_dtype
-from wengert.core.operators.library.indexing import add_at, check_range, element_of, scalar_name
+from wengert.core.operators.library.indexing import check_range, element_of, scalar_name
+from wengert.core.operators.library.positions import added, combined, grid, picked, same_in_all_lanes
 from wengert.core.operators.record import Array
 from wengert.core.operators.samples import call
 
 # ---------------------------------------------------------------- positions
-
-
-def _grid(np, dim, index):
-    """The key of the elements that `index` names along `dim`, for arrays of one dim or more."""
-    if index.ndim == 1:
-        return (index,)
-    key = []
-    for d, n in enumerate(index.shape):
-        key.append(index if d == dim else np.arange(n).reshape((1,) * d + (n,) + (1,) * (index.ndim - 1 - d)))
-    return tuple(key)
-
-
-def _flat(np, shape, dim, index):
-    """The same elements as positions in a row-major array of `shape`."""
-    flat, step = None, 1
-    for d in range(len(shape) - 1, -1, -1):
-        part = index if d == dim else np.arange(index.shape[d]).reshape((-1,) + (1,) * (index.ndim - 1 - d))
-        part = part if step == 1 else part * step
-        flat = part if flat is None else flat + part
-        step *= shape[d]
-    return flat
 
 
 def _checked(name, input_shape, dim, index, source_shape=None):
@@ -56,7 +37,8 @@ def _checked(name, input_shape, dim, index, source_shape=None):
             f"index has shape {list(index.shape)}, src {list(source_shape)}"
         )
     _check_extents(own, dim, shape, source_shape)
-    check_range(index, own[dim], dim, ShapeError, negative=False)
+    vector = same_in_all_lanes(dim, index) if index.ndim > 1 else None
+    check_range(index if vector is None else vector, own[dim], dim, ShapeError, negative=False)
     return dim, index.reshape(shape)
 
 
@@ -109,12 +91,15 @@ def gather(np, input: Array, dim: int, index: Array, *, sparse_grad=False):
     sparse_grad: accepted; gradients are dense.
     Raises: DtypeError, ShapeError; also for positions outside [0, size), as torch does.
     """
+    found = LARGE.gather(input, dim, index)
+    if found is not None:
+        return found
     shape = index.shape
     dim, index = _checked("gather", input.shape, dim, index)
     if not index.size:
         return np.zeros(shape, dtype=input.dtype)
     source = input if input.ndim else input.reshape(1)
-    return source[_grid(np, dim, index)].reshape(shape)
+    return picked(np, source, dim, index).reshape(shape)
 
 
 @moving(
@@ -129,20 +114,7 @@ def gather(np, input: Array, dim: int, index: Array, *, sparse_grad=False):
 )
 def gather_backward(np, grad: Array, size, dim: int, index: Array):
     """Zeros of `size` to which `grad` is added where `gather` took from."""
-    return _scattered(np, size, wrap_dim(dim, len(size)), index, grad)
-
-
-def _scattered(np, size, dim, index, values):
-    """Zeros of `size` plus `values`, of index's shape, scattered along `dim`."""
-    count = 1
-    for n in size:
-        count *= n
-    if not index.size:
-        return np.zeros(size, dtype=values.dtype)
-    if not index.ndim or not size:
-        index, values = index.reshape(-1), values.reshape(-1)
-    flat = _flat(np, size or (1,), dim, index)
-    return add_at(np, count, flat.reshape(-1), values.reshape(-1)).reshape(size)
+    return added(np, size, wrap_dim(dim, len(size)), index, grad)
 
 
 # ---------------------------------------------------------------- scatter
@@ -152,7 +124,7 @@ def _stored(np, input, dim, index, values):
     out = np.array(input)
     if index.size:
         target = out if out.ndim else out.reshape(1)
-        target[_grid(np, dim, index)] = values
+        target[grid(np, dim, index)] = values
     return out
 
 
@@ -174,6 +146,9 @@ def _stored(np, input, dim, index, values):
 )
 def scatter_source(np, input: Array, dim: int, index: Array, src: Array):
     """input with src[i, j] stored at [index[i, j], j] for dim 0, and so on."""
+    found = LARGE.scatter("put", input, src, input.shape, dim, index)
+    if found is not None:
+        return found
     dim, index = _checked("scatter", input.shape, dim, index, src.shape)
     _same_dtype(input, src)
     return _stored(np, input, dim, index, _corner(src, index.shape))
@@ -189,8 +164,13 @@ def scatter_source(np, input: Array, dim: int, index: Array, src: Array):
 )
 def scatter_number(np, input: Array, dim: int, index: Array, value):
     """input with a number stored at the places of `scatter`."""
+    value = element_of(value, input.dtype)
+    if index.size >= SIZE:
+        found = LARGE.scatter("fill", input, np.asarray([value], dtype=input.dtype), input.shape, dim, index)
+        if found is not None:
+            return found
     dim, index = _checked("scatter", input.shape, dim, index)
-    return _stored(np, input, dim, index, element_of(value, input.dtype))
+    return _stored(np, input, dim, index, value)
 
 
 @moving(
@@ -206,7 +186,7 @@ def scatter_number(np, input: Array, dim: int, index: Array, value):
 def scatter_combined(np, input: Array, dim: int, index: Array, value, reduce):
     """input with a number added or multiplied in, once for each time a place is named."""
     dim, index = _checked("scatter", input.shape, dim, index)
-    counts = _scattered(np, input.shape, dim, index, np.ones(index.shape, dtype=np.int64))
+    counts = added(np, input.shape, dim, index, np.ones(index.shape, dtype=np.int64))
     value = element_of(value, input.dtype)
     if reduce == "add":
         return (input + counts * value).astype(input.dtype)
@@ -268,12 +248,15 @@ def narrowed_source(m, src, index):
 )
 def scatter_added(np, input: Array, dim: int, index: Array, src: Array):
     """input with src added at the places of `scatter`; duplicates accumulate."""
+    found = LARGE.scatter("add", input, src, input.shape, dim, index)
+    if found is not None:
+        return found
     dim, index = _checked("scatter", input.shape, dim, index, src.shape)
     _same_dtype(input, src)
     values = _corner(src, index.shape) if index.size else src.reshape(-1)[:0]
     if input.dtype.kind == "b":
-        return input | _scattered(np, input.shape, dim, index, values.astype(np.int64)).astype(bool)
-    return input + _scattered(np, input.shape, dim, index, values)
+        return input | added(np, input.shape, dim, index, values.astype(np.int64)).astype(bool)
+    return input + added(np, input.shape, dim, index, values)
 
 
 @composite(inplace=True, samples=lambda s: [call(s.array(4, 3), 0, s.integers(5, 2), s.array(6, 3))])
@@ -297,25 +280,24 @@ def _reduced(np, input, dim, index, src, reduce, include_self):
     src = _corner(src, index.shape)
     size = input.shape
     out = np.array(input, order="C").reshape(size or (1,))
-    key = _grid(np, dim, index)
     if reduce in ("sum", "mean"):
         hits = None
         if not include_self:
-            out[key] = 0
+            out[grid(np, dim, index)] = 0
         out = out.reshape(size)
-        out = out | _scattered(np, size, dim, index, src).astype(bool) if out.dtype.kind == "b" else (
-            out + _scattered(np, size, dim, index, src)
+        out = out | added(np, size, dim, index, src).astype(bool) if out.dtype.kind == "b" else (
+            out + added(np, size, dim, index, src)
         )  # fmt: skip
         if reduce == "mean":
-            hits = _scattered(np, size, dim, index, np.ones(index.shape, dtype=np.int64)) + (1 if include_self else 0)
+            hits = added(np, size, dim, index, np.ones(index.shape, dtype=np.int64)) + (1 if include_self else 0)
             hits = np.maximum(hits, 1)
             out = out // hits if out.dtype.kind in "iu" else out / hits.astype(_real(out.dtype))
         return out.astype(input.dtype)
     ufunc = {"prod": np.multiply, "amax": np.maximum, "amin": np.minimum}[reduce]
+    start = None
     if not include_self:
-        out[key] = 1 if reduce == "prod" else _start(np, out.dtype, reduce)
-    ufunc.at(out, key, src)
-    return out.reshape(size)
+        start = 1 if reduce == "prod" else _start(np, out.dtype, reduce)
+    return combined(np, ufunc, out, dim, index, src, start).reshape(size)
 
 
 def _check_order(input, reduce):
@@ -341,7 +323,7 @@ def _start(np, dtype, reduce):
 def scatter_hits(np, like: Array, dim: int, index: Array, start):
     """`start` plus how often each place is named, in the shape and dtype of `like`, at least 1."""
     dim = wrap_dim(dim, like.ndim)
-    hits = _scattered(np, like.shape, dim, index, np.ones(index.shape, dtype=np.int64)) + start
+    hits = added(np, like.shape, dim, index, np.ones(index.shape, dtype=np.int64)) + start
     return np.maximum(hits, 1).astype(like.dtype)
 
 
@@ -357,10 +339,9 @@ def scatter_shares(np, out: Array, input: Array, dim: int, index: Array, src: Ar
     own = input == out
     if not include_self:
         own = _stored(np, own, dim, index.reshape(index.shape or (1,)), False)
-    key = _grid(np, dim, index.reshape(index.shape or (1,)))
-    best = out.reshape(out.shape or (1,))[key].reshape(index.shape)
+    best = picked(np, out.reshape(out.shape or (1,)), dim, index.reshape(index.shape or (1,))).reshape(index.shape)
     theirs = src == best
-    count = own + _scattered(np, out.shape, dim, index, theirs.astype(np.int64))
+    count = own + added(np, out.shape, dim, index, theirs.astype(np.int64))
     return np.maximum(count, 1).astype(out.dtype), own.astype(out.dtype), theirs.astype(out.dtype)
 
 
@@ -369,9 +350,9 @@ def scatter_zero_parts(np, input: Array, dim: int, index: Array, src: Array):
     """Masks of a product's zeros: those of src, and those that are the only zero src brings to its place."""
     zero = src == 0
     dim = wrap_dim(dim, input.ndim)
-    zeros = _scattered(np, input.shape, dim, index, zero.astype(np.int64))
+    zeros = added(np, input.shape, dim, index, zero.astype(np.int64))
     shape = index.shape or (1,)
-    there = zeros.reshape(zeros.shape or (1,))[_grid(np, dim, index.reshape(shape))].reshape(index.shape)
+    there = picked(np, zeros.reshape(zeros.shape or (1,)), dim, index.reshape(shape)).reshape(index.shape)
     return zero, zero & (there == 1)
 
 

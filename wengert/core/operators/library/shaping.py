@@ -7,6 +7,7 @@ from itertools import combinations_with_replacement as _with_replacement
 from operator import index as as_index
 
 from wengert.core.arrays import dtype as dtypes
+from wengert.core.arrays.large import LARGE
 from wengert.core.arrays.shape import wrap_dim, wrap_dims
 from wengert.core.base.errors import DimError, DtypeError, IndexRangeError, MissingError, ShapeError
 from wengert.core.operators.kinds import composite, linear, plain
@@ -284,6 +285,9 @@ def rot90(np, input: Array, k: int = 1, dims: Ints = (0, 1)):
 def _triangle(np, input, diagonal, lower):
     if input.ndim < 2:
         raise ShapeError(f"{'tril' if lower else 'triu'}: input tensor must have at least 2 dimensions")
+    found = LARGE.triangle(input, diagonal, lower)
+    if found is not None:
+        return found
     rows, columns = input.shape[-2:]
     keep = np.tri(rows, columns, diagonal if lower else diagonal - 1, dtype=bool)
     zero = np.zeros((), dtype=input.dtype)

@@ -6,6 +6,7 @@ from math import prod as product
 from typing import Any
 
 from wengert.core.arrays import return_types
+from wengert.core.arrays.large import LARGE
 from wengert.core.arrays.shape import wrap_dim
 from wengert.core.base.errors import DimError, DtypeError, ShapeError
 from wengert.core.operators.kinds import composite, opaque, plain
@@ -352,13 +353,15 @@ def nonzero_rows(np, input: Array):
     """The indices of all elements that are not 0, one row each."""
     if not input.ndim:
         return np.zeros((int(input != 0), 0), dtype="int64")
-    return np.stack(np.nonzero(input), axis=1)
+    found = LARGE.nonzero(input)
+    return np.stack(np.nonzero(input), axis=1) if found is None else found
 
 
 @plain(space=None, method=False, outputs=0, shape="values", samples=lambda s: [call(s.integers(3, 4))])
 def nonzero_columns(np, input: Array):
     """The indices of all elements that are not 0, one vector for each dim."""
-    return tuple(np.nonzero(input if input.ndim else input.reshape(1)))
+    found = LARGE.nonzero(input)
+    return tuple(np.nonzero(input if input.ndim else input.reshape(1)) if found is None else found.T)
 
 
 @composite(samples=lambda s: [call(s.integers(3, 4)), call(s.integers(3, 4), as_tuple=True)])
