@@ -138,3 +138,23 @@ def test_norms_and_variances(dim):
     found = wengert.std_mean(x, dim=dim, keepdim=True)
     np.testing.assert_allclose(found[0].numpy(), wide.std(dim, ddof=1, keepdims=True), rtol=1e-5)
     np.testing.assert_allclose(found[1].numpy(), wide.mean(dim, keepdims=True), rtol=1e-5)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_large_writes_go_by_kernels_too(dtype):
+    rng = np.random.default_rng(11)
+    a, b = (rng.standard_normal((300, 257)).astype(dtype) for _ in range(2))
+    for _ in range(2):  # NumPy first, then the kernels
+        x = wengert.tensor(a)
+        place = x.data_ptr()
+        x += wengert.tensor(b)
+        x -= 0.5
+        x *= wengert.tensor(b[0])  # a row: stretched
+        x /= wengert.tensor(b * b + 1)
+        assert x.data_ptr() == place
+        np.testing.assert_allclose(x.numpy(), (a + b - 0.5) * b[0] / (b * b + 1), rtol=2e-5, atol=1e-6)
+        w = wengert.tensor(a, requires_grad=True)
+        for _ in range(3):
+            (w * wengert.tensor(b)).sum().backward()
+        np.testing.assert_allclose(w.grad.numpy(), 3 * b, rtol=1e-5)
+        assert workshop.finish()

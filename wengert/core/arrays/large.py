@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["LARGE", "SIZE", "Functions", "absent", "may_grow"]
+__all__ = ["LARGE", "SIZE", "Functions", "absent", "deposit", "may_grow", "write_plainly"]
 
 SIZE = 4096
 """Elements from which it is worth asking."""
@@ -20,6 +20,14 @@ SIZE = 4096
 
 def _none(*given: Any) -> Any:
     return None
+
+
+def write_plainly(op: int, x: Any, y: Any) -> Any:
+    """x, after x = x (op) y in its memory; op: 0 to 3 for addition, subtraction, multiplication, division."""
+    return WRITES[op](x, y, out=x)
+
+
+WRITES = (np.add, np.subtract, np.multiply, np.true_divide)
 
 
 class Functions:
@@ -38,7 +46,7 @@ class Functions:
         self.cube: Any = lambda x: np.multiply(np.multiply(x, x), x)
         self.cube_slope: Any = lambda g, x: g * (3 * (x * x))
         self.add: Any = np.add
-        self.add_to: Any = lambda x, y: np.add(x, y, out=x)
+        self.write: Any = write_plainly
         self.subtract: Any = np.subtract
         self.multiply: Any = np.multiply
         self.divide: Any = np.true_divide
@@ -100,6 +108,14 @@ def absent(np: Any, shape: Any, dtype: Any) -> Any:
 def zero_everywhere(np: Any, shape: Any, dtype: Any) -> Any:
     """A zero that stands at every place of a shape; it cannot be written."""
     return np.broadcast_to(np.zeros((), dtype), shape)
+
+
+def deposit(have: Any, gi: Any) -> None:
+    """have += gi, which may be of another dtype."""
+    if type(have) is np.ndarray and type(gi) is np.ndarray and have.dtype is gi.dtype:
+        LARGE.write(0, have, gi)
+    else:
+        np.add(have, gi, out=have, casting="same_kind")
 
 
 def may_grow(have: Any, gi: Any) -> bool:

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.arrays.activation import FEW, chosen
-from wengert.core.arrays.large import LARGE, SIZE
+from wengert.core.arrays.large import LARGE, SIZE, write_plainly
 from wengert.core.base import uncompiled as cython
 
 if cython.compiled:
@@ -121,7 +121,7 @@ if not cython.compiled:
 
     def write(op: Any, a: Any, b: Any) -> None:
         """a = a (op) b in a's memory; op is 0 to 3: add, subtract, multiply, divide."""
-        _ufuncs[op](a, b, out=a)
+        (LARGE.write if a.size >= WIDE else write_plainly)(op, a, b)
 
 else:
 
@@ -569,7 +569,7 @@ else:
                         step,
                     )
                 return
-        _ufuncs[op](a, b, out=a)
+        (LARGE.write if cnp.PyArray_SIZE(a) >= 65536 else write_plainly)(op, a, b)
 
     def filled(shape: object, value: object) -> object:
         """`value` (without dims) at every place of `shape`."""

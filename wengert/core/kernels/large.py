@@ -17,6 +17,7 @@ import numpy as np
 
 from wengert.core.arrays.dtype import bfloat16
 from wengert.core.arrays.large import LARGE as PLACES
+from wengert.core.arrays.large import write_plainly
 from wengert.core.arrays.recurrent import extent
 from wengert.core.kernels.blas import gemm
 from wengert.core.kernels.squares import squares
@@ -46,17 +47,22 @@ class Elementwise:
         self.order: Order | None = None
         self.broadcasting: dict[Any, Order] = {}
 
+    def ready(self) -> Any:
+        """The kernel, or None; the first question orders it."""
+        placed = self.order
+        if placed is None:
+            placed = self.order = order(self.name, self.make)
+        return placed.function
+
     def __call__(self, x: Any, *others: Any) -> Any:
         if x.size >= self.least and (x.dtype is _F32 or x.dtype is _F64):
-            placed = self.order
-            if placed is None:
-                placed = self.order = order(self.name, self.make)
-            if placed.function is not None and all(y.__class__ is float or y.dtype is x.dtype for y in others):
+            kernel = self.ready()
+            if kernel is not None and all(y.__class__ is float or y.dtype is x.dtype for y in others):
                 if x.size >= CHEAP and any(y.__class__ is not float and y.shape != x.shape for y in others):
                     found = self.spread(x, others)
                     if found is not None:
                         return found
-                return placed.function(x, *others)
+                return kernel(x, *others)
         elif others and others[0].__class__ is np.ndarray and others[0].size >= CHEAP and x.dtype is others[0].dtype:
             found = self.spread(x, others) if x.dtype is _F32 or x.dtype is _F64 else None
             if found is not None:
@@ -106,11 +112,17 @@ FUNCTIONS: dict[str, Elementwise] = {
 """The elementwise functions by name."""
 
 
-def add_to(x: Any, y: Any) -> Any:
-    """x, after x += y of plain arrays of one shape and dtype."""
-    placed = FUNCTIONS["add"].order
-    kernel = np.add if placed is None or placed.function is None or x.size < CHEAP else placed.function
-    return (kernel if x.dtype is _F32 or x.dtype is _F64 else np.add)(x, y, out=x)
+_writes = [FUNCTIONS[name] for name in ("add", "subtract", "multiply", "divide")]
+
+
+def write(op: int, x: Any, y: Any) -> Any:
+    """x, after x = x (op) y in its memory, of plain arrays or with a number; op: 0 to 3 for + - * /."""
+    plain = y.__class__ is float or y.__class__ is int or (y.dtype is x.dtype and y.shape == x.shape)
+    if plain and x.size >= CHEAP and (x.dtype is _F32 or x.dtype is _F64):
+        kernel = _writes[op].ready()
+        if kernel is not None:
+            return kernel(x, y, out=x)
+    return write_plainly(op, x, y)
 
 
 _sums: dict[Any, Order] = {}
@@ -542,7 +554,7 @@ def install() -> None:
     """Take the places of NumPy's functions."""
     for name, function in FUNCTIONS.items():
         setattr(PLACES, name, function)
-    PLACES.total, PLACES.rows_sum, PLACES.dot, PLACES.add_to = total, rows_sum, dot, add_to
+    PLACES.total, PLACES.rows_sum, PLACES.dot, PLACES.write = total, rows_sum, dot, write
     PLACES.dot_bias, PLACES.convert, PLACES.row_major = dot_bias, convert, row_major
     PLACES.matmul, PLACES.attend, PLACES.attend_back = matmul, attend, attend_back
     PLACES.running_sum, PLACES.squares_sum = running_sum, squares_sum

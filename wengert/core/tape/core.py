@@ -32,7 +32,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.arrays.dtype import FROM_NUMPY, bfloat16, float16, tensor_type_name
-from wengert.core.arrays.large import LARGE, absent, may_grow
+from wengert.core.arrays.large import LARGE, absent, deposit, may_grow
 from wengert.core.arrays.quiet import hush, restore
 from wengert.core.base import native
 from wengert.core.base import uncompiled as cython
@@ -788,7 +788,7 @@ def add_into(have: Any, g: Any) -> None:
     a = have._array
     if a.size > ATOMIC:
         with _depositing:
-            np.add(a, g, out=a, casting="same_kind")
+            deposit(a, g)
     elif cython.compiled:
         _write(0, a, g)
     else:
@@ -965,7 +965,7 @@ def deliver(pending: Any, nodes: Any, heap: Any, target: Any, nr: int, gi: Any, 
     else:
         pending[seq] = None
         grows = cython.compiled and references(have) == 1 and may_grow(have, gi)  # nobody else sees it
-        pending[seq] = LARGE.add_to(have, gi) if grows else joined(have, gi)
+        pending[seq] = LARGE.write(0, have, gi) if grows else joined(have, gi)
 
 
 def deliver_nothing(pending: Any, nodes: Any, heap: Any, target: Any) -> None:
