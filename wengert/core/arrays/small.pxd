@@ -54,6 +54,10 @@ cdef inline int floating(object a):
     kind = cnp.PyArray_TYPE(a)
     return kind if (kind == cnp.NPY_FLOAT or kind == cnp.NPY_DOUBLE) and cnp.PyArray_ISNOTSWAPPED(a) else 0
 
+cdef inline bint is_large(object a):
+    """Whether a plain array is for the functions of large ones."""
+    return cnp.PyArray_CheckExact(a) and cnp.PyArray_SIZE(a) >= 4096
+
 cdef inline bint same_shape(object a, object b):
     """Whether two arrays have one shape."""
     return cnp.PyArray_SAMESHAPE(a, b)

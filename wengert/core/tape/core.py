@@ -45,17 +45,14 @@ from wengert.core.tape.lines import where_text
 from wengert.core.tape.modes import MODE, OFF, PLAIN
 
 if cython.compiled:
+    from cython.cimports import numpy as cnp
     from cython.cimports.cpython.object import PyObject
     from cython.cimports.wengert.core.arrays.small import add as _add
-    from cython.cimports.wengert.core.arrays.small import put_away
+    from cython.cimports.wengert.core.arrays.small import floating, is_large, put_away
     from cython.cimports.wengert.core.arrays.small import write as _write
-    from cython.cimports.wengert.core.tape.interpreter import (
-        made,
-        mode_of,
-        next_number,
-        references,
-        user_code,
-    )
+    from cython.cimports.wengert.core.tape.interpreter import made, mode_of, next_number, references, user_code
+
+    cnp.import_array()
 else:
     from wengert.core.arrays.small import add as _add
     from wengert.core.arrays.small import write as _write
@@ -939,9 +936,9 @@ def sweep(roots: list[Any], retain: bool, create: bool, plan: Any = None) -> Non
 
 def joined(a: Any, b: Any) -> Any:
     """The sum of two raw gradients."""
-    if type(a) is not _ndarray:
-        return a + b
-    return HALVES["sum"](a, b) if a.dtype in HALF and type(b) is _ndarray else _add(a, b)
+    if floating(a) if cython.compiled else type(a) is _ndarray and a.dtype not in HALF:
+        return _add(a, b)
+    return HALVES["sum"](a, b) if type(a) is _ndarray and type(b) is _ndarray and a.dtype in HALF else a + b
 
 
 def deliver(pending: Any, nodes: Any, heap: Any, target: Any, nr: int, gi: Any, create: bool) -> None:
@@ -964,7 +961,7 @@ def deliver(pending: Any, nodes: Any, heap: Any, target: Any, nr: int, gi: Any, 
         pending[seq] = RECORDED.add(have, gi)
     else:
         pending[seq] = None
-        grows = cython.compiled and references(have) == 1 and may_grow(have, gi)  # nobody else sees it
+        grows = cython.compiled and is_large(have) and references(have) == 1 and may_grow(have, gi)
         pending[seq] = LARGE.write(0, have, gi) if grows else joined(have, gi)
 
 
