@@ -167,7 +167,7 @@ class ArchiveReader:
         start, size = self.place(name)
         if limit is not None and size > limit:
             raise FileFormatError(f"{_BROKEN}record {name!r} has {size} bytes, more than the {limit} it may have")
-        out = room_for(size)
+        out = np.empty(size, np.uint8)
         self.file.seek(start)
         expected = self.records[name].CRC
         checksum = Checksum(apart=size >= LARGE) if expected else None
@@ -198,17 +198,6 @@ class ArchiveReader:
             return np.empty(0, np.uint8)
         out = np.frombuffer(self.mapped, np.uint8, size, start)
         return out if start % 16 == 0 else out.copy()
-
-
-def room_for(size: int) -> Any:
-    """Memory for a record, as a uint8 array.
-
-    Large records get pages of their own from the system: NumPy asks for huge pages, which it may have to clear room for
-    first, and that takes longer than reading the record.
-    """
-    if size < CHUNK or not hasattr(mmap, "MAP_PRIVATE"):
-        return np.empty(size, np.uint8)
-    return np.frombuffer(mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS), np.uint8)
 
 
 def read_into(file: Any, view: memoryview) -> int:
