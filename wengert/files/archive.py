@@ -167,7 +167,7 @@ class ArchiveReader:
         start, size = self.place(name)
         if limit is not None and size > limit:
             raise FileFormatError(f"{_BROKEN}record {name!r} has {size} bytes, more than the {limit} it may have")
-        out = np.empty(size, np.uint8)
+        out: Any = np.empty(size, np.uint8)
         self.file.seek(start)
         expected = self.records[name].CRC
         checksum = Checksum(apart=size >= LARGE) if expected else None
