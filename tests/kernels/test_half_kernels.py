@@ -112,3 +112,13 @@ def test_gradients_meet_in_half_precision():
         wengert.autograd.backward(parts, [wengert.ones_like(p) for p in parts])
         assert workshop.finish()
     assert x.grad.dtype is wengert.bfloat16 and x.grad.eq(10).all()
+
+
+def test_a_second_backward_of_large_tensors_says_that_the_graph_was_freed():
+    for _ in range(2):  # by float32, then by kernels
+        x = drawn("bfloat16").requires_grad_()
+        out = x.tanh()
+        out.backward(drawn("bfloat16"))
+        with pytest.raises(RuntimeError, match="Trying to backward through the graph a second time"):
+            out.backward(drawn("bfloat16"))
+        assert workshop.finish()

@@ -1,6 +1,6 @@
 """Arithmetic on raw arrays as the hot core wants it: NumPy's functions, and loops of our own for small arrays.
 
-Uncompiled, these are names of NumPy's functions.  Compiled, a call with contiguous `float32` or
+Uncompiled, NumPy computes, or a kernel from 65536 elements on.  Compiled, a call with contiguous `float32` or
 `float64` arrays of at most 4096 elements runs a typed loop, which saves the price of a ufunc call
 (about 0.25 microseconds); everything else still goes to NumPy.  Sums add in NumPy's order and the
 four operations round once, so that both forms give the same bits; products of tiny matrices may

@@ -12,12 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.kernels.channels import Normal, operands
 from wengert.core.kernels.host import Target
-from wengert.core.kernels.matrices import fields
 from wengert.core.kernels.normalising import per_channel
-from wengert.core.kernels.passes import Pass
-from wengert.core.kernels.rows import Row
-from wengert.core.kernels.text import Function, module
 from wengert.core.kernels.trials import Call
 
 __all__ = ["BACKWARD", "CALLS", "FORWARD"]
@@ -25,34 +22,21 @@ __all__ = ["BACKWARD", "CALLS", "FORWARD"]
 SIZES = (("whole", "images"), ("whole", "groups"), ("whole", "each"), ("whole", "volume"))
 """Images, groups of an image, channels of a group, elements of a channel."""
 
-FORWARD = (
-    ("array", "out"), ("array", "mean"), ("array", "inverse"), ("array", "x"), ("array", "weight"), ("array", "bias"),
-    *SIZES, ("number", "eps"),
-)  # fmt: skip
-BACKWARD = (
-    ("array", "dx"), ("array", "slopes"), ("array", "shifts"), ("array", "g"), ("array", "x"), ("array", "mean"),
-    ("array", "inverse"), ("array", "weight"), ("array", "g_mean"), ("array", "g_inverse"), *SIZES,
-)  # fmt: skip
+FORWARD, BACKWARD = operands(SIZES)
 
 
-class Bunch(Row):
+class Bunch(Normal):
     """The function of one group of one image."""
 
     def __init__(self, target: Target, dtype: str, symbol: str, arguments: Any) -> None:
-        super().__init__(dtype, f"{symbol}_piece", ["ptr %table", "i64 %index"])
-        self.target, self.symbol, self.arguments = target, symbol, arguments
-        self.passes: list[Any] = []
-        self.t = t = fields(self, arguments)
+        super().__init__(target, dtype, symbol, arguments)
+        t = self.t
         self.whole = self.long("mul", t["each"], t["volume"])
         self.start = self.long("mul", "%index", self.whole)
-        self.share = self.arithmetic("fdiv", "1.0", self.emit(f"uitofp i64 {self.whole} to {dtype}"))
+        self.share = self.one_of(self.whole)
         # The group's first channel among those of all images, and among those of its own.
         self.line = self.long("mul", "%index", t["each"])
         self.first = self.long("mul", self.long("urem", "%index", t["groups"]), t["each"])
-
-    def own(self, name: str) -> str:
-        """The place of this group's number."""
-        return self.offset(self.t[name], "%index", self.dtype)
 
     def at(self, name: str, k: str) -> str:
         """The number of the group's channel k."""
@@ -63,20 +47,6 @@ class Bunch(Row):
         return self.offset(
             self.t[name], self.long("add", self.start, self.long("mul", k, self.t["volume"])), self.dtype
         )
-
-    def sweep(self, name: str, rows: int, results: int, numbers: int, joins: list[str], body: Any) -> None:
-        """Add a pass."""
-        self.passes.append(Pass(self.target, self.dtype, name, rows, results, numbers, joins, body, 2))
-
-    def finished(self) -> tuple[str, str]:
-        """The module."""
-        self.do("ret void")
-        f = Function(f"define void @{self.symbol}(ptr %table)")
-        t = fields(f, self.arguments)
-        number = f.long("mul", t["images"], t["groups"])
-        f.do(f"call void @wengert_parallel(ptr @{self.symbol}_piece, ptr %table, i64 {number})")
-        f.do("ret void")
-        return module([*self.passes, self, f], "declare void @wengert_parallel(ptr, ptr, i64)"), self.symbol
 
 
 def forward_text(target: Target, dtype: str) -> tuple[str, str]:
@@ -99,7 +69,7 @@ def forward_text(target: Target, dtype: str) -> tuple[str, str]:
         f.run("normal", [f.place("out", k), f.place("x", k)], [mean, factor, f.at("bias", k)], f.t["volume"])
 
     f.loop("0", f.t["each"], 1, channel)
-    return f.finished()
+    return f.finished("images", "groups")
 
 
 def backward_text(target: Target, dtype: str) -> tuple[str, str]:
@@ -137,7 +107,7 @@ def backward_text(target: Target, dtype: str) -> tuple[str, str]:
         f.run("moved", [f.place(p, k) for p in ("dx", "g", "x")], [mean, scale, bend, shift], f.t["volume"])
 
     f.loop("0", f.t["each"], 1, moved)
-    return f.finished()
+    return f.finished("images", "groups")
 
 
 # ---------------------------------------------------------------- calls

@@ -7,6 +7,7 @@ a block of the gates' rows.  Forward, weights are transposed into one panel at a
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from wengert.core.kernels.attentions import Attention
@@ -179,7 +180,7 @@ class Cell:
 
         run(*phases[0])
         for phase in phases[1:]:
-            g.when(g.long("icmp ne", t["wants_weights"], 0), lambda phase=phase: run(*phase))  # type: ignore[misc]
+            g.when(g.long("icmp ne", t["wants_weights"], 0), partial(run, *phase))
         g.do("ret void")
         functions = [*self.a.functions, self.f, g]
         return module(functions, "declare void @wengert_parallel(ptr, ptr, i64)"), self.symbol

@@ -6,7 +6,7 @@ are added up in double precision.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from wengert.core.kernels.host import Target
@@ -18,38 +18,64 @@ from wengert.core.kernels.text import Function, module
 __all__ = ["BACKWARD", "FORWARD", "channels_text", "gradients_text"]
 
 SIZES = (("whole", "images"), ("whole", "channels"), ("whole", "volume"))
-FORWARD = (
-    ("array", "out"), ("array", "mean"), ("array", "inverse"), ("array", "x"), ("array", "weight"), ("array", "bias"),
-    *SIZES, ("number", "eps"),
-)  # fmt: skip
-BACKWARD = (
-    ("array", "dx"), ("array", "slopes"), ("array", "shifts"), ("array", "g"), ("array", "x"), ("array", "mean"),
-    ("array", "inverse"), ("array", "weight"), ("array", "g_mean"), ("array", "g_inverse"), *SIZES,
-)  # fmt: skip
 
 
-class Channel(Row):
-    """The function of one channel: passes over its images, and arithmetic between them."""
+def operands(sizes: tuple[tuple[str, str], ...]) -> tuple[tuple[tuple[str, str], ...], ...]:
+    """What the normalisation of pieces of these sizes takes, and what its gradients take."""
+    forward = tuple([("array", name) for name in ("out", "mean", "inverse", "x", "weight", "bias")])
+    names = ("dx", "slopes", "shifts", "g", "x", "mean", "inverse", "weight", "g_mean", "g_inverse")
+    return (*forward, *sizes, ("number", "eps")), (*[("array", name) for name in names], *sizes)
+
+
+FORWARD, BACKWARD = operands(SIZES)
+
+
+class Normal(Row):
+    """The function of one piece: passes over it, and arithmetic between them."""
 
     def __init__(self, target: Target, dtype: str, symbol: str, arguments: Any) -> None:
         super().__init__(dtype, f"{symbol}_piece", ["ptr %table", "i64 %index"])
         self.target, self.symbol, self.arguments = target, symbol, arguments
         self.passes: list[Any] = []
         self.t = fields(self, arguments)
-        count = self.long("mul", self.t["images"], self.t["volume"])
-        self.share = self.arithmetic("fdiv", "1.0", self.emit(f"uitofp i64 {count} to {dtype}"))
 
     def own(self, name: str) -> str:
-        """The place of this channel's number."""
+        """The place of this piece's number."""
         return self.offset(self.t[name], "%index", self.dtype)
+
+    def one_of(self, count: str) -> str:
+        """1 / count."""
+        return self.arithmetic("fdiv", "1.0", self.emit(f"uitofp i64 {count} to {self.dtype}"))
+
+    def sweep(self, name: str, rows: int, results: int, numbers: int, joins: list[str], body: Any) -> None:
+        """Add a pass."""
+        self.passes.append(Pass(self.target, self.dtype, name, rows, results, numbers, joins, body, 2))
+
+    def finished(self, *counts: str) -> tuple[str, str]:
+        """The module; counts: the names of the sizes whose product is the number of pieces."""
+        self.do("ret void")
+        f = Function(f"define void @{self.symbol}(ptr %table)")
+        t = fields(f, self.arguments)
+        number = t[counts[0]]
+        for name in counts[1:]:
+            number = f.long("mul", number, t[name])
+        f.do(f"call void @wengert_parallel(ptr @{self.symbol}_piece, ptr %table, i64 {number})")
+        f.do("ret void")
+        return module([*self.passes, self, f], "declare void @wengert_parallel(ptr, ptr, i64)"), self.symbol
+
+
+class Channel(Normal):
+    """The function of one channel of all images."""
+
+    def __init__(self, target: Target, dtype: str, symbol: str, arguments: Any) -> None:
+        super().__init__(target, dtype, symbol, arguments)
+        self.share = self.one_of(self.long("mul", self.t["images"], self.t["volume"]))
 
     def images(
         self, name: str, body: Any, outs: Sequence[str], rows: Sequence[str], numbers: Sequence[str], joins: int = 0
     ) -> list[str]:
         """Add a pass and run it over all images; its sums."""
-        self.passes.append(
-            Pass(self.target, self.dtype, name, len(rows), len(outs), len(numbers), ["add"] * joins, body, 2)
-        )
+        self.sweep(name, len(rows), len(outs), len(numbers), ["add"] * joins, body)
         sums = self.emit("alloca double, i64 4, align 16")
         for k in range(joins):
             self.do(f"store double 0.0, ptr {self.offset(sums, k, 'double')}")
@@ -68,15 +94,6 @@ class Channel(Row):
         found = [self.emit(f"load double, ptr {self.offset(sums, k, 'double')}") for k in range(joins)]
         return [self.emit(f"fptrunc double {x} to float") for x in found] if self.dtype == "float" else found
 
-    def finished(self) -> tuple[str, str]:
-        """The module."""
-        self.do("ret void")
-        f = Function(f"define void @{self.symbol}(ptr %table)")
-        number = fields(f, self.arguments)["channels"]
-        f.do(f"call void @wengert_parallel(ptr @{self.symbol}_piece, ptr %table, i64 {number})")
-        f.do("ret void")
-        return module([*self.passes, self, f], "declare void @wengert_parallel(ptr, ptr, i64)"), self.symbol
-
 
 def channels_text(target: Target, dtype: str) -> tuple[str, str]:
     """(x - mean) / sqrt(variance + eps) w + b; also the mean and 1 / sqrt(variance + eps)."""
@@ -88,16 +105,23 @@ def channels_text(target: Target, dtype: str) -> tuple[str, str]:
     variance = f.arithmetic("fadd", f.arithmetic("fmul", squares, f.share), eps)
     inverse = f.arithmetic("fdiv", "1.0", f.sqrt(variance))
     factor = f.arithmetic("fmul", inverse, f.load(f.own("weight")))
-    body: Callable[..., Any] = lambda b, x, s: ([b.fma(b.sub(x[0], s[0]), s[1], s[2])], [])  # noqa: E731
-    f.images("normal", body, ["out"], ["x"], [mean, factor, f.load(f.own("bias"))])
+    f.images("normal", _normal, ["out"], ["x"], [mean, factor, f.load(f.own("bias"))])
     f.save(mean, f.own("mean"))
     f.save(inverse, f.own("inverse"))
-    return f.finished()
+    return f.finished("channels")
 
 
 def _squares(b: Any, x: list[str], s: list[str]) -> tuple[list[Any], list[Any]]:
     d = b.sub(x[0], s[0])
     return [], [b.mul(d, d)]
+
+
+def _normal(b: Any, x: list[str], s: list[str]) -> tuple[list[Any], list[Any]]:
+    return [b.fma(b.sub(x[0], s[0]), s[1], s[2])], []
+
+
+def _sums(b: Any, x: list[str], s: list[str]) -> tuple[list[Any], list[Any]]:
+    return [], [x[0], b.mul(x[0], b.sub(x[1], s[0]))]
 
 
 def gradients_text(target: Target, dtype: str) -> tuple[str, str]:
@@ -107,8 +131,7 @@ def gradients_text(target: Target, dtype: str) -> tuple[str, str]:
     """
     f = Channel(target, dtype, f"channels_back_{dtype}", BACKWARD)
     mean, a, w = (f.load(f.own(name)) for name in ("mean", "inverse", "weight"))
-    body: Callable[..., Any] = lambda b, x, s: ([], [x[0], b.mul(x[0], b.sub(x[1], s[0]))])  # noqa: E731
-    first, second = f.images("sums", body, [], ["g", "x"], [mean], 2)
+    first, second = f.images("sums", _sums, [], ["g", "x"], [mean], 2)
     f.save(f.arithmetic("fmul", second, a), f.own("slopes"))
     f.save(first, f.own("shifts"))
     bend = f.arithmetic("fadd", f.arithmetic("fmul", second, w), f.load(f.own("g_inverse")))
@@ -119,7 +142,7 @@ def gradients_text(target: Target, dtype: str) -> tuple[str, str]:
     shift = f.arithmetic("fsub", f.load(f.own("g_mean")), f.arithmetic("fmul", first, scale))
     shift = f.arithmetic("fmul", shift, f.share)
     f.images("moved", _moved, ["dx"], ["g", "x"], [mean, scale, bend, shift])
-    return f.finished()
+    return f.finished("channels")
 
 
 def _moved(b: Any, x: list[str], s: list[str]) -> tuple[list[Any], list[Any]]:

@@ -22,6 +22,8 @@ from wengert.core.kernels.mathematics import FUNCTIONS
 __all__ = ["ARRAYS", "Expression", "OperatorNames", "Untraceable", "argument", "emit"]
 
 BOOL = numpy.dtype(bool)
+DTYPES = frozenset(map(numpy.dtype, ("f4", "f8", "i8", "i4", "i2", "i1", "u1", "?")))
+"""What kernels compute in."""
 
 
 class Untraceable(TypeError):
@@ -50,10 +52,13 @@ class Expression:
         raise Untraceable("a loop over elements")
 
     def astype(self, dtype: Any, copy: bool = True) -> Expression:
-        """Itself: kernels have one dtype."""
-        if numpy.dtype(dtype) != self.dtype:
+        """The value as another dtype."""
+        dtype = numpy.dtype(dtype)
+        if dtype == self.dtype:
+            return self
+        if dtype not in DTYPES:
             raise Untraceable(f"a conversion to {dtype}")
-        return self
+        return Expression("cast", (self,), dtype)
 
     def conj(self) -> Expression:
         """Itself, being real."""
@@ -91,24 +96,61 @@ def number(x: Any) -> float | bool:
     raise Untraceable(f"an operand {x!r}")
 
 
+def whole(x: Any, dtype: Any) -> int:
+    """A number beside integers or booleans of a dtype, which it must not change."""
+    strong = getattr(x, "dtype", dtype)
+    if isinstance(x, numpy.ndarray) and x.ndim == 0:
+        x = x[()]
+    fits = isinstance(x, (bool, numpy.bool_)) or (dtype != BOOL and isinstance(x, (int, numpy.integer)))
+    if not fits or (strong != dtype and strong != BOOL):
+        raise Untraceable(f"{x!r} beside {dtype}")
+    if dtype != BOOL and not numpy.iinfo(dtype).min <= x <= numpy.iinfo(dtype).max:
+        raise Untraceable(f"{x!r} is no {dtype}")
+    return int(x)
+
+
 _COMPARISONS = {"lt": "olt", "le": "ole", "gt": "ogt", "ge": "oge", "eq": "oeq", "ne": "une"}
-_MASKS = {"and", "or", "xor", "not"}
+_BITS = {"and", "or", "xor", "not"}
 _ARITHMETIC = {"add", "sub", "mul", "div"}
+_OF_BOOLEANS = {"add": "or", "mul": "and", "maximum": "or", "minimum": "and"}
+_OF_INTEGERS = {"shl", "shr", "floor_divide", "remainder", "fmod"}
+WHOLE = {"add", "sub", "mul", "negative", "abs", "sign", "square", "maximum", "minimum"} | _OF_INTEGERS
+"""Functions of integers besides comparisons and those of bits."""
 
 
 def made(name: str, *operands: Any) -> Any:
     """The expression of a function; dtypes of operands agree."""
-    given = tuple([x if isinstance(x, Expression) else number(x) for x in operands])
-    dtypes = {x.dtype for x in given if isinstance(x, Expression)}
-    if name == "where":
-        dtypes = {x.dtype for x in given[1:] if isinstance(x, Expression)}
-        mask = given[0]
-        if not isinstance(mask, Expression) or mask.dtype != BOOL:
-            raise Untraceable("a choice without a condition")
-    if len(dtypes) > 1 or (name in _MASKS) != (dtypes == {BOOL}):
+    values = operands[1:] if name == "where" else operands
+    dtypes = {x.dtype for x in values if isinstance(x, Expression)}
+    if len(dtypes) > 1:
         raise Untraceable(f"{name} of mixed dtypes")
     dtype = dtypes.pop() if dtypes else numpy.dtype(numpy.float64)
+    name = checked(name, operands[0], dtype)
+    given = tuple(
+        [
+            x if isinstance(x, Expression) else number(x) if dtype.kind == "f" else whole(x, dtype)
+            for x in operands
+        ]
+    )  # fmt: skip
     return Expression(name, given, BOOL if name in _COMPARISONS else dtype)
+
+
+def checked(name: str, first: Any, dtype: Any) -> str:
+    """The name of a function for operands of a dtype. Raises: Untraceable where there is none."""
+    kind = dtype.kind
+    if kind == "b":
+        name = _OF_BOOLEANS.get(name, name)
+    if name == "where":
+        if not isinstance(first, Expression) or first.dtype != BOOL:
+            raise Untraceable("a choice without a condition")
+    elif name in _BITS:
+        if kind == "f":
+            raise Untraceable(f"{name} of floats")
+    elif name not in _COMPARISONS and (kind == "b" or (kind != "f" and name not in WHOLE)):
+        raise Untraceable(f"{name} of {dtype}")
+    elif kind == "f" and name in _OF_INTEGERS:
+        raise Untraceable(f"{name} of floats")
+    return name
 
 
 def _forward(name: str) -> Callable[..., Any]:
@@ -147,17 +189,33 @@ class ArrayNames:
 
     def __getattr__(self, name: str) -> Any:
         known = _ARRAY_NAMES.get(name, name)
-        if known in FUNCTIONS or known in _ARITHMETIC or known in _COMPARISONS or known in _MASKS or known == "where":
+        if known in _LOGICAL:
+            return lambda *operands: made(_LOGICAL[known], *map(truth, operands))
+        if known in KNOWN:
             return lambda *operands: made(known, *operands)
         raise Untraceable(f"the function {name}")
 
     def asarray(self, x: Any, dtype: Any = None) -> Any:
         """x."""
-        return x if isinstance(x, Expression) else numpy.asarray(x, dtype)
+        if isinstance(x, Expression):
+            return x if dtype is None else x.astype(dtype)
+        return numpy.asarray(x, dtype)
 
     def isnan(self, x: Any) -> Any:
         """x is not a number."""
         return made("ne", x, x)
+
+    def isinf(self, x: Any) -> Any:
+        """x is infinite."""
+        return made("eq", floating(x).__abs__(), numpy.inf)
+
+    def isfinite(self, x: Any) -> Any:
+        """x is neither infinite nor nan."""
+        return made("lt", floating(x).__abs__(), numpy.inf)
+
+    def signbit(self, x: Any) -> Any:
+        """The sign of x is minus."""
+        return made("lt", made("copysign", 1.0, floating(x)), 0.0)
 
     def clip(self, x: Any, low: Any, high: Any) -> Any:
         """x within [low, high]."""
@@ -168,9 +226,25 @@ class ArrayNames:
 _ARRAY_NAMES = {
     "absolute": "abs", "fabs": "abs", "subtract": "sub", "multiply": "mul", "divide": "div", "true_divide": "div",
     "rint": "round", "less": "lt", "less_equal": "le", "greater": "gt", "greater_equal": "ge", "equal": "eq",
-    "not_equal": "ne", "logical_and": "and", "logical_or": "or", "logical_not": "not", "bitwise_and": "and",
-    "bitwise_or": "or", "invert": "not",
+    "not_equal": "ne", "bitwise_and": "and", "bitwise_or": "or", "bitwise_xor": "xor", "invert": "not",
+    "left_shift": "shl", "right_shift": "shr",
 }  # fmt: skip
+_LOGICAL = {"logical_and": "and", "logical_or": "or", "logical_xor": "xor", "logical_not": "not"}
+KNOWN = frozenset(FUNCTIONS) | _ARITHMETIC | frozenset(_COMPARISONS) | _BITS | _OF_INTEGERS | {"where"}
+"""Functions by name."""
+
+
+def truth(x: Any) -> Any:
+    """Whether x is not 0."""
+    return made("ne", x, 0) if isinstance(x, Expression) and x.dtype != BOOL else x
+
+
+def floating(x: Any) -> Expression:
+    """An operand that is one of floats."""
+    if not isinstance(x, Expression) or x.dtype.kind != "f":
+        raise Untraceable(f"a test of {x!r}")
+    return x
+
 
 ARRAYS = ArrayNames()
 
@@ -230,7 +304,7 @@ def instruction(block: Any, name: str, given: list[Any]) -> str:
         return block.select(*given)
     if name == "not":
         return block.opposite(*given)
-    if name in _MASKS:
+    if name in _BITS:
         return block.logic(name, *given)
     if name not in ("maximum", "minimum"):  # these two are simpler for a number
         given = [block.value(x) for x in given]

@@ -32,8 +32,8 @@ class Columns(Block):
     def __init__(self, target: Target, dtype: str, symbol: str) -> None:
         super().__init__(target, dtype, head=f"define internal void @{symbol}_piece(ptr %table, i64 %index)")
         self.rooms = [self.emit(f"alloca {dtype}, i64 {COLUMNS}, align 64") for _ in range(2)]
-        t = self.t = fields(self, ARGUMENTS)  # type: ignore[arg-type]
-        across = divided(self, t["inner"], COLUMNS)  # type: ignore[arg-type]
+        t = self.t = fields(self, ARGUMENTS)
+        across = divided(self, t["inner"], COLUMNS)
         first = self.long("mul", self.long("urem", "%index", across), COLUMNS)
         self.wide = self.least(self.long("sub", t["inner"], first), COLUMNS)
         rows = self.long("mul", self.long("udiv", "%index", across), t["n"])

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from wengert.core.kernels.host import Target
-from wengert.core.kernels.text import Block, Function, module
+from wengert.core.kernels.text import Block, Function, Lines, module
 from wengert.core.kernels.tiles import Tiles, panel_call, transpose_call
 
 __all__ = ["ARGUMENTS", "DEPTH", "product_text"]
@@ -50,7 +50,7 @@ def product_text(target: Target, dtype: str) -> tuple[str, str]:
     return module(functions, "declare void @wengert_parallel(ptr, ptr, i64)"), symbol
 
 
-def fields(f: Function, arguments: Any = ARGUMENTS) -> dict[str, str]:
+def fields(f: Lines, arguments: Any = ARGUMENTS) -> dict[str, str]:
     """The entries of the table by name."""
     return {
         name: f.field("%table", i, {"array": "ptr", "number": "double"}.get(kind, "i64"))
@@ -58,7 +58,7 @@ def fields(f: Function, arguments: Any = ARGUMENTS) -> dict[str, str]:
     }
 
 
-def divided(f: Function, a: Any, b: Any) -> str:
+def divided(f: Lines, a: Any, b: Any) -> str:
     """a / b, rounded up."""
     return f.long("udiv", f.long("add", a, f.long("sub", b, 1)), b)
 

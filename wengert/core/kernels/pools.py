@@ -121,7 +121,7 @@ class Windows(Block):
     def __init__(self, target: Target, dtype: str, symbol: str, arguments: Any) -> None:
         head = f"define internal void @{symbol}_piece(ptr %table, i64 %piece)"
         super().__init__(target, dtype, head=head)
-        self.t = fields(self, arguments)  # type: ignore[arg-type]
+        self.t = fields(self, arguments)
 
     def planes(self, vector: Callable[[str, str], list[str]], results: list[str]) -> None:
         """`vector(plane, first output)` gives what is stored in each of the results."""

@@ -118,8 +118,8 @@ def column_sum(run: Any) -> Callable[..., Any]:
     return call
 
 
-def row_sum(run: Any) -> Callable[..., Any]:
-    """Sum over the last dim of a contiguous array."""
+def row_total(run: Any) -> Callable[..., Any]:
+    """A number for each row of a contiguous array: the sum of its elements, or of their exponentials."""
 
     def call(x: Any) -> Any:
         n = x.shape[-1]
@@ -193,18 +193,6 @@ def rms_norm_back(run: Any) -> Callable[..., Any]:
         dx, (room, rows, some) = _empty(x.shape, x.dtype), column_room(x, n)
         run(room, dx, g, x, _contiguous(inverse), weight, _contiguous(g_inverse), rows, n, some)
         return dx, np.add.reduce(room, 0)
-
-    return call
-
-
-def logsumexp(run: Any) -> Callable[..., Any]:
-    """log(sum(exp(x))) over the last dim."""
-
-    def call(x: Any) -> Any:
-        n = x.shape[-1]
-        out = _empty(x.shape[:-1], x.dtype)
-        run(out, x, lines(x, n), n, part(n))
-        return out
 
     return call
 
@@ -433,12 +421,12 @@ CALLS: dict[str, tuple[str, Any, Any]] = {
     "layer_norm": ("layer_norm", layer_norm, try_layer_norm),
     "layer_norm_back": ("layer_norm_back", layer_norm_back, try_layer_norm_back),
     "layer_norm_weight": ("layer_norm_weight", layer_norm_weight, try_layer_norm_weight),
-    "logsumexp": ("logsumexp", logsumexp, try_logsumexp),
+    "logsumexp": ("logsumexp", row_total, try_logsumexp),
     "logsumexp_back": ("logsumexp_back", logsumexp_back, try_logsumexp_back),
     "rms_norm": ("rms_norm", rms_norm, try_rms_norm),
     "rms_norm_back": ("rms_norm_back", rms_norm_back, try_rms_norm_back),
     "column_sum": ("column_sum", column_sum, try_column_sum),
-    "row_sum": ("row_sum", row_sum, try_row_sum),
+    "row_sum": ("row_sum", row_total, try_row_sum),
     "total": ("row_sum", total, try_total),
     "row_squares": ("row_squares", row_squares, try_row_squares),
     "total_squares": ("row_squares", total_squares, try_total_squares),

@@ -318,9 +318,11 @@ class Builder:
 
         smooth: the number c1 of what is taken off p is spread over all classes.
         """
-        body: Any = lambda b, x, s: ([b.mul(exp(b, b.sub(x[0], s[0])), s[1])], [])  # noqa: E731
-        if smooth:
-            body = lambda b, x, s: ([b.sub(b.mul(exp(b, b.sub(x[0], s[0])), s[1]), s[2])], [])  # noqa: E731
+
+        def body(b: Any, x: list[str], s: list[str]) -> tuple[list[Any], list[Any]]:
+            share = b.mul(exp(b, b.sub(x[0], s[0])), s[1])
+            return [b.sub(share, s[2]) if smooth else share], []
+
         self.sweep("moved", 1, 1, 2 + smooth, [], body, 2)
         f = self.row("dx", "x", "level", "target", "scale", "given", numbers=1 + smooth)
         target, ignored = ignored_target(f)

@@ -7,7 +7,7 @@ last, an operand moves by one element or stands still; a thread takes some rows 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -77,7 +77,7 @@ def piece(loop: Loop, count: int) -> Function:
                 pointer = f.offset(pointer, f.long("mul", place, distance))
             if room is not None:
                 still = f.long("icmp eq", step[2], 0)
-                f.when(still, lambda room=room, at=pointer: repeat(f, loop.dtype, room, at, n))  # type: ignore[misc]
+                f.when(still, partial(repeat, f, loop.dtype, room, pointer, n))
                 pointer = f.emit(f"select i1 {still}, ptr {room}, ptr {pointer}")
             given.append(pointer)
         call_core(f, loop, given, [], n)

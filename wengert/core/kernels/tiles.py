@@ -13,6 +13,7 @@ transpose(...)       target[c * step + r] = source[r * stride + c]
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from wengert.core.kernels.host import Target
@@ -125,7 +126,7 @@ class Tiles:
             def write() -> None:
                 for i in range(len(sums)):
                     if i:
-                        b.when(b.long("icmp ugt", "%m", i), lambda i=i: row(i, added))  # type: ignore[misc]
+                        b.when(b.long("icmp ugt", "%m", i), partial(row, i, added))
                     else:
                         row(i, added)
 
@@ -211,7 +212,7 @@ class Tiles:
         for i, column in enumerate(exchanged(b, rows)):
             at = b.offset("%to", b.long("mul", i, "%step"), self.dtype)
             if part and i:
-                b.when(b.long("icmp ugt", "%columns", i), lambda at=at, x=column: b.store(x, at, high))  # type: ignore[misc]
+                b.when(b.long("icmp ugt", "%columns", i), partial(b.store, column, at, high))
             else:
                 b.store(column, at, high)
         b.do("ret void")

@@ -35,7 +35,10 @@ LENGTHS = (1, 5, 16, 33, 2047, 2048, 2049, 20000)
 def total_text(target: Target, dtype: str, value: Expression, arrays: int, numbers: int) -> tuple[str, str]:
     """The module, and the name of its function `f(table)`; table: sums, arrays, n, numbers as doubles."""
     symbol = f"totals_{dtype}"
-    body: Callable[..., Any] = lambda b, x, s: ([], [emit(b, value, [*x, *s])])  # noqa: E731
+
+    def body(b: Any, x: list[str], s: list[str]) -> tuple[list[Any], list[Any]]:
+        return [], [emit(b, value, [*x, *s])]
+
     summed = Pass(target, dtype, "summed", arrays, 0, numbers, ["add"], body, 2)
     f = Row(dtype, f"{symbol}_piece", ["ptr %table", "i64 %index"])
     given = [f.field("%table", 1 + k) for k in range(arrays)]

@@ -5,16 +5,17 @@ They take contiguous arrays of one shape, and numbers; everything else is brough
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 
 import numpy
 
 from wengert.core.arrays.dtype import bfloat16
 from wengert.core.kernels.workshop import LARGE, Order, order
-from wengert.core.operators.kernels import FORMULAS, VARIANTS, body_of, with_operands
+from wengert.core.operators.kernels import FORMULAS, VARIANTS, called, environment_of, operators
 from wengert.core.operators.kinds import Elementwise
 from wengert.core.operators.raw import NUMPY
-from wengert.core.operators.record import FIRST, GRADIENT, NAMESPACE, REGISTRY, RESULT, Op
+from wengert.core.operators.record import FIRST, GRADIENT, REGISTRY, RESULT, Op
 
 __all__ = ["Narrow", "install"]
 
@@ -75,7 +76,7 @@ class Narrow:
 
         def make(factory: Any) -> Any:
             def trace(operands: Any) -> Any:
-                symbols = factory.operators(lambda name: body_of(name, factory.arrays))
+                symbols = operators(factory)
                 return self.traced(what, symbols, factory.arrays, operands, attributes, count)
 
             def reference(*operands: Any) -> Any:
@@ -88,23 +89,14 @@ class Narrow:
 
     def traced(self, what: int, m: Any, np: Any, operands: Any, attributes: tuple[Any, ...], count: int) -> Any:
         """The body or a rule, on expressions or on arrays of float32."""
-        values = with_operands(attributes, operands[count:])
         op = self.op
-        if what < 0:
-            loose = op.positional - count
-            named = dict(zip(op.params[op.positional :], values[loose:], strict=True))
-            formula = FORMULAS.get(op.name) if m is not NUMPY else None
-            if formula is not None:
-                return formula(m, *operands[:count], *values[:loose], **named)
-            return self.plain(np, *operands[:count], *values[:loose], **named)
-        environment: list[Any] = [None] * (FIRST + len(op.params))
-        environment[NAMESPACE] = m
-        for place, value in zip(self.places[what], operands[:count], strict=True):
-            environment[place] = value
-        rest = [i for i in range(len(op.params)) if i not in op.arrays]
-        for i, value in zip(rest, values, strict=True):
-            environment[FIRST + i] = value
-        return self.rules[what](environment)
+        if what >= 0:
+            return self.rules[what](environment_of(m, op, self.places[what], operands, attributes))
+        formula = FORMULAS.get(op.name) if m is not NUMPY else None
+        named = op.params[op.positional :]
+        if formula is not None:
+            return called(formula, m, operands, count, attributes, named)
+        return called(self.plain, np, operands, count, attributes, named)
 
     def body(self, raw: list[Any]) -> Any:
         """The result for the arguments of the body, or None."""
@@ -120,23 +112,9 @@ class Narrow:
         return self.find(index, [environment[p] for p in places], attributes)
 
 
-class Statement:
-    """A rule as it was stated, before kernels are put behind it."""
-
-    __slots__ = ("function", "pick", "saves", "single")
-
-    def __init__(self, rule: Any) -> None:
-        self.function, self.pick, self.saves, self.single = rule.function, rule.pick, rule.saves, rule.single
-
-    def __call__(self, environment: list[Any]) -> Any:
-        if self.single:
-            return self.function(self.pick(environment))
-        return self.function() if self.pick is None else self.function(*self.pick(environment))
-
-
 def install() -> None:
     """Put kernels of half precision behind all elementwise records; before `kernels.install`."""
     for op in REGISTRY.values():
         plain = isinstance(op.kind, Elementwise) and op.many < 0 and op.outputs == 1 and not op.recorded_body
         if plain and op.arrays == tuple(range(len(op.arrays))) and op.promote in ("common", "float"):
-            op.narrow = Narrow(op, op.body, tuple([None if rule is None else Statement(rule) for rule in op.rules]))
+            op.narrow = Narrow(op, op.body, tuple([copy(rule) for rule in op.rules]))

@@ -7,6 +7,7 @@ A kernel is made for a dtype and the values of the attributes, which its text co
 
 from __future__ import annotations
 
+from copy import copy
 from functools import update_wrapper
 from typing import Any
 
@@ -85,6 +86,16 @@ def same_shape(arrays: list[Any]) -> bool:
     return True
 
 
+def most(input: Any, others: tuple[Any, ...]) -> int:
+    """Elements of the largest operand; what comes after a large one is not asked."""
+    size: int = getattr(input, "size", 0)
+    if size < LARGE:
+        for x in others:
+            if x.__class__ is _ndarray and x.size > size:
+                size = x.size
+    return size
+
+
 def broad(arrays: list[Any]) -> Any:
     """The dtype of large plain arrays that may broadcast, the others being numbers; None for anything else."""
     dtype, size, shapes = None, 0, set()
@@ -133,23 +144,45 @@ def forward_maker(
     """
     count, formula = len(op.arrays), FORMULAS.get(op.name)
 
-    def call(function: Any, np: Any, operands: Any) -> Any:
-        given = with_operands(attributes, operands[count:])
-        loose = given[: len(given) - len(named)]
-        return function(np, *operands[:count], *loose, **dict(zip(named, given[len(loose) :], strict=True)))
-
     def make(factory: Any) -> Any:
         def trace(operands: Any) -> Any:
-            if formula is not None:
-                return call(formula, factory.operators(lambda name: body_of(name, factory.arrays)), operands)
-            return call(body, factory.arrays, operands)
+            if formula is None:
+                return called(body, factory.arrays, operands, count, attributes, named)
+            return called(formula, operators(factory), operands, count, attributes, named)
 
         def reference(*xs: Any) -> Any:
-            return call(body, numpy, xs)
+            return called(body, numpy, xs, count, attributes, named)
 
         return tested(factory, op, op.name, trace, reference, count, dtype, floats, spread)
 
     return make
+
+
+def operators(factory: Any) -> Any:
+    """The namespace of rules on expressions."""
+    return factory.operators(lambda name: body_of(name, factory.arrays))
+
+
+def called(
+    function: Any, np: Any, operands: Any, count: int, attributes: tuple[Any, ...], named: tuple[str, ...]
+) -> Any:
+    """A body on `count` operands and its attributes; further operands stand for the floats among these."""
+    given = with_operands(attributes, operands[count:])
+    loose = given[: len(given) - len(named)]
+    return function(np, *operands[:count], *loose, **dict(zip(named, given[len(loose) :], strict=True)))
+
+
+def environment_of(m: Any, op: Op, places: list[int], operands: Any, attributes: tuple[Any, ...]) -> list[Any]:
+    """What a rule is given: an operand in each place, and the attributes, whose floats the last operands may be."""
+    count = len(places)
+    filled: list[Any] = [None] * (FIRST + len(op.params))
+    filled[NAMESPACE] = m
+    for place, value in zip(places, operands[:count], strict=True):
+        filled[place] = value
+    rest = [i for i in range(len(op.params)) if i not in op.arrays]
+    for i, value in zip(rest, with_operands(attributes, operands[count:]), strict=True):
+        filled[FIRST + i] = value
+    return filled
 
 
 def with_operands(attributes: tuple[Any, ...], operands: Any) -> tuple[Any, ...]:
@@ -215,7 +248,7 @@ def several_arrays(op: Op, body: Any, variants: Variants) -> Any:
     count, broadcasting = len(op.arrays), Variants(f"{op.name} of several shapes")
 
     def faster(np: Any, input: Any, *others: Any, **named: Any) -> Any:
-        if len(others) + 1 >= count:
+        if len(others) + 1 >= count and most(input, others) >= LARGE:
             arrays, attributes = [input, *others[: count - 1]], others[count - 1 :]
             if getattr(input, "size", 0) >= LARGE and same_shape(arrays):
                 given = (*attributes, *named.values())
@@ -266,17 +299,10 @@ def backward_maker(
     count = len(places)
 
     def environment(m: Any, operands: Any) -> list[Any]:
-        filled: list[Any] = [None] * (FIRST + len(op.params))
-        filled[NAMESPACE] = m
-        for place, value in zip(places, operands[:count], strict=True):
-            filled[place] = value
-        rest = [i for i in range(len(op.params)) if i not in op.arrays]
-        for i, value in zip(rest, with_operands(attributes, operands[count:]), strict=True):
-            filled[FIRST + i] = value
-        return filled
+        return environment_of(m, op, places, operands, attributes)
 
     def make(factory: Any) -> Any:
-        name, symbolic = f"{op.name} backward", factory.operators(lambda name: body_of(name, factory.arrays))
+        name, symbolic = f"{op.name} backward", operators(factory)
         reference = NumpyRule(old, environment)
         return tested(
             factory, op, name, lambda xs: old(environment(symbolic, xs)), reference, count, dtype, floats, spread
@@ -304,13 +330,8 @@ def speed_up_rule(op: Op, index: int) -> None:
     if any(p != RESULT and p - FIRST not in op.arrays and p != GRADIENT for p in places):
         return
     rest = [FIRST + i for i in range(len(op.params)) if i not in op.arrays]
-    single, pick, function = rule.single, rule.pick, rule.function
+    old = copy(rule)
     variants, broadcasting = Variants(f"{op.name} backward"), Variants(f"{op.name} backward of several shapes")
-
-    def old(environment: list[Any]) -> Any:
-        if single:
-            return function(pick(environment))
-        return function() if pick is None else function(*pick(environment))
 
     def faster(environment: list[Any]) -> Any:
         g = environment[GRADIENT]

@@ -5,6 +5,7 @@ Large contiguous cases go to a kernel that is ready, everything else to the reco
 
 from __future__ import annotations
 
+from copy import copy
 from functools import update_wrapper
 from math import prod
 from typing import Any
@@ -25,17 +26,14 @@ _broad: dict[Any, Order] = {}
 def rule_on_arrays(op: Any, index: int, found: Any) -> None:
     """Give a rule a way for arrays: `found(environment)`, or None where it is not for them."""
     rule = op.rules[index]
-    function, pick = rule.function, rule.pick
-    if rule.single:
-        single = pick
-        pick = lambda environment: (single(environment),)  # noqa: E731
+    old = copy(rule)
 
     def faster(environment: list[Any]) -> Any:
         if environment[FIRST].__class__ is _ndarray and environment[FIRST].size >= LARGE:
             made = found(environment)
             if made is not None:
                 return made
-        return function(*pick(environment))
+        return old(environment)
 
     rule.function, rule.single, rule.pick = faster, False, lambda environment: (environment,)
 

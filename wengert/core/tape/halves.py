@@ -8,7 +8,7 @@ import numpy as np
 
 from wengert.core.arrays.large import LARGE, SIZE
 from wengert.core.operators.raw import NUMPY, namespace_of
-from wengert.core.operators.record import GRADIENT, NAMESPACE, REGISTRY
+from wengert.core.operators.record import REGISTRY
 from wengert.core.tape.core import F32, HALVES, raw_value, widened
 
 __all__ = ["gradients"]
@@ -29,12 +29,13 @@ def gradients(node: Any, g: Any) -> Any:
 
 
 def narrow(node: Any, g: Any) -> Any:
-    """The gradients by kernels of 16 bits; None unless there is one for each."""
+    """The gradients by kernels of 16 bits; None unless there is one for each, or if the node was freed."""
     op = node.op
-    environment = [None, None, None, None, *node.args]
-    environment[NAMESPACE], environment[GRADIENT] = NUMPY, g
+    if node._saved is None:
+        return None
+    environment = [NUMPY, g, None, node.shape, *node.args]
     for k, position in enumerate(op.saves):
-        if node._saved is not None and node._saved[k] is not None:
+        if node._saved[k] is not None:
             environment[position] = raw_value(node, k)
     found: list[Any] = []
     for i, target in enumerate(node._inputs):

@@ -2,7 +2,7 @@
 cimport cython
 from wengert.core.tape.calls cimport apply_one, apply_some, apply_two, apply_view
 from wengert.core.tape.forms cimport Form
-from wengert.core.tape.severals cimport apply_many, apply_outputs
+from wengert.core.tape.severals cimport apply_many
 
 cdef class Plan:
     cdef public object op
@@ -18,6 +18,6 @@ cdef class Plan:
 
 cdef object PLAIN, OFF
 cdef object _mode_get()
-cdef int GENERAL_WAY, VIEW_WAY, ONE_WAY, TWO_WAY, SOME_WAY, MANY_WAY, OUTPUTS_WAY
+cdef int GENERAL_WAY, VIEW_WAY, ONE_WAY, TWO_WAY, SOME_WAY, MANY_WAY
 @cython.locals(given=cython.Py_ssize_t, place=cython.Py_ssize_t, way=cython.int)
 cdef object planned(Plan plan, tuple args, dict kwargs)

@@ -18,7 +18,7 @@ from wengert.core.tape.dispatch import INTERCEPT, apply
 from wengert.core.tape.forms import Form
 from wengert.core.tape.inspection import describe
 from wengert.core.tape.modes import MODE, OFF, PLAIN
-from wengert.core.tape.severals import apply_many, apply_outputs
+from wengert.core.tape.severals import apply_many
 
 if cython.compiled:
     from cython.cimports.wengert.core.tape.interpreter import mode_of
@@ -31,7 +31,7 @@ if cython.compiled:
 else:
     _mode_get = MODE.get
 
-GENERAL_WAY, VIEW_WAY, ONE_WAY, TWO_WAY, SOME_WAY, MANY_WAY, OUTPUTS_WAY = range(7)
+GENERAL_WAY, VIEW_WAY, ONE_WAY, TWO_WAY, SOME_WAY, MANY_WAY = range(6)
 
 
 @cython.cclass
@@ -55,11 +55,8 @@ class Plan:
 
 def way_of(op: Op, form: Form) -> int:
     """The way that full argument tuples of an operator go."""
-    if op.outputs != 1:
-        flat = op.many < 0 and op.arrays and op.arrays[0] == 0
-        return OUTPUTS_WAY if flat else GENERAL_WAY
     if op.many >= 0:
-        plain = op.many == 0 and not op.saves and not form.view and not callable(op.backward_name)
+        plain = op.many == 0 and op.outputs == 1 and not op.saves and not form.view and not callable(op.backward_name)
         return MANY_WAY if plain else GENERAL_WAY
     if form.view:
         return VIEW_WAY if op.arrays == (0,) and not op.saves else GENERAL_WAY
@@ -101,8 +98,6 @@ def planned(plan: Plan, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
         return apply_two(plan.form, args)
     if way == SOME_WAY:
         return apply_some(plan.form, args)
-    if way == OUTPUTS_WAY:
-        return apply_outputs(plan.form, args)
     if way == MANY_WAY:
         return apply_many(plan.form, args)
     return apply(plan.op, args)

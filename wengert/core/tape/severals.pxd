@@ -10,8 +10,6 @@ cdef object PLAIN, OFF
 cdef object _mode_get()
 @cython.locals(x=TensorBase, out=TensorBase, node=OpNode, flags=cython.longlong, arrays=list)
 cpdef object apply_many(Form form, tuple args)
-@cython.locals(x=TensorBase, flags=cython.longlong, i=cython.Py_ssize_t)
-cpdef object apply_outputs(Form form, tuple args)
 @cython.locals(outs=list)
 cpdef object several(Form form, tuple args, object results, long long flags, object mode)
 @cython.locals(

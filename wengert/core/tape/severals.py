@@ -15,7 +15,6 @@ from wengert.core.tape.modes import MODE, OFF, PLAIN
 from wengert.core.tape.views import register_views
 
 _ndarray = np.ndarray
-BOOL, I64 = np.dtype(bool), np.dtype(np.int64)
 
 if cython.compiled:
     from cython.cimports.wengert.core.tape.interpreter import mode_of
@@ -77,38 +76,6 @@ def apply_many(form: Form, args: tuple[Any, ...]) -> Any:
     return out
 
 
-def apply_outputs(form: Form, args: tuple[Any, ...]) -> Any:
-    """An operator with several results; its floating tensors have one dtype."""
-    op = form.op
-    raw = list(args)
-    flags, dtype = 0, None
-    for i in op.arrays:
-        value = args[i]
-        if isinstance(value, TensorBase):
-            x = value
-            a = raw[i] = x._array
-            flags |= x._flags
-            dt = a.dtype
-            if (dt is F32 or dt is F64) and (dtype is None or dtype is dt):
-                dtype = dt
-            elif not form.mixed or (dt is not I64 and dt is not BOOL):
-                return apply(op, args)
-            if type(a) is not _ndarray:
-                return apply(op, args)
-        elif value is not None:
-            return apply(op, args)
-    mode = _mode_get()
-    if flags & CARE or dtype is None or (mode is not PLAIN and mode is not OFF):
-        return apply(op, args)
-    try:
-        results = form.compute(tuple(raw))
-    except Exception:
-        return apply(op, args)
-    if type(results) is not tuple and type(results) is not list:
-        return apply(op, args)
-    return several(form, args, results, flags, mode)
-
-
 def several(form: Form, args: tuple[Any, ...], results: Any, flags: Any, mode: Any) -> Any:
     """Several results as tensors: recorded, known as views."""
     outs: list[Any] = []
@@ -123,7 +90,7 @@ def several(form: Form, args: tuple[Any, ...], results: Any, flags: Any, mode: A
 
 
 def record_outputs(form: Form, args: tuple[Any, ...], outs: tuple[Any, ...]) -> None:
-    """The node of `apply_outputs`."""
+    """The node of several results."""
     op = form.op
     metas: list[Any] = []
     holder = None
