@@ -105,7 +105,7 @@ def test_what_is_no_arithmetic_cannot_be_traced():
         lambda: ARRAYS.sum(x),
         lambda: 1 if x > 0 else 2,
         lambda: list(x),
-        lambda: x.astype(np.float64),
+        lambda: x.astype(np.complex64),
         lambda: x**0.3,
         lambda: x + "a",
         lambda: ARRAYS.where(1.0, x, x),

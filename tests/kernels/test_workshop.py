@@ -46,29 +46,6 @@ def test_deterministic_algorithms_wait_for_kernels():
         workshop.wait_for_kernels(False)
 
 
-def test_a_settled_order_is_made_first_and_waited_for():
-    began, made = threading.Event(), []
-
-    def slowly(factory):
-        began.wait(5)
-        made.append("first")
-        return len
-
-    workshop.order("slow", slowly)
-    later = workshop.order("later", lambda factory: made.append("later"))
-    threading.Timer(0.1, began.set).start()
-    placed = workshop.settled("wanted", lambda factory: made.append("wanted") or abs)
-    assert placed.function is abs and "later" not in made[: made.index("wanted")]
-    assert workshop.finish() and later.done
-
-
-def test_a_settled_order_that_is_late_is_never_used():
-    go = threading.Event()
-    placed = workshop.settled("late", lambda factory: go.wait(5) and abs, seconds=0.05)
-    go.set()
-    assert workshop.finish() and placed.function is None
-
-
 USE = """
 import numpy as np, wengert as torch
 from wengert.core.kernels import workshop

@@ -265,3 +265,14 @@ def test_an_encoder_layer_knows_its_activation():
         inside = torch.nn.TransformerEncoderLayer(4, 2, 8)
         given = torch.nn.TransformerEncoderLayer(4, 2, 8, activation=torch.nn.functional.gelu)
     assert (inside.activation_relu_or_gelu, given.activation_relu_or_gelu) == (1, 2)
+
+
+def test_a_class_gets_the_size_as_it_is():
+    class Asked(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            return super().__torch_function__(func, types, args, kwargs or {})
+
+    x = torch.ones(4, 3).as_subclass(Asked)
+    assert x.size() == torch.Size([4, 3]) and x.size().__class__ is torch.Size and x.stride() == (3, 1)
+    assert [piece.__class__ for piece in x.chunk(2, dim=1)] == [Asked, Asked]

@@ -7,6 +7,7 @@ imported on first use of their device.
 from __future__ import annotations
 
 from collections.abc import Callable
+from math import copysign
 from typing import Any
 
 import numpy as np
@@ -27,7 +28,7 @@ class Backend:
 
     def full(self, shape: tuple[int, ...], value: Any, dtype: Any, index: int | None = None) -> Any:
         """An array with `value` everywhere."""
-        if value == 0 and not isinstance(value, complex):
+        if value == 0 and not isinstance(value, complex) and copysign(1.0, value) > 0:
             return np.zeros(shape, dtype)
         out = np.empty(shape, dtype)
         out.fill(value)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.arrays.generator import DoubleReader, Generator, SampleError, default_generator
+from wengert.core.arrays.normals import exponentials
 from wengert.core.arrays.sampling import (
     DIGITS,
     TITLES,
@@ -61,7 +62,11 @@ def exponential(
 
     def draw(count: int) -> np.ndarray:
         values = np.empty(count)
-        return values if source.fill("exponentials", values, scale) else log_complement(source.doubles(count)) * scale
+        if source.fill("exponentials", values, scale):
+            return values
+        if source.stepwise("exponentials", count):
+            return exponentials(source.doubles(count), scale)
+        return log_complement(source.doubles(count)) * scale
 
     return filled(shape, kind, source, draw)
 

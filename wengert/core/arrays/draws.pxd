@@ -14,9 +14,13 @@ cdef enum:
     HALF = 8
     MOST = 4095
 
-cdef double TURN = 6.283185307179586
-cdef float TURNF = 6.283185307179586
-cdef double CONSTANT = 134217729.0
+cdef extern from *:
+    """
+    #define WENGERT_TURN 6.283185307179586
+    #define WENGERT_SPLIT 134217729.0
+    """
+    const double TURN "WENGERT_TURN"
+    const double SPLIT "WENGERT_SPLIT" # see sampling.py
 
 cdef class Source:
     cdef public object lock
@@ -49,10 +53,10 @@ cdef inline double joined(double value, double scale, double offset) noexcept:
     if abs(scale) > 1e280 or abs(offset) > 1e280:
         return value * scale + offset
     product = value * scale
-    split = value * CONSTANT
+    split = value * SPLIT
     high = split - (split - value)
     low = value - high
-    scale_high = scale * CONSTANT - (scale * CONSTANT - scale)
+    scale_high = scale * SPLIT - (scale * SPLIT - scale)
     scale_low = scale - scale_high
     wrong = ((high * scale_high - product) + high * scale_low + low * scale_high) + low * scale_low
     total = product + offset
@@ -65,7 +69,7 @@ cdef inline void turned(float *values) noexcept:
     cdef float radius, angle
     for i in range(HALF):
         radius = sqrtf(logf(<float> 1.0 - values[i]) * <float> -2.0)
-        angle = values[i + HALF] * TURNF
+        angle = values[i + HALF] * <float> TURN
         values[i], values[i + HALF] = cosf(angle) * radius, sinf(angle) * radius
 
 cdef inline void turned_doubles(double *values) noexcept:
@@ -77,11 +81,12 @@ cdef inline void turned_doubles(double *values) noexcept:
         angle = values[i + HALF] * TURN
         values[i], values[i + HALF] = cos(angle) * radius, sin(angle) * radius
 
-cdef bitgen_t *opened(Source source) except NULL
-cdef int closed(Source source) except -1
+cdef bitgen_t *opened(Source source) except? NULL
+cdef int closed(Source source) except? -1
 cdef object room_for(object shape, object kind)
-cdef int fill_uniforms(Source source, object a, double first, double last, double span) except -1
-cdef int fill_normals(Source source, object a, double mean, double std) except -1
-cdef int fill_few_normals(Source source, object a, double mean, double std) except -1
-cdef int fill_integers(Source source, object a, uint64_t count, int64_t base, bint wide) except -1
-cdef int fill_thresholds(Source source, object a, double p, double factor) except -1
+cdef int fill_uniforms(Source source, object a, double first, double last, double span) except? -1
+cdef int fill_normals(Source source, object a, double mean, double std) except? -1
+cdef int fill_few_normals(Source source, object a, double mean, double std) except? -1
+cdef int fill_integers(Source source, object a, uint64_t count, int64_t base, bint wide) except? -1
+cdef int fill_thresholds(Source source, object a, double p, double factor) except? -1
+cdef int fill_places(Source source, object a) except? -1

@@ -1,4 +1,3 @@
-# cython: annotation_typing=False
 """Random numbers for small arrays, drawn in C where the core is compiled.
 
 The words come from NumPy's engine by the functions that it offers to C (`numpy/random/bitgen.h`), and become what the
@@ -99,6 +98,9 @@ if cython.compiled:
         i: cython.Py_ssize_t
         n: cython.Py_ssize_t = cnp.PyArray_SIZE(a)
         unit: cython.bint = first == 0.0 and span == 1.0
+        bits: cython.pointer(bitgen_t)
+        singles: cython.p_float
+        doubles: cython.p_double
         if cnp.PyArray_TYPE(a) == cnp.NPY_FLOAT:
             singles = cython.cast(cython.p_float, cnp.PyArray_DATA(a))
             bits = opened(source)
@@ -127,7 +129,7 @@ if cython.compiled:
         values: cython.double[17]
         turn: cython.double
         radius: cython.double
-        bits = opened(source)
+        bits: cython.pointer(bitgen_t) = opened(source)
         if source.cached_normal is not None:
             values[0] = source.cached_normal
             source.cached_normal = None
@@ -159,17 +161,21 @@ if cython.compiled:
         at: cython.Py_ssize_t = 0
         kind: cython.int = cnp.PyArray_TYPE(a)
         plain: cython.bint = mean == 0.0 and std == 1.0
+        singles: cython.p_float
+        doubles: cython.p_double
         if kind != cnp.NPY_FLOAT and kind != cnp.NPY_DOUBLE:
             return 0
         if n < BLOCK:
             return fill_few_normals(source, a, mean, std)
-        bits = opened(source)
+        bits: cython.pointer(bitgen_t) = opened(source)
         single_std: cython.float = cython.cast(cython.float, std)
         single_mean: cython.float = cython.cast(cython.float, mean)
         while at < n:
             if at + BLOCK > n:  # the last ones are drawn anew with those before them
-                for i in range(n - at):
-                    single(bits) if kind == cnp.NPY_FLOAT else fraction(bits)
+                for _ in range(n - at):
+                    bits.next_uint32(bits.state)
+                    if kind == cnp.NPY_DOUBLE:
+                        bits.next_uint32(bits.state)
                 at = n - BLOCK
             if kind == cnp.NPY_FLOAT:
                 singles = cython.cast(cython.p_float, cnp.PyArray_DATA(a)) + at
@@ -198,9 +204,9 @@ if cython.compiled:
         n: cython.Py_ssize_t = cnp.PyArray_SIZE(a)
         kind: cython.int = cnp.PyArray_TYPE(a)
         size: cython.int = cnp.PyArray_ITEMSIZE(a)
-        data = cnp.PyArray_DATA(a)
+        data: cython.p_void = cnp.PyArray_DATA(a)
         value: int64_t
-        bits = opened(source)
+        bits: cython.pointer(bitgen_t) = opened(source)
         for i in range(n):
             word: uint64_t = pair(bits) if wide else bits.next_uint32(bits.state)
             value = cython.cast(int64_t, word % count + cython.cast(uint64_t, base))
@@ -225,10 +231,10 @@ if cython.compiled:
         i: cython.Py_ssize_t
         n: cython.Py_ssize_t = cnp.PyArray_SIZE(a)
         kind: cython.int = cnp.PyArray_TYPE(a)
-        data = cnp.PyArray_DATA(a)
+        data: cython.p_void = cnp.PyArray_DATA(a)
         if kind != cnp.NPY_FLOAT and kind != cnp.NPY_DOUBLE:
             return 0
-        bits = opened(source)
+        bits: cython.pointer(bitgen_t) = opened(source)
         for i in range(n):
             value: cython.double = factor if fraction(bits) < p else 0.0
             if kind == cnp.NPY_FLOAT:
@@ -238,8 +244,27 @@ if cython.compiled:
         closed(source)
         return 1
 
+    @cython.cfunc
+    def fill_places(source: Source, a: object) -> cython.int:
+        """0 .. n-1 in a random order, as `permutations.randperm` has it; `a` is int64."""
+        i: cython.Py_ssize_t
+        n: cython.Py_ssize_t = cnp.PyArray_SIZE(a)
+        places: cython.pointer(int64_t) = cython.cast(cython.pointer(int64_t), cnp.PyArray_DATA(a))
+        for i in range(n):
+            places[i] = i
+        if n < 2:
+            return 1
+        bits: cython.pointer(bitgen_t) = opened(source)
+        for i in range(n - 1):
+            other: cython.Py_ssize_t = i + bits.next_uint32(bits.state) % (n - i)
+            place: int64_t = places[i]
+            places[i] = places[other]
+            places[other] = place
+        closed(source)
+        return 1
 
-def uniforms(source: Any, shape: Any, kind: Any, first: float, last: float, span: float) -> Any:
+
+def uniforms(source: Any, shape: Any, kind: Any, first: Any, last: Any, span: Any) -> Any:
     """first + span * u on [first, last), or None; the three as `kind` has them."""
     if not cython.compiled:
         return None
@@ -247,7 +272,7 @@ def uniforms(source: Any, shape: Any, kind: Any, first: float, last: float, span
     return out if out is not None and fill_uniforms(source, out, first, last, span) else None
 
 
-def normals(source: Any, shape: Any, kind: Any, mean: float, std: float) -> Any:
+def normals(source: Any, shape: Any, kind: Any, mean: Any, std: Any) -> Any:
     """mean + std * z, or None."""
     if not cython.compiled:
         return None
@@ -255,7 +280,7 @@ def normals(source: Any, shape: Any, kind: Any, mean: float, std: float) -> Any:
     return out if out is not None and fill_normals(source, out, mean, std) else None
 
 
-def integers(source: Any, shape: Any, kind: Any, count: int, base: int, wide: bool) -> Any:
+def integers(source: Any, shape: Any, kind: Any, count: Any, base: Any, wide: Any) -> Any:
     """base + w mod count, w one word or two, or None; the numbers fit into `kind`."""
     if not cython.compiled:
         return None
@@ -263,7 +288,7 @@ def integers(source: Any, shape: Any, kind: Any, count: int, base: int, wide: bo
     return out if out is not None and fill_integers(source, out, count, base, wide) else None
 
 
-def thresholds(source: Any, shape: Any, kind: Any, p: float, factor: float) -> Any:
+def thresholds(source: Any, shape: Any, kind: Any, p: Any, factor: Any) -> Any:
     """`factor` where a double is below p, else 0, or None."""
     if not cython.compiled:
         return None
@@ -283,16 +308,14 @@ def chances(source: Any, p: Any) -> Any:
     if not 0 < n <= MOST or (kind != cnp.NPY_FLOAT and kind != cnp.NPY_DOUBLE):
         return None
     one: cython.bint = kind == cnp.NPY_FLOAT
-    given = cnp.PyArray_DATA(p)
+    given: cython.p_void = cnp.PyArray_DATA(p)
     for i in range(n):
-        chance: cython.double = (
-            cython.cast(cython.p_float, given)[i] if one else cython.cast(cython.p_double, given)[i]
-        )
+        chance: cython.double = cython.cast(cython.p_float, given)[i] if one else cython.cast(cython.p_double, given)[i]
         if not (0.0 <= chance <= 1.0):
             return None
     out = room(cnp.PyArray_NDIM(p), cnp.PyArray_DIMS(p), kind)
-    data = cnp.PyArray_DATA(out)
-    bits = opened(source)
+    data: cython.p_void = cnp.PyArray_DATA(out)
+    bits: cython.pointer(bitgen_t) = opened(source)
     for i in range(n):
         if one:
             below: cython.bint = single(bits) < cython.cast(cython.p_float, given)[i]

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.arrays.draws import Source
 from wengert.core.arrays.large import LARGE
 from wengert.core.base.errors import ArgumentError, DeviceError, ValueRangeError, WengertError
 
@@ -22,7 +23,6 @@ _READ_AHEAD_LIMIT = 1 << 16
 _FEW = 2048  # words up to which the overhead of a call counts
 _HANDFUL = 16  # up to here Python's numbers are quicker than arrays
 MANY = 4096  # numbers from which machine code draws them, where there is any
-_LEAST = {"normals": 1 << 14, "exponentials": 1 << 14}  # the first such call waits for the code, so few do without
 _SINGLE = np.dtype(np.float32)
 _LOW_53, _UNIT_53 = (1 << 53) - 1, 2.0**-53
 _LOW_24 = np.uint64((1 << 24) - 1)
@@ -58,7 +58,7 @@ class SampleError(WengertError, RuntimeError):
     """Raised when a seed, a generator's state or a distribution's parameter has a value that cannot be sampled."""
 
 
-class Generator:
+class Generator(Source):
     """Source of 32-bit words w_0, w_1, ... with torch.Generator's CPU sequence.
 
     The words are MT19937 seeded by its classic rule from `seed mod 2**32`. A new generator has seed
@@ -70,18 +70,7 @@ class Generator:
     Source: Matsumoto & Nishimura 1998, "Mersenne Twister", ACM TOMACS 8(1).
     """
 
-    __slots__ = (
-        "__weakref__",
-        "_fresh",
-        "_initial_seed",
-        "cached_float",
-        "cached_normal",
-        "device",
-        "lock",
-        "made",
-        "raw",
-        "state",
-    )
+    __slots__ = ("__weakref__", "_initial_seed", "device")
 
     def __init__(self, device: Any = "cpu") -> None:
         self.device = _checked_device(device)
@@ -131,7 +120,7 @@ class Generator:
 
         dtype: what it computes in. False where there is none; then nothing has been taken.
         """
-        kernel = LARGE.sampler(f"draw_{name}", dtype) if out.size >= _LEAST.get(name, MANY) else None
+        kernel = LARGE.sampler(f"draw_{name}", dtype) if out.size >= MANY else None
         if kernel is None:
             return False
         with self.lock:
@@ -142,6 +131,10 @@ class Generator:
             self._fresh = False
             kernel(self.state, out, *parameters)
         return True
+
+    def stepwise(self, name: str, count: int, dtype: np.dtype = _SINGLE) -> bool:
+        """Whether what `fill` did not fill is to be made by the steps of its machine code (`arrays/normals.py`)."""
+        return count >= MANY and bool(LARGE.stepwise(f"draw_{name}", dtype))
 
     def words(self, count: int) -> np.ndarray:
         """Next `count` words: uint32 `(count,)`, uniform on [0, 2**32). Takes `count` words."""

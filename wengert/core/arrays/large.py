@@ -34,6 +34,7 @@ class Functions:
     """Functions by name; `tanh_slope(g, out)` and `relu_slope(g, out)` are gradients from a result, `cube_slope(g, x)`
     from an operand.
 
+    precision: how exact products of float32 are at least, "highest", "high" or "medium" (see `set_float32_matmul_precision`).
     `attend` and what follows are whole layers; they give None for what they are not for.
     """
 
@@ -59,6 +60,8 @@ class Functions:
         self.dot: Any = np.dot
         self.dot_bias: Any = _none
         self.matmul: Any = _none
+        self.half_product: Any = _none
+        self.precision = "highest"
         self.attend: Any = _none
         self.attend_back: Any = _none
         self.lstm: Any = _none
@@ -94,6 +97,7 @@ class Functions:
         self.steps: Any = _none
         self.window_sums: Any = _none
         self.sampler: Any = _none
+        self.stepwise: Any = _none
 
 
 LARGE = Functions()

@@ -19,7 +19,9 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 
+from wengert.core.arrays import draws
 from wengert.core.arrays.generator import MANY, Generator, SampleError, default_generator
+from wengert.core.arrays.normals import Steps, moved, normals
 from wengert.core.base.errors import DtypeError, MissingError
 
 Shape = int | Sequence[int]
@@ -29,8 +31,6 @@ _SHORT = 64  # up to here math's functions are used: they round as the C library
 _FEW = 32  # up to here Python's numbers are quicker than arrays
 _BLOCK = 16  # elements that one Box-Muller block fills: 8 cosines, then 8 sines
 _LONG_RANGE = 1 << 28  # from this range on an integer takes two words, so that the remainder's skew stays small
-_SPLIT = 134217729.0  # 2**27 + 1, Veltkamp's constant, which halves a double's 53 bits
-_FUSE_LIMIT = 1e280  # beyond it the split would overflow
 _TWO_PI = 2.0 * math.pi
 _SINGLE = np.dtype(np.float32)
 _DOUBLE = np.dtype(np.float64)
@@ -86,6 +86,9 @@ def uniform(
     """
     source = generator or default_generator
     if dtype is _SINGLE and low == 0.0 and high == 1.0:
+        drawn = draws.uniforms(source, shape, dtype, 0.0, 1.0, 1.0)
+        if drawn is not None:
+            return drawn
         size = _size(shape)
         if 0 < size <= _CHUNK:
             return source.fractions(size).reshape(shape)
@@ -95,7 +98,9 @@ def uniform(
     first, last = (float(low), float(high)) if double else (float(np.float32(low)), float(np.float32(high)))
     span = last - first if double else float(np.float32(last - first))
     unit = first == 0.0 and span == 1.0
-    found: Any = None
+    found: Any = draws.uniforms(source, shape, kind, first, last, span)
+    if found is not None:
+        return found
     if kind is _SINGLE:
         found = _single_uniforms(shape, first, last, span, source)
     elif unit and double:
@@ -151,12 +156,20 @@ def normal(
     Source: Box & Muller 1958, Ann. Math. Stat. 29(2).
     """
     source = generator or default_generator
+    if dtype is _SINGLE and std == 1.0 and mean == 0.0 and contiguous:
+        drawn = draws.normals(source, shape, dtype, 0.0, 1.0)
+        if drawn is not None:
+            return drawn
     size = _size(shape)
     if dtype is _SINGLE and 0 < size < _BLOCK and std == 1.0 and mean == 0.0:
         return np.array(few_normals(source, size), _SINGLE).reshape(shape)
     kind = floating(dtype, "normal_kernel_cpu")
     if not std >= 0.0:
         raise SampleError(f"normal expects std >= 0.0, but found std {std:g}")
+    if contiguous or size < _BLOCK:
+        drawn = draws.normals(source, shape, kind, mean, std)
+        if drawn is not None:
+            return drawn
     if 0 < size < _BLOCK and std == 1.0 and mean == 0.0 and kind.itemsize > 2:
         return np.array(few_normals(source, size), kind).reshape(shape)
     if size < _BLOCK or not contiguous:
@@ -268,6 +281,9 @@ def dropout_mask(
     source, size = generator or default_generator, _size(shape)
     wide = np.float64 if kind == np.float64 else np.float32
     factor = np.divide(wide(1.0), wide(1.0 - p))
+    found = draws.thresholds(source, shape, kind, 1.0 - p, float(factor))
+    if found is not None:
+        return found
     if 0 < size <= _FEW and kind == wide:
         drawn, number = source.few_doubles(size), float(factor)
         return np.array([number if u < 1.0 - p else 0.0 for u in drawn], kind).reshape(shape)
@@ -280,6 +296,9 @@ def dropout_mask(
 
 def _thresholds(shape: Shape, kind: np.dtype, p: float, factor: float, source: Generator) -> np.ndarray:
     """`factor` where a double is below p, else 0."""
+    found = draws.thresholds(source, shape, kind, p, factor)
+    if found is not None:
+        return found
     limit = math.ceil(p * 2.0**53)
     found = drawn_at_once(shape, kind, source, "thresholds", limit, factor) if kind is _SINGLE else None
     if found is not None:
@@ -346,24 +365,7 @@ def fused(values: np.ndarray, scale: float, offset: float) -> np.ndarray:
     """`values * scale + offset` rounded once; see Note [Fused multiply-add]."""
     if scale == 1.0 and offset == 0.0:
         return values
-    if values.dtype != np.float64:
-        wide = values.astype(np.float64)
-        wide *= float(np.float32(scale))
-        wide += float(np.float32(offset))
-        return wide.astype(np.float32)
-    if max(abs(scale), abs(offset)) > _FUSE_LIMIT:
-        return values * scale + offset
-    product = values * scale
-    split = values * _SPLIT
-    high = split - (split - values)
-    low = values - high
-    scale_high = scale * _SPLIT - (scale * _SPLIT - scale)
-    scale_low = scale - scale_high
-    product_error = ((high * scale_high - product) + high * scale_low + low * scale_high) + low * scale_low
-    total = product + offset
-    back = total - product
-    total_error = (product - (total - back)) + (offset - back)
-    return total + (total_error + product_error)
+    return moved(Steps(values.dtype), values, scale, offset)
 
 
 def paired_normals(source: Generator, count: int) -> np.ndarray:
@@ -411,7 +413,9 @@ def _block_normals(shape: Shape, kind: np.dtype, mean: float, std: float, source
                 stop = min(start + _CHUNK, whole)
                 values = np.empty(stop - start, wide)
                 if kind is wide or not source.fill("normals", values, mean, std):
-                    values = fused(_box_muller(take(stop - start)), std, mean)
+                    steps = source.stepwise("normals", whole if kind is wide else stop - start, wide)
+                    drawn = take(stop - start)
+                    values = normals(drawn, std, mean) if steps else fused(_box_muller(drawn), std, mean)
                 out[start:stop] = _cast(values, kind)
         if whole < total:
             if kind.itemsize > 2:
@@ -445,6 +449,10 @@ def _integers(
 ) -> np.ndarray:
     if long is None:
         long = count >= _LONG_RANGE
+    if count < 1 << 64 and -(1 << 63) <= base < 1 << 63:
+        found = draws.integers(source, shape, kind, count, base, long)
+        if found is not None:
+            return found
     if not long and kind.kind in "iu" and 0 < _size(shape) <= _FEW:
         return np.array([word % count + base for word in source.few_words(_size(shape))], kind).reshape(shape)
     narrow = not long and kind.kind in "iu" and kind.itemsize <= 4  # wrapping arithmetic in 32 bits is exact
@@ -496,6 +504,10 @@ def _bernoulli_each(p: np.ndarray, shape: Shape | None, dtype: Any, source: Gene
         raise MissingError(f"\"bernoulli_tensor_cpu_p_\" not implemented for '{TITLES[p.dtype.name]}'")
     kind = p.dtype if dtype is None else np.dtype(dtype)
     _check_bernoulli_dtype(kind, "bernoulli_tensor_cpu_self_")
+    if kind is p.dtype and (shape is None or shape == p.shape):
+        found = draws.chances(source, p)
+        if found is not None:
+            return found
     chances = p if p.dtype.itemsize > 2 else p.astype(np.float32)
     if not bool(((chances >= 0) & (chances <= 1)).all()):
         raise SampleError("Expected p_in >= 0 && p_in <= 1 to be true, but got false: an entry of p is outside [0, 1]")

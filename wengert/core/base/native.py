@@ -18,6 +18,7 @@ from zlib import crc32
 
 MODULES = (
     "wengert.core.arrays.small",
+    "wengert.core.arrays.draws",
     "wengert.core.arrays.loops_elementwise",
     "wengert.core.arrays.loops_slopes",
     "wengert.core.arrays.loops_rows",
@@ -46,6 +47,10 @@ MODULES = (
     "wengert.core.tape.function",
     "wengert.core.tape.backward",
     "wengert.core.tensor.indexing",
+    "wengert.core.tensor.wishes",
+    "wengert.core.tensor.drawings",
+    "wengert.core.tensor.makers",
+    "wengert.core.tensor.facts",
     "wengert.autograd.grad_mode",
     "wengert.nn.modules.module",
     "wengert.nn.modules.container",

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["Rejected", "accept", "agree"]
+__all__ = ["Rejected", "accept", "accept_mixed", "agree"]
 
 SIZES = (0, 1, 2, 7, 8, 15, 16, 17, 31, 33, 64, 100, 257, 1023)
 LONG = 3 * 8192 + 21
@@ -112,6 +112,79 @@ def accept(
                     raise Rejected(f"{name} writes into its operands")
 
 
+def accept_mixed(
+    name: str, kernel: Callable[..., Any], spread: Callable[..., Any], reference: Callable[..., Any],
+    dtypes: Sequence[Any], domain: tuple[float, float] = (-4.0, 4.0),
+) -> None:  # fmt: skip
+    """Compare a kernel of integers, booleans or several dtypes with NumPy, whose whole numbers it must have bit by bit.
+
+    spread: the same as a function of arrays.  Raises: Rejected, with what was given where they first differ.
+    """
+    for given in mixed_operands(dtypes, domain):
+        kept = [x.copy() for x in given]
+        with np.errstate(all="ignore"):
+            wanted = np.asarray(reference(*given))
+            for found in (kernel(*given), spread(*given)):
+                same = agree(found, wanted, kept) if wanted.dtype.kind == "f" else identical(found, wanted)
+                if not same or found.strides != wanted.strides and wanted.dtype.kind != "f":
+                    raise Rejected(difference(name, found, wanted, kept))
+        if any(x.tobytes() != y.tobytes() for x, y in zip(given, kept, strict=True)):
+            raise Rejected(f"{name} writes into its operands")
+
+
+def identical(found: Any, wanted: Any) -> bool:
+    """Whether two arrays have one dtype and the same elements."""
+    return bool(found.dtype == wanted.dtype and np.array_equal(found, wanted))
+
+
+def some_of(dtype: Any, rng: Any, shape: Any, domain: tuple[float, float]) -> Any:
+    """Random elements: floats of a domain; integers of all sizes, among them many that are small or at an end."""
+    if dtype.kind == "b":
+        return rng.integers(0, 2, shape).astype(bool)
+    if dtype.kind == "f":
+        return rng.uniform(*domain, shape).astype(dtype)
+    low, high = np.iinfo(dtype).min, np.iinfo(dtype).max
+    wide = rng.integers(low, high, shape, dtype, endpoint=True)
+    near = rng.integers(max(low, -70), 70, shape, dtype)
+    ends = rng.choice(np.array([low, low + 1, high - 1, high, 0, 1, 2, dtype.type(0) - (low < 0)], dtype), shape)
+    return np.choose(rng.integers(0, 3, shape), [wide, near, ends])
+
+
+def mixed_operands(dtypes: Sequence[Any], domain: tuple[float, float]) -> Iterator[tuple[Any, ...]]:
+    """Tuples of operands of these dtypes: all sizes, layouts and special values."""
+    rng = np.random.default_rng(len(dtypes))
+
+    def draw(*shape: int) -> list[Any]:
+        return [some_of(dtype, rng, shape, domain) for dtype in dtypes]
+
+    long = 3 * (1 << 16) // max(dtype.itemsize for dtype in dtypes) + 21
+    for n in (*SIZES, long):
+        yield tuple(draw(n))
+    yield tuple([
+        rng.permutation(np.tile(special_values(dtype), 30)) if dtype.kind == "f" else x
+        for dtype, x in zip(dtypes, draw(630), strict=True)
+    ])  # fmt: skip
+    yield tuple([x[::2, ::3] for x in draw(40, 36)])
+    yield tuple([x[::-1] for x in draw(300)])
+    yield tuple([x.T for x in draw(31, 33)])
+    for one in range(len(dtypes)):
+        for n in (5, 700, long):
+            few, many = draw(1), draw(n)
+            yield tuple([few[k][0] if k == one else x for k, x in enumerate(many)])
+            yield tuple([few[k] if k == one else x for k, x in enumerate(many)])
+        for small, large in (((33, 1), (33, 200)), ((130, 1), (130, 200)), ((1, 200), (130, 200)), ((3, 1), (3, 9001))):
+            few, many = draw(*small), draw(*large)
+            yield tuple([few[k] if k == one else x for k, x in enumerate(many)])
+        many = draw(150, 150)
+        yield tuple([x.T if k == one else x for k, x in enumerate(many)])
+        few, many = draw(5, 1, 7), draw(60, 5, 90, 7)
+        yield tuple([few[k] if k == one else x for k, x in enumerate(many)])
+    crooked = [np.zeros(100 * dtype.itemsize + 1, np.uint8)[1:].view(dtype) for dtype in dtypes]
+    for x, y in zip(crooked, draw(100), strict=True):
+        x[:] = y
+    yield tuple(crooked)
+
+
 def each(results: Any) -> tuple[Any, ...]:
     """Results as a tuple."""
     return results if isinstance(results, tuple) else (results,)
@@ -121,6 +194,7 @@ def difference(name: str, found: Any, wanted: Any, given: Sequence[Any]) -> str:
     """Where two results differ most, in words."""
     if found.shape != wanted.shape or found.dtype != wanted.dtype:
         return f"{name} gives {found.dtype} {found.shape}, NumPy {wanted.dtype} {wanted.shape}"
-    place = np.unravel_index(np.argmax(excess(found, wanted, given)), wanted.shape)
-    values = ", ".join(repr(float(np.broadcast_to(x, wanted.shape)[place])) for x in given)
-    return f"{name}({values}) gives {float(found[place])!r}, NumPy {float(wanted[place])!r} ({wanted.dtype})"
+    apart = excess(found, wanted, given) if wanted.dtype.kind == "f" else found != wanted
+    place = np.unravel_index(np.argmax(apart), wanted.shape)
+    values = ", ".join(repr(np.broadcast_to(x, wanted.shape)[place].item()) for x in given)
+    return f"{name}({values}) gives {found[place].item()!r}, NumPy {wanted[place].item()!r} ({wanted.dtype})"

@@ -12,6 +12,8 @@ from wengert.core.kernels import acceptance, blas, cache, layers, narrowing, nat
 from wengert.core.kernels.elementwise import Loop, flat_text, loop_text
 from wengert.core.kernels.expressions import ARRAYS, Expression, OperatorNames, Untraceable, argument, made, scalar
 from wengert.core.kernels.machine import Machine
+from wengert.core.kernels.mixed import Mix, mixed_text
+from wengert.core.kernels.mixing import mixed_call
 from wengert.core.kernels.rows import ROWS, row_text
 from wengert.core.kernels.text import module
 
@@ -74,6 +76,22 @@ class Factory:
         addresses = self.machine.build(loop_text(self.target, loops), symbols)
         places = {loop.dtype: address for loop, address in zip(loops, addresses, strict=True)}
         return native.ufunc(name, places, count, len(loops[0].results))
+
+    def mixed(self, name: str, trace: Trace, dtypes: Sequence[Any], reference: Any, domain: Any) -> Any:
+        """(ufunc of operands of NumPy's dtypes that computes `trace`, function of arrays, dtype of the result); tested.
+
+        Raises: Rejected, or the error of the tracing.
+        """
+        result = trace([argument(i, dtype) for i, dtype in enumerate(dtypes)])
+        if not isinstance(result, Expression):
+            raise Untraceable(f"a result {result!r}")
+        text = mixed_text(self.target, Mix("mixed", tuple(dtypes), result))
+        loop, spread = self.machine.build(text, ["mixed_loop", "mixed_spread_entry"])
+        kinds = [dtype.num for dtype in (*dtypes, result.dtype)]
+        kernel = native.typed_ufunc(name, [(loop, kinds)], len(dtypes), 1)
+        call = mixed_call(kernel, native.builtin(name, spread), result.dtype)
+        acceptance.accept_mixed(name, kernel, call, reference, dtypes, domain)
+        return kernel, call, result.dtype
 
     def spread(self, name: str, trace: Trace, count: int, dtype: str, reference: Any, floats: Any, domain: Any) -> Any:
         """A function of `count` arrays that broadcast, and numbers like `floats`, with which it is tested.
@@ -146,7 +164,19 @@ class Factory:
 
 
 def expected(result: Any) -> Expression:
-    """A result that depends on its operands."""
-    if not isinstance(result, Expression) or result.dtype == bool:
+    """A result that depends on its operands, computed in one floating dtype."""
+    if not isinstance(result, Expression) or result.dtype.kind != "f" or not uniform(result, result.dtype):
         raise Untraceable(f"a result {result!r}")
     return result
+
+
+def uniform(x: Any, dtype: Any) -> bool:
+    """Whether an expression is one of a floating dtype, and of masks made by its comparisons."""
+    if not isinstance(x, Expression):
+        return True
+    if x.dtype != dtype and (x.dtype != bool or x.name in ("argument", "where")) or x.name == "cast":
+        return False
+    masks = sum(isinstance(y, Expression) and y.dtype == bool for y in x.operands)
+    if masks and x.name not in ("and", "or", "xor", "not", "where") or masks > 1 and x.name == "where":
+        return False
+    return all(uniform(y, dtype) for y in x.operands)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import platform
 import sys
 from typing import NamedTuple
 
-__all__ = ["AVX2", "AVX512", "NEON", "PRESETS", "SSE", "Target", "linux", "of_features"]
+__all__ = ["AMX", "AVX2", "AVX512", "NEON", "PRESETS", "SSE", "Target", "linux", "of_features"]
 
 
 class Target(NamedTuple):
@@ -30,6 +31,15 @@ class Target(NamedTuple):
         """Vector registers."""
         return 32 if self.name in ("avx512", "neon") else 16
 
+    @property
+    def amx(self) -> bool:
+        """Whether it multiplies tiles of bfloat16."""
+        return self.name == "avx512" and {"+amx-tile", "+amx-bf16"} <= set(self.features.split(","))
+
+    def without_amx(self) -> Target:
+        """The same for a process that may not use tiles."""
+        return self._replace(features=self.features.replace("+amx-", "-amx-"))
+
     def lanes(self, dtype: str) -> int:
         """Elements of a vector of "float" or "double"."""
         return self.bits // (32 if dtype == "float" else 64)
@@ -39,6 +49,7 @@ _X86 = "x86_64-unknown-linux-gnu"
 _PAUSE = "@llvm.x86.sse2.pause()"
 _WIDE = ("avx512f", "avx512vl", "avx512dq", "avx512bw", "fma")
 AVX512 = Target("avx512", 512, True, True, _PAUSE, _X86, "skylake-avx512", ",".join("+" + name for name in _WIDE))
+AMX = AVX512._replace(cpu="sapphirerapids", features=f"{AVX512.features},+amx-tile,+amx-bf16")
 AVX2 = Target("avx2", 256, True, False, _PAUSE, _X86, "haswell", "+avx2,+fma")
 SSE = Target("sse", 128, False, False, _PAUSE, _X86, "x86-64-v2", "+sse4.2")
 NEON = Target("neon", 128, True, False, "@llvm.aarch64.hint(i32 1)", "aarch64-unknown-linux-gnu", "generic", "+neon")
@@ -67,6 +78,19 @@ def of_features(triple: str, cpu: str, features: dict[str, bool]) -> Target | No
 def linux() -> bool:
     """Whether threads can be started and put to sleep by the system calls that the pool is written in."""
     return sys.platform == "linux" and platform.machine() in ("x86_64", "aarch64")
+
+
+_ARCH_PRCTL, _REQUEST, _TILES = 158, 0x1023, 18  # SYS_arch_prctl, ARCH_REQ_XCOMP_PERM, XFEATURE_XTILEDATA
+
+
+def tiles_allowed() -> bool:
+    """Whether Linux lets this process use the tiles of AMX; it must be asked once, because they make signals larger."""
+    if not linux() or platform.machine() != "x86_64":
+        return False
+    try:
+        return bool(ctypes.CDLL(None).syscall(_ARCH_PRCTL, _REQUEST, _TILES) == 0)
+    except (OSError, AttributeError):
+        return False
 
 
 def processor_flags() -> frozenset[str]:

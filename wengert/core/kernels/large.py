@@ -19,9 +19,8 @@ from wengert.core.arrays.dtype import bfloat16
 from wengert.core.arrays.large import LARGE as PLACES
 from wengert.core.arrays.large import write_plainly
 from wengert.core.arrays.recurrent import extent
-from wengert.core.kernels.blas import gemm
 from wengert.core.kernels.squares import squares
-from wengert.core.kernels.workshop import LARGE, Order, order, settled
+from wengert.core.kernels.workshop import LARGE, Order, order
 
 __all__ = ["FUNCTIONS", "Elementwise", "install", "rows_sum", "total"]
 
@@ -196,56 +195,6 @@ def alike(arrays: tuple[Any, ...]) -> bool:
         if x is not None and (x.__class__ is not _ARRAY or x.dtype is not dtype or not x.size):
             return False
     return True
-
-
-LEAST_PRODUCT = 1 << 20
-"""Multiplications from which a kernel is faster than the shortest call of BLAS."""
-
-
-def turned(a: Any, b: Any) -> bool:
-    """Whether b is a's transpose, for which BLAS computes half of the result."""
-    return bool(a.strides == b.strides[::-1] and a.shape == b.shape[::-1] and a.ctypes.data == b.ctypes.data)
-
-
-def matrix(x: Any) -> Any:
-    """A matrix as the only one of many."""
-    return x[None]
-
-
-def dot(a: Any, b: Any) -> Any:
-    """a @ b of two matrices: by a kernel if one is ready, else by BLAS."""
-    plain = a.__class__ is np.ndarray and b.__class__ is np.ndarray
-    if plain and a.ndim == 2 and b.ndim == 2 and a.dtype is b.dtype and b.shape[1] > 1:
-        m, k = a.shape
-        fits = m > 1 and m * b.size >= LEAST_PRODUCT and b.shape[0] == k and not turned(a, b)
-        kernel = layer("product", a.dtype) if fits and (a.dtype is _F32 or a.dtype is _F64) else None
-        if kernel is not None:
-            return kernel(matrix(a), matrix(b))
-    return gemm(a, b)
-
-
-def dot_bias(a: Any, b: Any, bias: Any) -> Any:
-    """a @ b + bias of two matrices and a row, or None where no kernel is for them."""
-    if a.ndim != 2 or b.ndim != 2 or not alike((a, b, bias)) or a.shape[1] != b.shape[0] or bias.shape != b.shape[1:]:
-        return None
-    if a.shape[0] < 2 or b.shape[1] < 2 or a.shape[0] * b.size < LEAST_PRODUCT:
-        return None
-    kernel = layer("product", a.dtype)
-    return None if kernel is None else kernel(matrix(a), matrix(b), bias)
-
-
-def matmul(a: Any, b: Any) -> Any:
-    """a @ b of arrays with the same leading dims, or None where no kernel is for them."""
-    if a.ndim < 2 or b.ndim != a.ndim or a.shape[:-2] != b.shape[:-2] or not alike((a, b)):
-        return None
-    (m, k), n = a.shape[-2:], b.shape[-1]
-    if m < 2 or n < 2 or b.shape[-2] != k or a.size * n < LEAST_PRODUCT:
-        return None
-    kernel = layer("product", a.dtype)
-    if kernel is None:
-        return None
-    left, right = [x if x.ndim == 3 else x.reshape(-1, *x.shape[-2:]) for x in (a, b)]
-    return kernel(left, right, None, a.shape[:-2])
 
 
 def attend(q: Any, k: Any, v: Any, mask: Any, dropped: Any, scale: float, causal: bool) -> Any:
@@ -466,22 +415,6 @@ def rnn_cell_back(relu: bool, g: Any, h: Any, x: Any, h0: Any, w_ih: Any, w_hh: 
     return None if kernel is None else kernel(relu, g, h, x, h0, w_ih, w_hh, wants_x, wants_weights)
 
 
-_CONVERSIONS = {
-    (_F32, _BF16): "to_bfloat16", (_BF16, _F32): "of_bfloat16", (_F32, _F16): "to_float16", (_F16, _F32): "of_float16",
-}  # fmt: skip
-"""From and to -> kernel."""
-
-
-def convert(x: Any, dtype: Any) -> Any:
-    """x.astype(dtype): half precision to float32 and back by a kernel."""
-    if x.__class__ is np.ndarray and x.size >= LARGE and x.flags.c_contiguous:
-        name = _CONVERSIONS.get((x.dtype, dtype))
-        kernel = None if name is None else layer(name, _F32)
-        if kernel is not None:
-            return kernel(x)
-    return x.astype(dtype)
-
-
 def running_sum(x: Any, dim: int, last: bool) -> Any:
     """Running sums of float32 along a dim, kept in double, by a kernel, or None; last: from the last element."""
     if x.__class__ is not np.ndarray or x.size < LARGE or x.dtype is not _F32 or not x.flags.c_contiguous:
@@ -539,30 +472,34 @@ def put_back(g: Any, index: Any, size: Any) -> Any:
     return None if kernel is None else kernel(g, index, size)
 
 
-SETTLED = frozenset({"draw_normals", "draw_exponentials"})
-"""Samplers that give other last digits than NumPy: what a seed gives may not depend on when a kernel is ready."""
+_stepwise: dict[Any, bool] = {}
 
 
-def sampler(name: str, dtype: Any) -> Any:
-    """The kernel of a random sampler for a dtype, or None."""
-    if (name, dtype) in _layers or name not in SETTLED:
-        return layer(name, dtype)
-    return _layers.setdefault((name, dtype), settled(name, lambda factory: factory.layer(name, dtype))).function
+def stepwise(name: str, dtype: Any) -> bool:
+    """Whether numbers without the kernel of this sampler are made by its steps: one may come, or was there before.
+
+    The first answer stands, because what a seed gives may not depend on when a kernel is ready.
+    """
+    known = _stepwise.get((name, dtype))
+    if known is None:
+        placed = _layers.get((name, dtype))
+        known = placed is not None and not (placed.done and placed.function is None)
+        known = _stepwise.setdefault((name, dtype), known)
+    return known
 
 
 def install() -> None:
     """Take the places of NumPy's functions."""
     for name, function in FUNCTIONS.items():
         setattr(PLACES, name, function)
-    PLACES.total, PLACES.rows_sum, PLACES.dot, PLACES.write = total, rows_sum, dot, write
-    PLACES.dot_bias, PLACES.convert, PLACES.row_major = dot_bias, convert, row_major
-    PLACES.matmul, PLACES.attend, PLACES.attend_back = matmul, attend, attend_back
+    PLACES.total, PLACES.rows_sum, PLACES.write, PLACES.row_major = total, rows_sum, write, row_major
+    PLACES.attend, PLACES.attend_back = attend, attend_back
     PLACES.running_sum, PLACES.squares_sum = running_sum, squares_sum
     PLACES.lstm, PLACES.lstm_back, PLACES.add_rows = lstm, lstm_back, add_rows
     PLACES.gru, PLACES.gru_back, PLACES.rnn, PLACES.rnn_back = gru, gru_back, rnn, rnn_back
     PLACES.lstm_cell, PLACES.lstm_cell_back = lstm_cell, lstm_cell_back
     PLACES.gru_cell, PLACES.gru_cell_back = gru_cell, gru_cell_back
     PLACES.rnn_cell, PLACES.rnn_cell_back = rnn_cell, rnn_cell_back
-    PLACES.take_rows, PLACES.sampler = take_rows, sampler
+    PLACES.take_rows, PLACES.sampler, PLACES.stepwise = take_rows, layer, stepwise
     PLACES.channels, PLACES.channels_back, PLACES.channel_slopes = channels, channels_back, SUMS.slopes
     PLACES.largest, PLACES.put_back, PLACES.window_sums = largest, put_back, window_sums

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.kernels import (
+    amx_products,
     arrangements,
     attending,
     bunches,
@@ -35,6 +36,7 @@ __all__ = ["CALLS", "make"]
 CALLS: dict[str, Call] = {
     name: call
     for module in (
+        amx_products,
         arrangements,
         attending,
         bunches,

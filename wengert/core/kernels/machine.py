@@ -12,7 +12,7 @@ import sys
 from typing import Any
 
 from wengert.core.kernels import cache, objects
-from wengert.core.kernels.host import Target, of_features
+from wengert.core.kernels.host import Target, of_features, tiles_allowed
 
 __all__ = ["GENERATOR", "Machine"]
 
@@ -38,7 +38,7 @@ class Machine:
         found = of_features(triple, llvm.get_host_cpu_name(), dict(llvm.get_host_cpu_features()))
         if found is None:
             raise RuntimeError(f"no kernels for a processor of {triple}")
-        self.target: Target = found
+        self.target: Target = found if not found.amx or tiles_allowed() else found.without_amx()
         self.compiler = self.code_generator()
         # JITLink lays the sections of an object side by side.  The older linker maps each on its own and ends the
         # process when the free memory happens to lie so that code and constants are more than 2 GiB apart.

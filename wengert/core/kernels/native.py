@@ -16,7 +16,7 @@ import numpy
 
 from wengert.core.kernels.text import Function
 
-__all__ = ["builtin", "builtin_text", "ufunc"]
+__all__ = ["builtin", "builtin_text", "typed_ufunc", "ufunc"]
 
 _FLOAT, _DOUBLE = 11, 12  # NPY_FLOAT, NPY_DOUBLE
 _TYPES = {"float": _FLOAT, "double": _DOUBLE}
@@ -36,17 +36,21 @@ def _table() -> Any:
 
 def ufunc(name: str, loops: dict[str, int], inputs: int, outputs: int) -> numpy.ufunc:
     """A ufunc whose loops ("float", "double") stand at these addresses; they must stay valid for ever."""
+    count = inputs + outputs
+    return typed_ufunc(name, [(at, [_TYPES[dtype]] * count) for dtype, at in loops.items()], inputs, outputs)
+
+
+def typed_ufunc(name: str, loops: Sequence[tuple[int, Sequence[int]]], inputs: int, outputs: int) -> numpy.ufunc:
+    """A ufunc of loops at these addresses, each with NumPy's numbers of the dtypes of operands and results."""
     make = ctypes.PYFUNCTYPE(
         ctypes.py_object,
         ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p,
         ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_int, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_int,
     )(_table()[_FROM_FUNCTIONS])  # fmt: skip
     count = len(loops)
-    functions = (ctypes.c_void_p * count)(*loops.values())
+    functions = (ctypes.c_void_p * count)(*[address for address, _ in loops])
     data = (ctypes.c_void_p * count)()
-    types = (ctypes.c_char * (count * (inputs + outputs)))(
-        *[bytes([_TYPES[dtype]]) for dtype in loops for _ in range(inputs + outputs)]
-    )
+    types = (ctypes.c_char * (count * (inputs + outputs)))(*[bytes([kind]) for _, kinds in loops for kind in kinds])
     names = name.encode()
     made = make(
         ctypes.addressof(functions), ctypes.addressof(data), ctypes.addressof(types),

@@ -256,6 +256,14 @@ class Block(Lines):
         """Integers as the floats of these bits."""
         return self.emit(f"bitcast {self.integer} {a} to {self.kind}")
 
+    def of_whole(self, a: str) -> str:
+        """Integers as the floats of their value."""
+        return self.emit(f"sitofp {self.integer} {a} to {self.kind}")
+
+    def holds(self, a: str, bit: int) -> str:
+        """A mask: where integers have a bit."""
+        return self.emit(f"icmp ne {self.integer} {self.whole_binary('and', a, bit)}, {self.whole(0)}")
+
     def whole_binary(self, name: str, a: str, b: int | str) -> str:
         """An instruction on integers ("add", "shl", "and", ...)."""
         return self.emit(f"{name} {self.integer} {a}, {b if isinstance(b, str) else self.whole(b)}")

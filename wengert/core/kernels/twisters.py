@@ -13,8 +13,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from wengert.core.arrays.normals import FUSE_LIMIT, box_muller, carried, logarithm
 from wengert.core.kernels.host import Target
-from wengert.core.kernels.mathematics import FUNCTIONS, log, wave
 from wengert.core.kernels.matrices import fields
 from wengert.core.kernels.text import Block, Function, module
 
@@ -175,7 +175,7 @@ def fractions(b: Block, p: dict[str, str], moved: bool = False) -> None:
     unit = double_of(b, p["unit"])
     if moved:
         bottom, top = double_of(b, p["bottom"]), double_of(b, p["top"])
-        wide = Wide(b, p)
+        wide = Wide(b, p, "low", "span")
 
     def step(index: str, mask: str | None) -> None:
         value = uniform(b, b.whole_binary("and", word(b, "%room", index, mask), kept), unit)
@@ -188,11 +188,12 @@ def fractions(b: Block, p: dict[str, str], moved: bool = False) -> None:
 
 
 class Wide:
-    """low + span x in double, rounded to single: one rounding, for the product of two singles is exact there."""
+    """low + span x of singles in double, rounded to single: the product of two singles is exact there."""
 
-    def __init__(self, b: Block, p: dict[str, str]) -> None:
+    def __init__(self, b: Block, p: dict[str, str], low: str, span: str) -> None:
         self.b, self.kind = b, b.vector("double")
-        self.low, self.span = (self.everywhere(p[name]) for name in ("low", "span"))
+        singles = [b.emit(f"fptrunc double {p[name]} to float") for name in (low, span)]
+        self.low, self.span = (self.everywhere(b.emit(f"fpext float {x} to double")) for x in singles)
 
     def everywhere(self, x: str) -> str:
         """A double in every lane."""
@@ -267,9 +268,16 @@ def exponentials(b: Block, p: dict[str, str]) -> None:
 
     def step(index: str, mask: str | None) -> None:
         rest = b.sub(1.0, uniform(b, wide_word(b, index, mask), 2.0**-53))
-        b.store(b.intrinsic("fabs", b.mul(log(b, rest), scale)), b.offset("%out", index, "double"), mask)
+        b.store(b.intrinsic("fabs", b.mul(logarithm(b, rest), scale)), b.offset("%out", index, "double"), mask)
 
     whole_and_rest(b, "%n", step)
+
+
+def straight(b: Block, p: dict[str, str], z: str) -> str:
+    """mean + std z of doubles, rounded once unless they are so large that this would overflow."""
+    std, mean = b.splat(p["std"]), b.splat(p["mean"])
+    far = b.logic("or", *(b.compare("ogt", b.intrinsic("fabs", x), FUSE_LIMIT) for x in (std, mean)))
+    return b.select(far, b.add(b.mul(z, std), mean), carried(b, z, std, mean))
 
 
 HALF = 8
@@ -278,7 +286,7 @@ HALF = 8
 
 def normals(b: Block, p: dict[str, str]) -> None:
     """Blocks of 16: sqrt(-2 log(1 - u)) times cosines, then sines, of 2 pi v; u the first 8 uniforms, v the others."""
-    mean, std = double_of(b, p["mean"]), double_of(b, p["std"])
+    line = Wide(b, p, "mean", "std").line if b.dtype == "float" else partial(straight, b, p)
     several = max(1, b.lanes // HALF)  # blocks that fill a vector with radii
 
     def some(index: str, count: int) -> None:
@@ -286,7 +294,7 @@ def normals(b: Block, p: dict[str, str]) -> None:
             begin = b.long("add", index, part * b.lanes)
             first, second = turned(b, *(drawn(b, b.long("add", begin, k * HALF * several)) for k in range(2)))
             values = box_muller(b, first, second)
-            values = turned(b, *(b.fma(z, std, mean) for z in values))
+            values = turned(b, *map(line, values))
             for k, value in enumerate(values[:count]):
                 b.store(value, b.offset("%out", b.long("add", begin, k * HALF * several), b.dtype))
 
@@ -314,17 +322,6 @@ def turned(b: Block, x: str, y: str) -> tuple[str, str]:
         order = ", ".join(f"i32 {k}" for k in places)
         found.append(b.emit(f"shufflevector {b.kind} {x}, {b.kind} {y}, {b.vector('i32')} <{order}>"))
     return found[0], found[1]
-
-
-def box_muller(b: Block, first: str, second: str) -> tuple[str, str]:
-    """Normals of two uniforms."""
-    radius = b.intrinsic("sqrt", b.mul(log(b, b.sub(1.0, first)), -2.0))
-    angle = b.mul(second, 6.283185307179586)
-    if b.target.fused:  # angles are small: no lane needs the C library
-        cosine, sine = wave(b, angle, 1), wave(b, angle, 0)
-    else:
-        cosine, sine = FUNCTIONS["cos"](b, angle), FUNCTIONS["sin"](b, angle)
-    return b.mul(radius, cosine), b.mul(radius, sine)
 
 
 # ---------------------------------------------------------------- modules

@@ -13,12 +13,13 @@ import threading
 from collections import deque
 from collections.abc import Callable
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 from wengert.core.base.settings import settings
 from wengert.core.kernels.memory import keep_freed_memory
 
-__all__ = ["LARGE", "Order", "finish", "order", "orders", "settled", "trouble", "wait_for_kernels"]
+__all__ = ["LARGE", "Order", "finish", "order", "orders", "trouble", "wait_for_kernels"]
 
 LARGE = 4096
 """Elements from which a kernel is faster than NumPy, threads and the price of the question included."""
@@ -61,6 +62,8 @@ def order(name: str, make: Maker) -> Order:
     with _bench.changed:
         if not _bench.orders and settings.kernels:
             keep_freed_memory()
+            if find_spec("llvmlite") is None:  # known at once: some numbers depend on whether a kernel may come
+                _bench.trouble = "llvmlite is not installed"
         _bench.orders.append(placed)
         if not settings.kernels:
             refuse(placed, "switched off by WENGERT_KERNELS=0")
@@ -75,17 +78,6 @@ def order(name: str, make: Maker) -> Order:
     if _bench.patient:
         finish()
     return placed
-
-
-def settled(name: str, make: Maker, seconds: float = 60.0) -> Order:
-    """Ask for a kernel before all others and wait for it; if it is not made in time, it never will be."""
-    placed = order(name, make)
-    with _bench.changed:
-        if placed in _bench.waiting:
-            _bench.waiting.remove(placed)
-            _bench.waiting.appendleft(placed)
-        _bench.changed.wait_for(lambda: placed.done or _bench.closing, seconds)
-        return placed if placed.done else Order(name, make)
 
 
 def wait_for_kernels(wanted: bool) -> None:

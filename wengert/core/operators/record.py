@@ -42,6 +42,8 @@ class Op:
       `saves_for[i]` the subset that the rule of tensor i needs.
     into: `into(arguments of the body, array)` gives `write()`, which computes the result right there, or None for what
       is computed first and then stored (operators/kernels.py).
+    written: the name of the record that in-place calls with given arguments are recorded as, or None for this one: one
+      whose rule reads the result, so that what is overwritten need not be kept.
     narrow: the kernels of half precision (operators/half_kernels.py), if any.
     quick, quick_rules: what the compiled core has for small arrays in place of body and rules (core/arrays/loops.py).
     """
@@ -51,7 +53,7 @@ class Op:
         "saves", "saves_for", "outputs", "node_class", "call", "inplace", "method", "space", "promote", "raw",
         "cast", "front", "samples", "fresh", "batch", "jvp", "shape", "recorded_body", "aliases", "errors",
         "doc", "kinks", "reads", "quick", "quick_rules", "into", "narrow", "wanting",
-        "backward_name", "variadic", "domain", "reference", "numbers", "meeting",
+        "backward_name", "variadic", "domain", "reference", "numbers", "meeting", "written",
     )  # fmt: skip
 
     def __init__(self, name: str, body: Callable[..., Any], kind: Any, options: dict[str, Any]) -> None:
@@ -117,6 +119,7 @@ class Op:
 
 _OPTIONS: dict[str, Any] = {
     "inplace": None,  # has a form `name_` (None: the kind decides)
+    "written": None,  # which record stands for that form in the history: written(full arguments) -> its name or None
     "method": True,  # is a method of Tensor
     "space": "",  # "" is the main namespace, else "linalg", "special", "fft", "nn", or None for internal
     "promote": None,  # what happens to input dtypes, see kinds.py (None: the kind decides)

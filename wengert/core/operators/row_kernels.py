@@ -13,7 +13,7 @@ from typing import Any
 import numpy
 
 from wengert.core.kernels import large as large_functions
-from wengert.core.kernels import picking
+from wengert.core.kernels import picking, products
 from wengert.core.kernels.workshop import LARGE, Order, order
 from wengert.core.operators.record import GRADIENT, REGISTRY, RESULT
 
@@ -324,6 +324,7 @@ def install() -> None:
         op.body = update_wrapper(wrap(op.body), op.body)
     large_functions.install()
     picking.install()
+    products.install()
     bias_rule(REGISTRY["layer_norm_kernel"])
     bias_rule(REGISTRY["batch_norm_kernel"])
     soft_rule("softmax_back", REGISTRY["_softmax"])

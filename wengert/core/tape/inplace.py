@@ -15,7 +15,7 @@ from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.large import SIZE
 from wengert.core.base.errors import AliasError, DtypeError, GraphError, InferenceError, ShapeError
 from wengert.core.operators.raw import FOREIGN, namespace_of
-from wengert.core.operators.record import FIRST, Op
+from wengert.core.operators.record import FIRST, REGISTRY, Op
 from wengert.core.tape import core
 from wengert.core.tape.core import NR_SHIFT, ManyNode, OpNode, TensorBase, attach, to_array, wrap
 from wengert.core.tape.devices import together
@@ -72,8 +72,10 @@ def apply_inplace(op: Op, args: tuple[Any, ...], depth: int = 3, claimed: int = 
     # An operator without derivative is recorded too: what it overwrites no longer reaches the result.
     recording = flags & 1 and mode.grad and x._array.dtype.kind in "fcV"
     node = None
+    form = op
     if recording:
-        node = recorded_write(op, args, x, mode, depth)
+        form = op if op.written is None else REGISTRY.get(op.written(args), op)
+        node = recorded_write(form, args, x, mode, depth)
         if mode.overrides and KEEPER:
             KEEPER["write"](node, op, args, x)
     if write is None:
@@ -82,8 +84,8 @@ def apply_inplace(op: Op, args: tuple[Any, ...], depth: int = 3, claimed: int = 
         write()
     written(x, depth)
     if node is not None:
-        if op.saves:
-            refresh_saved_result(node, op, x)
+        if form.saves:
+            refresh_saved_result(node, form, x)
         if mode is not PLAIN:
             dressed(node, mode)
         rebase(x, node)

@@ -233,6 +233,7 @@ NAMES: dict[str, tuple[tuple[str, ...], dict[str, Getter]]] = {
     "roll": ((), {"dims": lambda node: argument("dims")(node) or ()}),
     "smooth_l1_kernel": ((), {"beta": lambda node: float(argument("beta")(node))}),
     "rrelu": ((), {"training": argument("training")}),
+    "rrelu_written": ((), {"training": argument("training")}),
     "ctc_kernel": (("labels", "skip", "start", "end", "alive", "result"), {}),
     "bag_sums": (("self_sym_sizes", "bags", "factors", "sizes"), {}),
     "bag_maxima": (("self_sym_sizes", "tops"), {}),
@@ -289,6 +290,7 @@ NAMES: dict[str, tuple[tuple[str, ...], dict[str, Getter]]] = {
         },
     ),
     "elu": ((), {"scale": constant(1), "input_scale": constant(1)}),
+    "elu_written": ((), {"scale": constant(1), "input_scale": constant(1)}),
     "selu": (
         (),
         {
@@ -296,6 +298,13 @@ NAMES: dict[str, tuple[tuple[str, ...], dict[str, Getter]]] = {
             "input_scale": constant(1),
         },
     ),  # Klambauer et al., Self-Normalizing Neural Networks, 2017: alpha and lambda.
+    "selu_written": (
+        (),
+        {
+            "alpha": constant(1.6732632423543772), "scale": constant(1.0507009873554805),
+            "input_scale": constant(1),
+        },
+    ),
     "relu6": ((), {"min_val": constant(0), "max_val": constant(6)}),
     "square": ((), {"exponent": constant(2)}),
     "qr_parts": (("result", "self_sym_sizes"), {"Q": result(0), "R": result(1)}),

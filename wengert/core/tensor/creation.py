@@ -14,13 +14,14 @@ from wengert.core.arrays import layout as layouts
 from wengert.core.arrays.backend import backend_for, backend_of
 from wengert.core.arrays.large import LARGE
 from wengert.core.arrays.strided import window
-from wengert.core.base.errors import ArgumentError, DtypeError, ShapeError, ValueRangeError
+from wengert.core.base.errors import ArgumentError, DtypeError, ShapeError, ValueRangeError, WengertError
 from wengert.core.operators.raw import namespace_of
 from wengert.core.tape.core import TensorBase
 from wengert.core.tape.dispatch import TRANSFORMS
 from wengert.core.tape.inplace import check_writable
 from wengert.core.tape.levels import BATCHED
 from wengert.core.tensor.data import array_from, finish, on_device, target_device, warn_copy
+from wengert.core.tensor.makers import short
 
 # ---------------------------------------------------------------- filled
 
@@ -62,20 +63,51 @@ def filled(shape: tuple[int, ...], value: Any, dtype: Any, device: Any, requires
     """A new tensor with `value` everywhere."""
     where = target_device(device)
     dt = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
-    return finish(backend_for(where).full(shape, storable(value, dt.numpy), dt.numpy, where.index), requires_grad)
+    value = value if where.type == "meta" else storable(value, dt.numpy)
+    return finish(backend_for(where).full(shape, value, dt.numpy, where.index), requires_grad)
+
+
+_CPP = {"float32": "float", "float64": "double", "int32": "int", "complex64": "c10::complex<float>",
+        "float16": "double", "bfloat16": "double"}  # fmt: skip
+"""Dtypes that torch's messages call otherwise than name and `_t`."""
+_FLOAT_TOP = float(np.finfo(np.float32).max)
+
+
+class NumberSizeError(WengertError, OverflowError):
+    """Raised for a whole number of more than 64 bits."""
 
 
 def storable(value: Any, dt: Any) -> Any:
-    """A number as an unsigned dtype stores it: negative ones count back from the top; others stay.
+    """A number as a dtype stores it: floats lose their fraction, negative ints count back from an unsigned one's top.
 
-    Raises: ShapeError, a RuntimeError as in torch, beyond the dtype's range on either side.
+    Half precisions and bool take every number.
+    Raises: ShapeError, a RuntimeError as in torch, beyond the dtype's range; NumberSizeError beyond 64 bits.
     """
-    if dt.kind != "u" or isinstance(value, complex):
-        return value
-    top = 1 << 8 * dt.itemsize
-    if not -top < value < top:
-        raise ShapeError(f"value cannot be converted to type {dt.name}_t without overflow: {value}")
-    return int(value) % top if value < 0 else value
+    if value.__class__ is int and not -(1 << 63) <= value < 1 << 64:
+        raise NumberSizeError(f"int too big to convert: {value} has more than 64 bits")
+    kind = dt.kind
+    if kind == "b":
+        return bool(value)
+    found: Any = value
+    fits = True
+    if isinstance(value, complex) and kind != "c":
+        fits, found = value.imag == 0, value.real
+    if kind in "iu" and fits:
+        fits = not isinstance(found, float) or math.isfinite(found)
+        if fits:
+            limits = np.iinfo(dt)
+            low = -limits.max if kind == "u" and isinstance(found, int) else limits.min
+            whole = int(found)
+            fits, found = low <= whole <= limits.max, whole % (1 << 8 * dt.itemsize) if kind == "u" else whole
+    elif dt.itemsize == (8 if kind == "c" else 4) and kind in "fc" and fits:
+        parts = (found.real, found.imag) if isinstance(found, complex) else (found,)
+        fits = all(abs(part) <= _FLOAT_TOP or not math.isfinite(part) for part in parts)
+    elif kind in "fV" and fits:
+        found = float(found)
+    if not fits:
+        name = _CPP.get(dt.name, f"{dt.name}_t")
+        raise ShapeError(f"value cannot be converted to type {name} without overflow: {value}")
+    return found
 
 
 def store_out(out: Any, value: Any) -> Any:
@@ -90,6 +122,7 @@ def store_out(out: Any, value: Any) -> Any:
     return out
 
 
+@short
 def zeros(*sizes: Any, size: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
           pin_memory: bool = False, requires_grad: bool = False, names: Any = None) -> Any:  # fmt: skip
     """Zeros of shape `size`, in the default dtype unless given."""
@@ -99,6 +132,7 @@ def zeros(*sizes: Any, size: Any = None, out: Any = None, dtype: Any = None, lay
     return made if out is None else store_out(out, made)
 
 
+@short
 def ones(*sizes: Any, size: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
          pin_memory: bool = False, requires_grad: bool = False, names: Any = None) -> Any:  # fmt: skip
     """Ones of shape `size`, in the default dtype unless given."""
@@ -115,6 +149,7 @@ def shape_argument(size: Any, name: str) -> tuple[int, ...]:
     return size_of(size, name)
 
 
+@short
 def empty(*sizes: Any, size: Any = None, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
           pin_memory: bool = False, requires_grad: bool = False, memory_format: Any = None,
           names: Any = None) -> Any:  # fmt: skip
@@ -130,6 +165,7 @@ def empty(*sizes: Any, size: Any = None, out: Any = None, dtype: Any = None, lay
     return made if out is None else store_out(out, made)
 
 
+@short
 def full(size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
          pin_memory: bool = False, requires_grad: bool = False, names: Any = None) -> Any:  # fmt: skip
     """`fill_value` everywhere; its Python type chooses the dtype unless given."""
@@ -185,6 +221,7 @@ def empty_strided(size: Any, stride: Any, *, dtype: Any = None, layout: Any = No
     return finish(a, requires_grad)
 
 
+@short
 def arange(*args: Any, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
            pin_memory: bool = False, requires_grad: bool = False, **named: Any) -> Any:  # fmt: skip
     """start, start + step, ... below `end`: ceil((end - start) / step) values.
@@ -265,6 +302,7 @@ def spaced(start: Any, end: Any, steps: int, dt: Any, name: str) -> Any:
     return out.astype(dt)
 
 
+@short
 def linspace(start: Any, end: Any, steps: int, *, out: Any = None, dtype: Any = None, layout: Any = None,
              device: Any = None, pin_memory: bool = False, requires_grad: bool = False) -> Any:  # fmt: skip
     """`steps` values from start to end, both included."""
@@ -299,6 +337,7 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, out: Any =
     return made if out is None else store_out(out, made)
 
 
+@short
 def eye(n: int, m: int | None = None, *, out: Any = None, dtype: Any = None, layout: Any = None, device: Any = None,
         pin_memory: bool = False, requires_grad: bool = False) -> Any:  # fmt: skip
     """n x m matrix with ones on the diagonal."""
@@ -318,16 +357,17 @@ def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, devi
                  layout: Any = None) -> Any:  # fmt: skip
     """Row and column indices of the lower triangle, shape (2, n)."""
     dt = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
-    return on_device(np.stack(np.tril_indices(row, offset, col)).astype(dt.numpy), device)
+    return on_device(np.array(np.tri(row, col, offset, bool).nonzero(), dt.numpy), device)
 
 
 def triu_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None,
                  layout: Any = None) -> Any:  # fmt: skip
     """Row and column indices of the upper triangle, shape (2, n)."""
     dt = dtypes.int64 if dtype is None else dtypes.as_dtype(dtype)
-    return on_device(np.stack(np.triu_indices(row, offset, col)).astype(dt.numpy), device)
+    return on_device(np.array((~np.tri(row, col, offset - 1, bool)).nonzero(), dt.numpy), device)
 
 
+@short
 def scalar_tensor(s: Any, *, dtype: Any = None, device: Any = None, layout: Any = None,
                   requires_grad: bool = False, pin_memory: bool = False) -> Any:  # fmt: skip
     """A 0-d tensor of a number, in the default dtype unless given."""
@@ -341,7 +381,7 @@ def like_array(input: Any, value: Any, dtype: Any, device: Any, memory_format: A
     """A new array with the shape (and, where dense, the layout) of another."""
     a = input._array
     dt = a.dtype if dtype is None else dtypes.as_dtype(dtype).numpy
-    if device is None and a.__class__ is np.ndarray:
+    if a.__class__ is np.ndarray and (device is None or target_device(device).type == "cpu"):
         preserve = memory_format is None or str(memory_format) == "torch.preserve_format"
         out = layouts.empty_like(a, dt) if preserve else layouts.empty_in(a.shape, dt, memory_format)
         if value is not None:
@@ -351,7 +391,7 @@ def like_array(input: Any, value: Any, dtype: Any, device: Any, memory_format: A
     backend = backend_for(where)
     if value is None:
         return backend.empty(a.shape, dt, where.index)
-    return backend.full(a.shape, value, dt, where.index)
+    return backend.full(a.shape, value if where.type == "meta" else storable(value, dt), dt, where.index)
 
 
 def made_like(input: Any, array: Any, requires_grad: bool) -> Any:

@@ -15,6 +15,7 @@ from wengert.core.tape.core import TensorBase, wrap
 from wengert.core.tape.modes import current
 from wengert.core.tensor import sequences
 from wengert.core.tensor.interchange import array_from_dlpack
+from wengert.core.tensor.makers import short
 
 INFERENCE = 4
 
@@ -91,6 +92,7 @@ def refuse_layout(a: Any) -> None:
         )
 
 
+@short
 def tensor(
     data: Any, *, dtype: Any = None, device: Any = None, requires_grad: bool = False, pin_memory: bool = False
 ) -> Any:
@@ -119,6 +121,7 @@ def warn_copy(data: Any) -> None:
     )
 
 
+@short
 def as_tensor(data: Any, dtype: Any = None, device: Any = None) -> Any:
     """`data` as a tensor, sharing memory (and history) where dtype and device allow."""
     if isinstance(data, TensorBase):
@@ -179,6 +182,7 @@ def from_buffer_like(obj: Any, dtype: Any) -> Any:
     return wrap(np.from_dlpack(obj))
 
 
+@short
 def from_numpy(ndarray: Any, /) -> Any:
     """A tensor over the memory of a NumPy array: writes are seen on both sides.
 

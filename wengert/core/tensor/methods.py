@@ -21,6 +21,7 @@ from wengert.core.tensor import (
     copying,
     creation,
     data,
+    facts,
     forms,
     indexing,
     interchange,
@@ -35,6 +36,7 @@ from wengert.core.tensor import (
     storage,
     tapers,
 )
+from wengert.core.tensor.makers import short
 from wengert.core.tensor.numbers_first import takes_numbers_first, with_numbers_first
 from wengert.core.tensor.overrides import aware
 from wengert.core.tensor.tensor import Tensor
@@ -208,7 +210,7 @@ def install_rest() -> None:
     """Everything that is no operator: conversions, creation, storage, indexing, Python's protocols."""
     for module in (conversion, interchange, copying, metadata, storage, sharing, forms):
         for name, function in module.METHODS.items():
-            setattr(Tensor, name, aware(function) if name in _AWARE else function)
+            setattr(Tensor, name, aware(function, name=name) if name in _AWARE else facts.method(name, function))
     for name in creation.METHODS:
         setattr(Tensor, name, aware(getattr(creation, name), True))
     for name in randomness.METHODS:
@@ -233,6 +235,7 @@ def install_rest() -> None:
     for name, function in special.items():
         setattr(Tensor, name, function)
     SPACES[""]["detach"] = Tensor.detach
+    facts.install(Tensor)
     properties.refuse_writes(Tensor)
 
 
@@ -247,12 +250,13 @@ def undeletable(self: Any, index: Any) -> None:
 
 def publish(op: Op, name: str, function: Any) -> None:
     """Enter one name of an operator."""
+    function = facts.method(name, function)
     if op.space is not None:
         SPACES[op.space][name] = function
     if op.method:
         setattr(Tensor, name, function)
     if op.inplace:
-        inplace_form = inplace_call(op)
+        inplace_form = short(inplace_call(op))
         if op.method or op.inplace == "only":
             setattr(Tensor, name + "_", inplace_form)
         if op.space is not None:

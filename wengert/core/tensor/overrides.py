@@ -15,12 +15,15 @@ from collections.abc import Callable, Iterable
 from contextvars import ContextVar
 from typing import Any
 
+from wengert.core.arrays.shape import Size
 from wengert.core.base.errors import ArgumentError
 from wengert.core.operators.record import Op
 from wengert.core.tape import core, dispatch
 from wengert.core.tape.core import TensorBase
 from wengert.core.tape.dispatch import OVERRIDE, TRANSFORMS, apply
 from wengert.core.tape.levels import BATCHED
+from wengert.core.tensor.facts import method
+from wengert.core.tensor.makers import short
 from wengert.core.tensor.tensor import Tensor
 
 _enabled: ContextVar[bool] = ContextVar("wengert_torch_function", default=True)
@@ -81,7 +84,7 @@ def converted(result: Any, cls: type) -> Any:
         result.__class__ = cls
         mark(result)
         return result
-    if isinstance(result, (tuple, list)):
+    if isinstance(result, (tuple, list)) and result.__class__ is not Size:
         items = [converted(x, cls) for x in result]
         return type(result)(items) if type(result) in (tuple, list) else type(result)(*items)
     return result
@@ -183,10 +186,11 @@ def is_enabled() -> bool:
     return _enabled.get()
 
 
-def aware(function: Callable[..., Any], creates: bool = False) -> Callable[..., Any]:
+def aware(function: Callable[..., Any], creates: bool = False, name: str = "") -> Callable[..., Any]:
     """A function that is no operator, made to ask the `__torch_function__` of its first argument.
 
     creates: it makes a new tensor after the first one's example, for a batched one a batch of them.
+    name: the method that it becomes, where that is not what it is called.
     """
 
     def call(self: Any = None, *args: Any, **kwargs: Any) -> Any:
@@ -194,7 +198,7 @@ def aware(function: Callable[..., Any], creates: bool = False) -> Callable[..., 
             self = kwargs.pop("input", None)
         if isinstance(self, TensorBase) and self._flags & OVERRIDE and _enabled.get():
             kind = self.__class__
-            result = kind.__torch_function__(call, (kind,), (self, *args), kwargs)  # type: ignore[attr-defined]
+            result = kind.__torch_function__(public, (kind,), (self, *args), kwargs)  # type: ignore[attr-defined]
             if result is not NotImplemented:
                 return result
         if creates and isinstance(self, TensorBase) and self._flags & BATCHED:
@@ -203,7 +207,8 @@ def aware(function: Callable[..., Any], creates: bool = False) -> Callable[..., 
 
     call.__name__ = call.__qualname__ = function.__name__
     call.__doc__ = function.__doc__
-    return call
+    public = method(name or function.__name__, short(call))
+    return public
 
 
 def without_flag(op: Op, args: tuple[Any, ...]) -> Any:

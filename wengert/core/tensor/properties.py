@@ -13,6 +13,7 @@ from wengert.core.base.errors import ArgumentError, DeviceError, GraphError, Sha
 from wengert.core.tape.core import RECORDED, TensorBase, new_tensor, wrap
 from wengert.core.tape.views import INFERENCE
 from wengert.core.tensor import leaves
+from wengert.core.tensor.facts import method
 from wengert.core.tensor.overrides import mark
 
 _told: set[str] = set()
@@ -329,7 +330,7 @@ FUNCTIONS: dict[str, Any] = {
 def install_properties(cls: type) -> None:
     """Give the tensor class everything in this file."""
     for name, function in METHODS.items():
-        setattr(cls, name, function)
+        setattr(cls, name, method(name, function))
     for name, made in (PROPERTIES | leaves.PROPERTIES).items():
         setattr(cls, name, made)
     cls._make_subclass = staticmethod(make_subclass)  # type: ignore[attr-defined]

@@ -8,6 +8,7 @@ import warnings
 from typing import Any
 
 from wengert.core.arrays import dtype as dtypes
+from wengert.core.arrays.large import LARGE
 from wengert.core.base.errors import ArgumentError
 from wengert.core.kernels import blas, threads, workshop
 from wengert.core.tape.backward import CYCLES
@@ -106,7 +107,7 @@ def set_default_tensor_type(t: Any, /) -> None:
 
 
 _threads = {"interop": os.cpu_count() or 1}
-_switches: dict[str, Any] = {"deterministic": False, "warn_only": False, "precision": "highest"}
+_switches: dict[str, Any] = {"deterministic": False, "warn_only": False}
 
 
 def get_num_threads() -> int:
@@ -151,15 +152,20 @@ def is_deterministic_algorithms_warn_only_enabled() -> bool:
 
 
 def set_float32_matmul_precision(precision: str) -> None:
-    """Accepted: float32 products are always computed in float32."""
+    """Choose how exact large products of float32 matrices must be: "highest" (float32), "high" or "medium".
+
+    Where the processor multiplies bfloat16 on AMX, "high" computes with the first two bfloat16 parts of each number (16
+    digits), "medium" with the first one (8 digits); elsewhere every precision is "highest".
+    Raises ArgumentError for another word.
+    """
     if precision not in ("highest", "high", "medium"):
         raise ArgumentError(f"precision must be highest, high or medium, not {precision!r}")
-    _switches["precision"] = precision
+    LARGE.precision = precision
 
 
 def get_float32_matmul_precision() -> str:
     """What `set_float32_matmul_precision` was told."""
-    return _switches["precision"]
+    return LARGE.precision
 
 
 def set_flush_denormal(mode: bool, /) -> bool:

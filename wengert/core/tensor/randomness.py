@@ -25,6 +25,7 @@ from wengert.core.tensor.creation import size_of, store_out
 from wengert.core.tensor.data import finish, target_device
 from wengert.core.tensor.generators import Generator, default_generator
 from wengert.core.tensor.interchange import host
+from wengert.core.tensor.makers import short
 
 # ---------------------------------------------------------------- state
 
@@ -132,6 +133,7 @@ def float_kind(dtype: Any, out: Any) -> Any:
     return dtypes.as_dtype(dtype).numpy
 
 
+@short
 def rand(*sizes: Any, size: Any = None, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
          device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
          names: Any = None) -> Any:  # fmt: skip
@@ -158,6 +160,7 @@ def in_pairs(sample: Any, shape: Any, kind: Any, first: float, second: float, so
     return sample((*shape, 2), real, first, second, source).view(kind)[..., 0]
 
 
+@short
 def randn(*sizes: Any, size: Any = None, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
           device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
          names: Any = None) -> Any:  # fmt: skip
@@ -171,6 +174,7 @@ def randn(*sizes: Any, size: Any = None, generator: Any = None, out: Any = None,
     return placed_once(complex_pair, shape, kind, device, out, requires_grad, *given)
 
 
+@short
 def randint(*args: Any, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
             device: Any = None, requires_grad: bool = False, pin_memory: bool = False,
             **named: Any) -> Any:  # fmt: skip
@@ -190,6 +194,7 @@ def randint(*args: Any, generator: Any = None, out: Any = None, dtype: Any = Non
     )  # fmt: skip
 
 
+@short
 def randperm(n: int, *, generator: Any = None, out: Any = None, dtype: Any = None, layout: Any = None,
              device: Any = None, requires_grad: bool = False, pin_memory: bool = False) -> Any:  # fmt: skip
     """A random order of 0 ... n-1."""
@@ -209,12 +214,12 @@ def like(make: Callable[..., Any], write: Callable[..., Any]) -> Callable[..., A
             )
         options = {
             "dtype": input.dtype if dtype is None else dtype,
-            "device": input.device if device is None else device,
+            "device": input.device if device is None else target_device(device),
             "requires_grad": requires_grad, "generator": generator,
         }  # fmt: skip
         a = input._array
         kept = memory_format is None or memory_format is devices.preserve_format
-        if a.__class__ is np.ndarray and kept and not a.flags.c_contiguous and options["device"] == input.device:
+        if a.__class__ is np.ndarray and kept and not a.flags.c_contiguous and options["device"].type == "cpu":
             made = wrap(empty_like(a, dtypes.as_dtype(options["dtype"]).numpy))
             return write(made, *args, **named, generator=generator).requires_grad_(requires_grad)
         return make(*args, tuple(input._array.shape), **named, **options)
@@ -224,6 +229,7 @@ def like(make: Callable[..., Any], write: Callable[..., Any]) -> Callable[..., A
     return function
 
 
+@short
 def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any = None, out: Any = None,
            dtype: Any = None, device: Any = None, layout: Any = None, requires_grad: bool = False,
            pin_memory: bool = False) -> Any:  # fmt: skip
@@ -258,6 +264,7 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any 
     return made
 
 
+@short
 def bernoulli(input: Any, p: Any = None, *, generator: Any = None, out: Any = None) -> Any:
     """1 with probability `input` (elementwise) or `p`, else 0; the dtype of `input`."""
     kind = input._array.dtype

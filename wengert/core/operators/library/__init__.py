@@ -5,9 +5,11 @@ from __future__ import annotations
 from wengert.core.operators import (
     convolution_kernels,
     half_kernels,
+    half_products,
     kernels,
     layouts,
     loss_kernels,
+    mixed_kernels,
     norm_kernels,
     row_kernels,
 )
@@ -154,7 +156,9 @@ __all__ = [
 ]
 
 half_kernels.install()
+half_products.install()
 kernels.install()
+mixed_kernels.install()
 row_kernels.install()
 loss_kernels.install()
 norm_kernels.install(nn_normalisation.least)

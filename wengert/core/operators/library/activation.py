@@ -70,16 +70,32 @@ def relu6(np, input: Array):
     return np.minimum(np.maximum(input, 0), 6)
 
 
+def _leaky(np, input, slope):
+    refuse("leaky_relu_cpu", "biuc", input)
+    return np.where(input > 0, input, input * slope)
+
+
 @elementwise(
     d=lambda m, g, input, negative_slope: m.where(input > 0, g, g * negative_slope),
     space="nn",
     method=False,
     inplace=True,
+    written=lambda args: "leaky_relu_written" if args[1] >= 0 else None,
 )
 def leaky_relu(np, input: Array, negative_slope=0.01):
     """input where positive, negative_slope * input elsewhere; the derivative at 0 is the slope."""
-    refuse("leaky_relu_cpu", "biuc", input)
-    return np.where(input > 0, input, input * negative_slope)
+    return _leaky(np, input, negative_slope)
+
+
+@elementwise(
+    d=lambda m, g, out, negative_slope: m.where(out > 0, g, g * negative_slope),
+    space=None,
+    method=False,
+    backward_name="LeakyReluBackward1",
+)
+def leaky_relu_written(np, input: Array, negative_slope=0.01):
+    """leaky_relu as its in-place form is recorded: the result tells the slope, where that is not negative."""
+    return _leaky(np, input, negative_slope)
 
 
 @elementwise(
@@ -88,6 +104,7 @@ def leaky_relu(np, input: Array, negative_slope=0.01):
     inplace=True,
     aliases=("nn.rrelu",),
     backward_name="RreluWithNoiseBackward0",
+    written=lambda args: "rrelu_written" if args[1] + args[2] >= 0 else None,
 )
 def rrelu(np, input: Array, lower=1.0 / 8, upper=1.0 / 3, training=False):
     """leaky_relu with slope (lower + upper) / 2; random slopes of training are not available.
@@ -96,8 +113,18 @@ def rrelu(np, input: Array, lower=1.0 / 8, upper=1.0 / 3, training=False):
     """
     if training:
         raise MissingError("rrelu with training=True is not available: its slopes are random; training=False is")
-    refuse("leaky_relu_cpu", "biuc", input)
-    return np.where(input > 0, input, input * ((lower + upper) / 2))
+    return _leaky(np, input, (lower + upper) / 2)
+
+
+@elementwise(
+    d=lambda m, g, out, lower, upper: m.where(out > 0, g, g * ((lower + upper) / 2)),
+    space=None,
+    method=False,
+    backward_name="RreluWithNoiseBackward1",
+)
+def rrelu_written(np, input: Array, lower=1.0 / 8, upper=1.0 / 3, training=False):
+    """rrelu without training as its in-place form is recorded: by its result."""
+    return _leaky(np, input, (lower + upper) / 2)
 
 
 def _prelu_samples(s):
@@ -255,8 +282,17 @@ def _elu(np, input, alpha, scale=1.0, input_scale=1.0):
     return np.where(input <= 0, below, input if scale == 1 else input * scale)
 
 
+def _elu_gradient_of_result(m, g, out, alpha, scale, input_scale):
+    # Where the input was not positive, out + alpha * scale is alpha * scale times the exponential.
+    return m.where(out <= 0, g * ((out + alpha * scale) * input_scale), g * scale)
+
+
 @elementwise(
-    d=lambda m, g, input, alpha: _elu_gradient(m, g, input, alpha, 1.0, 1.0), space="nn", method=False, inplace=True
+    d=lambda m, g, input, alpha: _elu_gradient(m, g, input, alpha, 1.0, 1.0),
+    space="nn",
+    method=False,
+    inplace=True,
+    written=lambda args: "elu_written" if args[1] >= 0 else None,
 )
 def elu(np, input: Array, alpha=1.0):
     """input where positive, alpha * (exp(input) - 1) elsewhere.
@@ -267,10 +303,22 @@ def elu(np, input: Array, alpha=1.0):
 
 
 @elementwise(
+    d=lambda m, g, out, alpha: _elu_gradient_of_result(m, g, out, alpha, 1.0, 1.0),
+    space=None,
+    method=False,
+    backward_name="EluBackward1",
+)
+def elu_written(np, input: Array, alpha=1.0):
+    """elu as its in-place form is recorded: the result tells the slope, where alpha is not negative."""
+    return _elu(np, input, alpha)
+
+
+@elementwise(
     d=lambda m, g, input, alpha: _elu_gradient(m, g, input, alpha, 1.0, 1 / alpha),
     method=False,
     inplace=True,
     aliases=("nn.celu",),
+    written=lambda args: "celu_written" if args[1] > 0 else None,
 )
 def celu(np, input: Array, alpha=1.0):
     """input where positive, alpha * (exp(input / alpha) - 1) elsewhere: elu with derivative 1 at 0.
@@ -283,17 +331,40 @@ def celu(np, input: Array, alpha=1.0):
 
 
 @elementwise(
+    d=lambda m, g, out, alpha: _elu_gradient_of_result(m, g, out, alpha, 1.0, 1 / alpha),
+    space=None,
+    method=False,
+    backward_name="CeluBackward1",
+)
+def celu_written(np, input: Array, alpha=1.0):
+    """celu as its in-place form is recorded: the result tells the slope, where alpha is positive."""
+    return _elu(np, input, alpha, 1.0, 1 / alpha)
+
+
+@elementwise(
     d=lambda m, g, input: _elu_gradient(m, g, input, _SELU_ALPHA, _SELU_SCALE, 1.0),
     method=False,
     inplace=True,
     aliases=("nn.selu",),
     backward_name="EluBackward0",
+    written=lambda args: "selu_written",
 )
 def selu(np, input: Array):
     """scale * elu(input, alpha) with the two constants that keep mean 0 and variance 1.
 
     Source: G. Klambauer et al., Self-normalizing neural networks (2017), equation 2.
     """
+    return _elu(np, input, _SELU_ALPHA, _SELU_SCALE)
+
+
+@elementwise(
+    d=lambda m, g, out: _elu_gradient_of_result(m, g, out, _SELU_ALPHA, _SELU_SCALE, 1.0),
+    space=None,
+    method=False,
+    backward_name="EluBackward1",
+)
+def selu_written(np, input: Array):
+    """selu as its in-place form is recorded: the result tells the slope."""
     return _elu(np, input, _SELU_ALPHA, _SELU_SCALE)
 
 

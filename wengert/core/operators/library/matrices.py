@@ -102,7 +102,10 @@ def product(np, a, b):
     """Matrix product of arrays; half precision is summed in float32 and rounded once."""
     kind = a.dtype
     if kind.kind == "V" or kind.char == "e":
-        return np.matmul(a.astype("float32"), b.astype("float32")).astype(kind)
+        found = LARGE.half_product(a, b) if a.size >= SIZE else None
+        if found is None:
+            found = LARGE.convert(product(np, *[LARGE.convert(x, np.dtype("float32")) for x in (a, b)]), kind)
+        return found
     found = LARGE.matmul(a, b) if a.size >= SIZE else None
     return np.matmul(a, b) if found is None else found
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import combinations as _combinations
 from itertools import combinations_with_replacement as _with_replacement
 from operator import index as as_index
+
+import numpy
 
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.large import LARGE
@@ -289,9 +292,24 @@ def _triangle(np, input, diagonal, lower):
     if found is not None:
         return found
     rows, columns = input.shape[-2:]
+    if input.__class__ is numpy.ndarray and rows * columns <= _FEW and diagonal.__class__ is int:
+        out = np.zeros(input.shape, input.dtype)
+        np.copyto(out, input, where=_triangle_mask(rows, columns, diagonal, lower))
+        return out
     keep = np.tri(rows, columns, diagonal if lower else diagonal - 1, dtype=bool)
     zero = np.zeros((), dtype=input.dtype)
     return np.where(keep, input, zero) if lower else np.where(keep, zero, input)
+
+
+_FEW = 4096
+"""Elements of a matrix up to which the mask of its triangle is remembered."""
+
+
+@lru_cache(64)
+def _triangle_mask(rows, columns, diagonal, lower):
+    """Where a triangle keeps its elements."""
+    below = numpy.tri(rows, columns, diagonal if lower else diagonal - 1, dtype=bool)
+    return below if lower else ~below
 
 
 @moving(

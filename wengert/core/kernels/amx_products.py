@@ -1,0 +1,199 @@
+"""Calls of the products on AMX with NumPy arrays, when they are worth it, and the test that they must pass.
+
+A call gives None where an element has no exact parts: infinite or nan, close to either end of the range of float32, or
+where results might be denormal or overflow.  Whether it does depends on the values alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache, partial
+from math import gcd
+from typing import Any
+
+import numpy as np
+
+from wengert.core.arrays.dtype import bfloat16
+from wengert.core.kernels import threads
+from wengert.core.kernels.acceptance import Rejected
+from wengert.core.kernels.amx import ARGUMENTS, split_text
+from wengert.core.kernels.amx_splitting import PANEL, SIDE, Source
+from wengert.core.kernels.host import Target, processor_flags
+from wengert.core.kernels.multiplying import NONE
+from wengert.core.kernels.trials import Call
+
+__all__ = ["CALLS", "PRECISIONS", "pays", "possible"]
+
+ROWS = 320
+"""Rows of a piece at most: their tiles fill half of a core's second cache."""
+
+LEAST_ROWS = 64
+"""Rows of a piece at least, if there are others: all of B is split again for each."""
+
+LEAST = {1: 40, 2: 60, 3: 110}
+"""Parts -> multiplications for each element that is split from which tiles are faster."""
+
+_LARGEST, _SMALLEST = 0x7E800000, 0x0C000000
+"""Bits of 2^126 and 2^-103: between them all parts of a float32 are normal numbers."""
+
+_NO_MEMORY = 0xFFFFFFFF
+"""What a piece notes that found no memory."""
+
+_LOW, _HIGH = -80, 120
+"""Exponents that the largest product of two elements must have, so that no result that matters is denormal or
+overflows."""
+
+
+def pays(m: int, n: int, k: int, parts: int) -> bool:
+    """Whether so large a product is computed faster on AMX.
+
+    Splitting costs some time for each of the (m + n) k elements, tiles save some for each of the m n k multiplications.
+    """
+    return m * n > LEAST[parts] * (m + n) and k >= PANEL
+
+
+@lru_cache(maxsize=1)
+def possible() -> bool:
+    """Whether the processor has AMX."""
+    return {"amx_tile", "amx_bf16"} <= processor_flags()
+
+
+def suits(marks: Any, k: int) -> bool:
+    """Whether the elements that were met have exact parts, and products of ordinary size."""
+    a_high, a_low, b_high, b_low = map(int, marks)
+    if not a_high or not b_high:
+        return a_high < _LARGEST and b_high < _LARGEST
+    if max(a_high, b_high) >= _LARGEST or min(a_low, b_low) + 1 < _SMALLEST:
+        return False
+    exponent = (a_high >> 23) + (b_high >> 23) - 254
+    return exponent >= _LOW and exponent + k.bit_length() < _HIGH
+
+
+def layout(x: Any) -> tuple[Any, int, int, int]:
+    """(x, distance of matrices, distance of rows or columns, whether columns), copied if neither are neighbours."""
+    size = x.itemsize
+    if (x.strides[2] != size and x.strides[1] != size) or any(s % size for s in x.strides):
+        x = np.ascontiguousarray(x)
+    apart, down, along = [s // size for s in x.strides]
+    return (x, apart, down, 0) if along == 1 else (x, apart, along, 1)
+
+
+def pieces(count: int, m: int, n: int) -> tuple[int, int]:
+    """Rows, and panels of columns, of a piece: as many pieces as threads can share, each side split few times."""
+    workers, panels = threads.count(), -(-n // PANEL)
+    down = -(-m // ROWS)
+    blocks = count * down
+    if blocks % workers == 0 or blocks >= 2 * workers:
+        return rounded(m, down), panels
+    wanted = -(-blocks // workers) * workers // count
+    if m > n and m >= wanted * LEAST_ROWS:
+        return rounded(m, wanted), panels
+    return rounded(m, down), -(-panels // (workers // gcd(workers, blocks)))
+
+
+def rounded(m: int, blocks: int) -> int:
+    """Rows of a block, whole tiles."""
+    return -(-m // (blocks * SIDE)) * SIDE
+
+
+def split_product(source: Source, checked: bool, run: Any) -> Callable[..., Any]:
+    """a @ b (+ bias) in float32 of (count, m, k) and (count, k, n), or None; a dim of stride 0 may repeat a matrix.
+
+    checked: whether elements may have no exact parts; lead: what stands for `count` in the result's shape.
+    """
+
+    def call(a: Any, b: Any, bias: Any = None, lead: tuple[int, ...] = ()) -> Any:
+        count, m, k = a.shape
+        n = b.shape[2]
+        a, a_next, a_step, a_turned = layout(a)
+        b, b_next, b_step, b_turned = layout(b)
+        out = np.empty((*lead, m, n), np.float32)
+        marks = np.array([0, 0xFFFFFFFF] * 2, np.uint32)
+        shift = NONE if bias is None else np.ascontiguousarray(bias)
+        rows, panels = pieces(count, m, n)
+        run(
+            out, a, b, count, m, n, k, m * n, a_next, b_next, n, a_step, a_turned, b_step, b_turned, rows, panels,
+            shift, int(bias is not None), marks,
+        )  # fmt: skip
+        if int(marks[0]) == _NO_MEMORY:
+            return None
+        return out if not checked or suits(marks, k) else None
+
+    return call
+
+
+# ---------------------------------------------------------------- tests
+
+CASES = (
+    # count, m, n, k
+    (1, 1, 1, 1), (2, 5, 7, 3), (1, 16, 64, 10), (1, 17, 65, 513), (1, 100, 130, 1030), (3, 33, 48, 600),
+    (1, 97, 33, 20), (2, 50, 17, 1), (1, 400, 128, 70), (1, 31, 300, 33),
+)  # fmt: skip
+
+
+def drawn(rng: Any, shape: tuple[int, ...], source: Source, exact: bool) -> Any:
+    """Random numbers; exact: with as many digits as all summed products of parts keep."""
+    if exact:
+        return (rng.integers(-127, 128, shape) / 16).astype(TYPES[source.kind])
+    return rng.standard_normal(shape).astype(TYPES[source.kind])
+
+
+def try_product(source: Source, call: Any, rng: Any, case: Any, dtype: Any) -> tuple[Any, Any]:
+    """Found and wanted, for all layouts of both."""
+    count, m, n, k = case
+    found, wanted = [], []
+    for turned in range(8):
+        exact = source.parts < 3 and source.kind == "float"
+        a = drawn(rng, (count, m, k) if turned & 1 else (count, k, m), source, exact)
+        b = drawn(rng, (count, k, n) if turned & 2 else (count, n, k), source, exact)
+        a, b = a if turned & 1 else a.swapaxes(1, 2), b if turned & 2 else b.swapaxes(1, 2)
+        if turned & 4:
+            b = np.broadcast_to(b[:1], b.shape)
+        bias = rng.standard_normal(n).astype(dtype) if turned & 1 else None
+        found.append(call(a, b, bias, (count,)))
+        right = np.matmul(a.astype(np.float64), b.astype(np.float64))
+        wanted.append((right if bias is None else right + bias).astype(dtype))
+    if source.kind == "float":
+        refused(call, rng)
+    return tuple(found), tuple(wanted)
+
+
+def refused(call: Any, rng: Any) -> None:
+    """What has no exact parts must be noticed. Raises: Rejected."""
+    for x in (np.inf, -np.inf, np.nan, 3e38, 1e-38, 1e-43):
+        for side in range(2):
+            pair = [rng.standard_normal((1, 40, 40)).astype(np.float32) for _ in range(2)]
+            pair[side][0, 37, 39] = x
+            if call(*pair) is not None:
+                raise Rejected(f"an element {x} was not noticed")
+
+
+TYPES = {"float": np.float32, "half": np.float16, "bfloat": bfloat16.numpy}
+"""LLVM's name -> NumPy's dtype."""
+
+PRECISIONS = {"highest": ("split_product", 3), "high": ("split_product_high", 2), "medium": ("split_product_medium", 1)}
+"""What `set_float32_matmul_precision` is told -> kernel, and its parts."""
+
+
+def text_of(source: Source, target: Target, dtype: str) -> tuple[str, str]:
+    """The module, and the name of its function. Raises: Rejected."""
+    if not target.amx or dtype != "float":
+        raise Rejected("products by parts are for float32 on a processor with AMX")
+    return split_text(target, source)
+
+
+def stated(kind: str, parts: int) -> Call:
+    """A kernel of this source."""
+    source = Source(kind, parts)
+    wrap = partial(split_product, source, source.checked)
+    return Call(partial(text_of, source), ARGUMENTS, wrap, partial(try_product, source), CASES, 100)
+
+
+CALLS: dict[str, Call] = {
+    "split_product": stated("float", 3),
+    "split_product_high": stated("float", 2),
+    "split_product_medium": stated("float", 1),
+    "bfloat16_product": stated("bfloat", 1),
+    "float16_product": stated("half", 2),
+}
+"""Name -> kernel."""
