@@ -29,7 +29,7 @@ PIECE = 8192
 """Elements of one piece of a parallel call, at least."""
 
 FILL = 16
-"""Elements that are filled with one number at once; divides PIECE."""
+"""Elements of a room that holds one number again and again; no vector has more."""
 
 STRIDED = 256
 """Elements of a block of strided operands."""
@@ -68,16 +68,25 @@ def names(loop: Loop) -> tuple[list[str], list[str], list[str]]:
 
 
 def core(target: Target, loop: Loop) -> Block:
-    """`void f_core(results, arrays, scalars, n)` on contiguous memory."""
+    """`void f_core(results, arrays, masks, scalars, n)` on contiguous memory.
+
+    An array's mask is -1, or 0 if it is a room of `FILL` elements that stand for all.
+    """
     outs, arrays, numbers = names(loop)
-    parameters = ", ".join([*(f"ptr {p}" for p in outs + arrays), *(f"{loop.dtype} {p}" for p in numbers), "i64 %n"])
+    masks = [f"i64 %m{p[2:]}" for p in arrays]
+    pointers = [f"ptr {p}" for p in outs + arrays]
+    parameters = ", ".join([*pointers, *masks, *(f"{loop.dtype} {p}" for p in numbers), "i64 %n"])
     b = Block(target, loop.dtype, head=f"define internal void @{loop.name}_core({parameters})")
     wide = {p: b.splat(p) for p in numbers}
 
     def step(index: str, mask: str | None) -> None:
         operands = []
         for k, single in enumerate(loop.scalars):
-            operands.append(wide[f"%s{k}"] if single else b.load(b.offset(f"%x{k}", index, loop.dtype), mask))
+            if single:
+                operands.append(wide[f"%s{k}"])
+            else:
+                place = b.long("and", index, f"%m{k}")
+                operands.append(b.load(b.offset(f"%x{k}", place, loop.dtype), mask))
         values = [emit(b, result, operands) for result in loop.results]
         for p, value in zip(outs, values, strict=True):
             b.store(value, b.offset(p, index, loop.dtype), mask)
@@ -112,14 +121,23 @@ def piece(loop: Loop) -> Function:
     start = f.long("mul", "%index", PIECE)
     here = f.least(f.long("sub", n, start), PIECE)
     moved = [f.offset(p, f.long("mul", start, step)) for p, step in zip(given, steps, strict=True)]
-    call_core(f, loop, moved, singles, here)
+    call_core(f, loop, moved, singles, here, masks_of(f, steps[len(outs) :]))
     f.do("ret void")
     return f
 
 
-def call_core(f: Lines, loop: Loop, pointers: Sequence[str], numbers: Sequence[str], n: str) -> None:
-    """Call the core."""
-    given = [*(f"ptr {p}" for p in pointers), *(f"{loop.dtype} {s}" for s in numbers), f"i64 {n}"]
+def masks_of(f: Lines, steps: Sequence[str]) -> list[str]:
+    """The masks of arrays with these steps: 0 for an element that stands for all."""
+    return [f.emit(f"sext i1 {f.long('icmp ne', step, 0)} to i64") for step in steps]
+
+
+def call_core(
+    f: Lines, loop: Loop, pointers: Sequence[str], numbers: Sequence[str], n: str, masks: Sequence[str] = ()
+) -> None:
+    """Call the core; masks: of the arrays, none if all are contiguous."""
+    arrays = len(pointers) - len(loop.results)
+    places = [f"i64 {x}" for x in (masks or ["-1"] * arrays)]
+    given = [*(f"ptr {p}" for p in pointers), *places, *(f"{loop.dtype} {s}" for s in numbers), f"i64 {n}"]
     f.do(f"call void @{loop.name}_core({', '.join(given)})")
 
 
@@ -143,7 +161,7 @@ def entry(target: Target, loop: Loop) -> Function:
     pointers = {k: f.field("%args", k) for k in range(outs.stop)}
     steps = {k: f.field("%steps", k, "i64") for k in order}
     table = f.emit(f"alloca i64, i64 {3 * len(pointers) + 1}, align 16")
-    rooms = {k: f.emit(f"alloca {loop.dtype}, i64 {PIECE if k < count else STRIDED}, align 64") for k in order}
+    rooms = {k: f.emit(f"alloca {loop.dtype}, i64 {STRIDED}, align 64") for k in order}
     n = f.field("%sizes", 0, "i64")
     work, done = f.name(), f.name()
     f.do(f"br i1 {f.long('icmp eq', n, 0)}, label %{done}, label %{work}")
@@ -194,7 +212,7 @@ def whole(f: Function, loop: Loop, operands: Operands, rooms: dict[int, str], ta
             given.append(operands.pointers[k])
             continue
         same = f.long("icmp eq", operands.steps[k], 0)
-        f.when(same, partial(repeat, f, loop.dtype, rooms[k], operands.pointers[k], n))
+        f.when(same, partial(repeat, f, loop.dtype, rooms[k], operands.pointers[k]))
         given.append(f.emit(f"select i1 {same}, ptr {rooms[k]}, ptr {operands.pointers[k]}"))
 
     def parallel() -> None:
@@ -208,7 +226,10 @@ def whole(f: Function, loop: Loop, operands: Operands, rooms: dict[int, str], ta
         pieces = f.long("udiv", f.long("add", n, PIECE - 1), PIECE)
         f.do(f"call void @wengert_parallel(ptr @{loop.name}_piece, ptr {table}, i64 {pieces})")
 
-    f.when(f.long("icmp ugt", n, PIECE), parallel, lambda: call_core(f, loop, given, operands.numbers, n))
+    def alone() -> None:
+        call_core(f, loop, given, operands.numbers, n, masks_of(f, [operands.steps[k] for k in order if k < count]))
+
+    f.when(f.long("icmp ugt", n, PIECE), parallel, alone)
 
 
 def blocks(f: Function, loop: Loop, operands: Operands, rooms: dict[int, str]) -> None:
@@ -254,13 +275,13 @@ def flat(loop: Loop) -> Function:
     return f
 
 
-def repeat(f: Function, dtype: str, room: str, source: str, n: str) -> None:
-    """room[i] = the one value of source, for the first n elements of a piece, and some more."""
-    n, kind = f.least(n, PIECE), f"<{FILL} x {dtype}>"
+def repeat(f: Function, dtype: str, room: str, source: str) -> None:
+    """room[i] = the one value of source."""
+    kind = f"<{FILL} x {dtype}>"
     value = f.emit(f"load {dtype}, ptr {source}, align 1")
     first = f.emit(f"insertelement {kind} poison, {dtype} {value}, i64 0")
     wide = f.emit(f"shufflevector {kind} {first}, {kind} poison, <{FILL} x i32> zeroinitializer")
-    f.loop("0", n, FILL, lambda i: f.do(f"store {kind} {wide}, ptr {f.offset(room, i, dtype)}, align 16"))
+    f.do(f"store {kind} {wide}, ptr {room}, align 16")
 
 
 def gather(f: Function, dtype: str, room: str, source: str, step: str, n: str) -> None:

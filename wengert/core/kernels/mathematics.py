@@ -42,10 +42,10 @@ _EXP = {
     "float": (1.9875691500e-4, 1.3981999507e-3, 8.3334519073e-3, 4.1665795894e-2, 1.6666665459e-1, 5.0000001201e-1),
     "double": tuple(1.0 / factorial(k) for k in range(13, 1, -1)),
 }
-# float32: log(1 + f) = f - f^2 / 2 + f^3 P(f), sqrt(1/2) <= 1 + f < sqrt(2), highest power first.
+# float32: log(1 + f) = f - f^2 / 2 + f^3 P(f), 3/4 <= 1 + f < 3/2, highest power first; a minimax fit, off by 5e-9.
 _LOG = (
-    7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1, -1.6668057665e-1,
-    2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
+    -4.5074467083e-2, 1.0462995713e-1, -1.3161196531e-1, 1.4478400496e-1, -1.6647312344e-1, 1.9990860860e-1,
+    -2.5000095829e-1, 3.3333449120e-1,
 )  # fmt: skip
 # float64: log((1 + s) / (1 - s)) = 2 s + s^3 P(s^2), |s| <= 3 - 2 sqrt(2), highest power first.
 _LOG_DOUBLE = (
@@ -153,16 +153,34 @@ def tanh(b: Block, x: str) -> str:
     return b.copysign(b.div(e, b.add(e, 2.0)), x)
 
 
+def instruction(b: Block, name: str, x: str, number: int | None = None) -> str:
+    """An instruction of AVX-512 on all lanes, with a number that says how."""
+    short, integer = ("ps", "i16") if b.dtype == "float" else ("pd", "i8")
+    full = f"@llvm.x86.avx512.mask.{name}.{short}.512"
+    kinds, given = [b.kind], [f"{b.kind} {x}"]
+    if number is not None:
+        kinds, given = [*kinds, "i32 immarg"], [*given, f"i32 {number}"]
+    b.declared.add(f"declare {b.kind} {full}({', '.join([*kinds, b.kind, integer, 'i32 immarg'])})")
+    rest = f"{b.kind} zeroinitializer, {integer} -1, i32 4"
+    return b.emit(f"call {b.kind} {full}({', '.join([*given, rest])})")
+
+
+def scales(b: Block) -> bool:
+    """Whether there are instructions that take floats apart."""
+    return b.target.scale and b.lanes * b.size == 64
+
+
+_BETWEEN_HALVES = 3  # of getmant: a mantissa in [3/4, 3/2)
+
+
 def taken_apart(b: Block, x: str) -> tuple[str, str]:
-    """(m, n) with x = 2^n m, sqrt(1/2) <= m < sqrt(2), for positive finite x."""
-    if b.target.scale and b.lanes * b.size == 64:
-        short, integer = ("ps", "i16") if b.dtype == "float" else ("pd", "i8")
-        name = f"llvm.x86.avx512.mask.getmant.{short}.512"
-        b.declared.add(f"declare {b.kind} @{name}({b.kind}, i32, {b.kind}, {integer}, i32)")
-        m = b.emit(f"call {b.kind} @{name}({b.kind} {x}, i32 0, {b.kind} zeroinitializer, {integer} -1, i32 4)")
-        name = f"llvm.x86.avx512.mask.getexp.{short}.512"
-        b.declared.add(f"declare {b.kind} @{name}({b.kind}, {b.kind}, {integer}, i32)")
-        n = b.emit(f"call {b.kind} @{name}({b.kind} {x}, {b.kind} zeroinitializer, {integer} -1, i32 4)")
+    """(m, n) with x = 2^n m for positive finite x; 3/4 <= m < 3/2 (float32), sqrt(1/2) <= m < sqrt(2) (float64)."""
+    single = b.dtype == "float"
+    if scales(b):
+        m = instruction(b, "getmant", x, _BETWEEN_HALVES if single else 0)
+        n = instruction(b, "getexp", x)
+        if single:
+            return m, b.sub(n, instruction(b, "getexp", m))
     else:
         digits, bias = _DIGITS[b.dtype], _BIAS[b.dtype]
         small = b.compare("olt", x, 2.0 ** (1 - bias))
@@ -173,7 +191,7 @@ def taken_apart(b: Block, x: str) -> tuple[str, str]:
         n = b.select(small, b.sub(n, float(digits + 2)), n)
         bits = b.whole_binary("or", b.whole_binary("and", bits, (1 << digits) - 1), bias << digits)
         m = b.floats(bits)
-    upper = b.compare("ogt", m, 1.4142135623730951)
+    upper = b.compare("oge" if single else "ogt", m, 1.5 if single else 1.4142135623730951)
     return b.select(upper, b.mul(m, 0.5), m), b.select(upper, b.add(n, 1.0), n)
 
 
@@ -193,8 +211,19 @@ def log_parts(b: Block, x: str) -> tuple[str, str]:
     return b.sub(f, b.fma(b.neg(s), b.add(half, tail), half)), n
 
 
+_LOG_TABLE = 0x03530422
+"""Of fixupimm, from the lowest four bits on: nan stays nan (2), 0 gives -inf (4), 1 its value (0), -inf and what is
+below 0 give nan (3), inf stays (5)."""
+
+
 def log_limits(b: Block, x: str, value: str) -> str:
     """A logarithm's values at 0, below it and at infinity."""
+    if scales(b):
+        short, mask = ("ps", "i16") if b.dtype == "float" else ("pd", "i8")
+        name = f"@llvm.x86.avx512.mask.fixupimm.{short}.512"
+        b.declared.add(f"declare {b.kind} {name}({b.kind}, {b.kind}, {b.integer}, i32 immarg, {mask}, i32 immarg)")
+        table = f"{b.integer} splat ({b.scalar_int} {_LOG_TABLE})"
+        return b.emit(f"call {b.kind} {name}({b.kind} {value}, {b.kind} {x}, {table}, i32 0, {mask} -1, i32 4)")
     value = b.select(b.compare("oeq", x, 0.0), -INF, value)
     value = b.select(b.compare("ult", x, 0.0), float("nan"), value)
     return b.select(b.compare("oeq", x, INF), INF, value)

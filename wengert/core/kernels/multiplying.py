@@ -16,6 +16,10 @@ __all__ = ["CALLS", "product"]
 LOOSE = 1 << 14
 """Elements of B from which its parts are copied together: below, they lie in the nearest cache anyway."""
 
+FEW, TALL, NARROW = 12, 48, 128
+"""Rows of a piece from which copying pays: for rows of B that lie far apart, for those that do not, and how long these
+are."""
+
 PIECES = 8
 """Pieces that a product is cut into at least if it has the rows, for threads."""
 
@@ -54,11 +58,12 @@ def product(run: Any) -> Callable[..., Any]:
             out[...] = 0 if bias is None else bias
             return out
         straight = b.strides[2] == size
-        pack = not straight or (m > 12 and k * n > LOOSE)
         across = 1 + n // WIDTH
         alone = threads.count() == 1  # no threads to share with: as few pieces as the cache allows
         rows = ROWS if alone else min(ROWS, max(48, -(-m * count * across // PIECES // 6) * 6))
         rows = -(-m // -(-m // rows) // 6) * 6  # no short piece at the end
+        least = FEW if n > NARROW else TALL
+        pack = not straight or (k * n > LOOSE and rows > least)
         panels = across if alone else max(1, -(-m // rows) * across * count // (4 * threads.count()))
         a_next, ars, acs = strides_of(a)
         b_next, brs, bcs = strides_of(b)

@@ -14,7 +14,7 @@ import numpy as np
 
 from wengert.core.kernels import native
 from wengert.core.kernels.acceptance import Rejected, agree, difference
-from wengert.core.kernels.elementwise import PIECE, Loop, call_core, core, repeat
+from wengert.core.kernels.elementwise import FILL, PIECE, Loop, call_core, core, masks_of, repeat
 from wengert.core.kernels.host import Target
 from wengert.core.kernels.text import Function, module
 
@@ -61,7 +61,7 @@ def piece(loop: Loop, count: int) -> Function:
     f = Function(f"define internal void @{loop.name}_piece(ptr %table, i64 %index)")
     pointers = [f.field("%table", k) for k in range(count)]
     steps = [[f.field("%table", count + LEVELS * k + d, "i64") for d in range(LEVELS)] for k in range(count)]
-    rooms = [None, *[f.emit(f"alloca {loop.dtype}, i64 {PIECE}, align 64") for _ in loop.scalars]]
+    rooms = [None, *[f.emit(f"alloca {loop.dtype}, i64 {FILL}, align 64") for _ in loop.scalars]]
     size = sizes(f, count)
     rows, chunks, _ = cut(f, size)
     first = f.long("mul", f.long("udiv", "%index", chunks), rows)
@@ -77,10 +77,10 @@ def piece(loop: Loop, count: int) -> Function:
                 pointer = f.offset(pointer, f.long("mul", place, distance))
             if room is not None:
                 still = f.long("icmp eq", step[2], 0)
-                f.when(still, partial(repeat, f, loop.dtype, room, pointer, n))
+                f.when(still, partial(repeat, f, loop.dtype, room, pointer))
                 pointer = f.emit(f"select i1 {still}, ptr {room}, ptr {pointer}")
             given.append(pointer)
-        call_core(f, loop, given, [], n)
+        call_core(f, loop, given, [], n, masks_of(f, [step[2] for step in steps[1:]]))
 
     f.loop(first, end, 1, row)
     f.do("ret void")
