@@ -5,17 +5,18 @@ import pytest
 
 import wengert
 from wengert.core.arrays.large import LARGE
-from wengert.core.kernels import amx_products, layers, threads, workshop
+from wengert.core.kernels import amx_convolving, amx_products, layers, threads, workshop
 from wengert.core.kernels.acceptance import Rejected
 from wengert.core.kernels.host import PRESETS
 
 F4 = np.dtype("f4")
+TILED = amx_products.CALLS | amx_convolving.CALLS
 
 
 @pytest.mark.parametrize("name", layers.CALLS)
 @pytest.mark.parametrize("dtype", ["f4", "f8"])
 def test_trial(factory, name, dtype):
-    if name in amx_products.CALLS and (dtype == "f8" or not factory.target.amx):
+    if name in TILED and (dtype == "f8" or not factory.target.amx):
         with pytest.raises(Rejected, match="AMX"):
             factory.layer(name, np.dtype(dtype))
         return
@@ -24,7 +25,7 @@ def test_trial(factory, name, dtype):
 
 @pytest.mark.parametrize("name", layers.CALLS)
 def test_a_wrong_kernel_is_caught(factory, name, monkeypatch):
-    if name in amx_products.CALLS and not factory.target.amx:
+    if name in TILED and not factory.target.amx:
         pytest.skip("a processor without AMX")
     right = layers.CALLS[name]
 
@@ -52,7 +53,7 @@ def test_a_wrong_kernel_is_caught(factory, name, monkeypatch):
 def test_text_for_every_target(target):
     from wengert.core.kernels.machine import emit_for
 
-    texts = {kernel.text for name, kernel in layers.CALLS.items() if name not in amx_products.CALLS}
+    texts = {kernel.text for name, kernel in layers.CALLS.items() if name not in TILED}
     try:
         for text in texts:
             for letter in ("float", "double"):

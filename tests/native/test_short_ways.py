@@ -197,5 +197,11 @@ def test_pieces_of_a_piece_pass_gradients_on():
         left.add_(1)
 
 
+def test_both_long_integers_of_c_are_int64():
+    for letter in "lq":
+        x = w.from_numpy(np.zeros(3, letter))
+        assert x.dtype is w.int64 and x.long() is x and x.to(w.int64) is x and x.to(x) is x
+
+
 def test_rules_run_the_ordinary_operators():
     assert RECORDED.chunk is not w.chunk and RECORDED.unbind is facts.GENERAL["unbind"]

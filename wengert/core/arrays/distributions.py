@@ -65,10 +65,12 @@ def exponential(
         if source.fill("exponentials", values, scale):
             return values
         if source.stepwise("exponentials", count):
-            return exponentials(source.doubles(count), scale)
+            return exponentials(source.doubles(count, ordered=False), scale)
         return log_complement(source.doubles(count)) * scale
 
-    return filled(shape, kind, source, draw)
+    found = filled(shape, kind, source, draw)
+    source.wish("exponentials", found.size)
+    return found
 
 
 def cauchy(

@@ -23,6 +23,8 @@ _READ_AHEAD_LIMIT = 1 << 16
 _FEW = 2048  # words up to which the overhead of a call counts
 _HANDFUL = 16  # up to here Python's numbers are quicker than arrays
 MANY = 4096  # numbers from which machine code draws them, where there is any
+STEPWISE = frozenset({"normals", "exponentials"})  # samplers ordered after a call: two threads would slow both down
+HUGE = 1 << 20  # numbers for which the order comes first all the same
 _SINGLE = np.dtype(np.float32)
 _LOW_53, _UNIT_53 = (1 << 53) - 1, 2.0**-53
 _LOW_24 = np.uint64((1 << 24) - 1)
@@ -115,12 +117,18 @@ class Generator(Source):
         """Seed the sequence last started from, in [0, 2**64)."""
         return self._initial_seed
 
-    def fill(self, name: str, out: np.ndarray, *parameters: float, dtype: np.dtype = _SINGLE) -> bool:
+    def fill(
+        self, name: str, out: np.ndarray, *parameters: float, dtype: np.dtype = _SINGLE, ordered: bool = True
+    ) -> bool:
         """Fill a large contiguous array by the machine code of a sampler (`core/kernels/twisters.py`).
 
-        dtype: what it computes in. False where there is none; then nothing has been taken.
+        dtype: what it computes in. ordered: code that there is not is ordered. False where there is none; then nothing
+        has been taken.
         """
-        kernel = LARGE.sampler(f"draw_{name}", dtype) if out.size >= MANY else None
+        if out.size < MANY:
+            return False
+        later = not ordered or (name in STEPWISE and out.size < HUGE)
+        kernel = (LARGE.known_sampler if later else LARGE.sampler)(f"draw_{name}", dtype)
         if kernel is None:
             return False
         with self.lock:
@@ -136,13 +144,18 @@ class Generator(Source):
         """Whether what `fill` did not fill is to be made by the steps of its machine code (`arrays/normals.py`)."""
         return count >= MANY and bool(LARGE.stepwise(f"draw_{name}", dtype))
 
-    def words(self, count: int) -> np.ndarray:
+    def wish(self, name: str, count: int, dtype: np.dtype = _SINGLE) -> None:
+        """Order the machine code of a sampler in `STEPWISE`, after so many numbers have been made without it."""
+        if count >= MANY:
+            LARGE.sampler(f"draw_{name}", dtype)
+
+    def words(self, count: int, ordered: bool = True) -> np.ndarray:
         """Next `count` words: uint32 `(count,)`, uniform on [0, 2**32). Takes `count` words."""
         if count <= 0:
             return np.empty(0, np.uint32)
         if count >= MANY:
             out = np.empty(count, np.uint32)
-            if self.fill("words", out):
+            if self.fill("words", out, ordered=ordered):
                 return out
         with self.lock:
             self._fresh = False
@@ -150,9 +163,9 @@ class Generator(Source):
                 return self._engine._bit_generator.random_raw(count).astype(np.uint32)
             return self._engine.randint(0, 1 << 32, count, dtype=np.uint32)
 
-    def long_words(self, count: int) -> np.ndarray:
+    def long_words(self, count: int, ordered: bool = True) -> np.ndarray:
         """Next `count` pairs as uint64 `first * 2**32 + second`, `(count,)`. Takes `2 * count` words."""
-        pairs = self.words(2 * count).view(np.uint64)
+        pairs = self.words(2 * count, ordered).view(np.uint64)
         if np.little_endian:
             half = np.uint64(32)
             high = pairs << half
@@ -160,13 +173,13 @@ class Generator(Source):
             pairs |= high
         return pairs
 
-    def doubles(self, count: int) -> np.ndarray:
+    def doubles(self, count: int, ordered: bool = True) -> np.ndarray:
         """Uniform float64 `(count,)` on [0, 1): low 53 bits of a pair, over 2**53. Takes `2 * count` words."""
         if count >= MANY:
             out = np.empty(count)
-            if self.fill("doubles", out):
+            if self.fill("doubles", out, ordered=ordered):
                 return out
-        bits = self.long_words(count)
+        bits = self.long_words(count, ordered)
         bits &= np.uint64((1 << 53) - 1)
         fractions = bits.view(np.int64).astype(np.float64)
         fractions *= 2.0**-53
@@ -186,11 +199,11 @@ class Generator(Source):
                 raw = self.raw = self._engine._bit_generator.random_raw
             return raw(count).tolist()
 
-    def fractions(self, count: int, digits: int = 24) -> np.ndarray:
+    def fractions(self, count: int, digits: int = 24, ordered: bool = True) -> np.ndarray:
         """Uniform float32 `(count,)` on [0, 1): low `digits` bits of a word, over 2**digits. Takes `count` words."""
         if count >= MANY:
             out = np.empty(count, np.float32)
-            if self.fill("fractions", out, (1 << digits) - 1, 2.0**-digits):
+            if self.fill("fractions", out, (1 << digits) - 1, 2.0**-digits, ordered=ordered):
                 return out
         if 0 < count <= _HANDFUL:
             low, unit = (1 << digits) - 1, 2.0**-digits
@@ -203,7 +216,7 @@ class Generator(Source):
             values = long.astype(_SINGLE)
             values *= 2.0**-digits
             return values
-        bits = self.words(count)
+        bits = self.words(count, ordered)
         bits &= np.uint32((1 << digits) - 1)
         values = bits.view(np.int32).astype(np.float32)
         values *= np.float32(2.0**-digits)

@@ -34,7 +34,7 @@ class Functions:
     """Functions by name; `tanh_slope(g, out)` and `relu_slope(g, out)` are gradients from a result, `cube_slope(g, x)`
     from an operand.
 
-    precision: how exact products of float32 are at least, "highest", "high" or "medium" (see `set_float32_matmul_precision`).
+    precision: what `set_float32_matmul_precision` was told.
     `attend` and what follows are whole layers; they give None for what they are not for.
     """
 
@@ -97,6 +97,7 @@ class Functions:
         self.steps: Any = _none
         self.window_sums: Any = _none
         self.sampler: Any = _none
+        self.known_sampler: Any = _none
         self.stepwise: Any = _none
 
 

@@ -41,9 +41,9 @@ _LOG = {
     ),
 }  # fmt: skip
 _TWO_PI, _QUARTERS = 6.283185307179586, 0.6366197723675814
-# pi / 2 in three parts; products of the first two with numbers up to 4 are exact.
+# pi / 2 in parts; products of all but the last with numbers up to 4 are exact.
 _QUARTER = {
-    "float": (1.5703125, 4.837512969970703125e-4, 7.549789954891882e-8),
+    "float": (1.5703125, 4.837512969970703125e-4, 7.549789415861596e-08, 5.390302858158119e-15),
     "double": (1.57079632673412561417e00, 6.07710050630396597660e-11, 2.02226624879595063154e-21),
 }
 _SPLIT = 2.0**27 + 1.0

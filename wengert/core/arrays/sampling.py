@@ -412,11 +412,12 @@ def _block_normals(shape: Shape, kind: np.dtype, mean: float, std: float, source
             for start in range(0, whole, _CHUNK):
                 stop = min(start + _CHUNK, whole)
                 values = np.empty(stop - start, wide)
-                if kind is wide or not source.fill("normals", values, mean, std):
+                if not source.fill("normals", values, mean, std, dtype=wide):
                     steps = source.stepwise("normals", whole if kind is wide else stop - start, wide)
-                    drawn = take(stop - start)
+                    drawn = take(stop - start, ordered=not steps)
                     values = normals(drawn, std, mean) if steps else fused(_box_muller(drawn), std, mean)
                 out[start:stop] = _cast(values, kind)
+            source.wish("normals", whole, wide)
         if whole < total:
             if kind.itemsize > 2:
                 take(total - whole)  # torch draws these, then overwrites them: the position must agree

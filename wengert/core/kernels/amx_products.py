@@ -69,6 +69,11 @@ def suits(marks: Any, k: int) -> bool:
     return exponent >= _LOW and exponent + k.bit_length() < _HIGH
 
 
+def new_marks() -> Any:
+    """What a kernel notes before it has met an element."""
+    return np.array([0, 0xFFFFFFFF] * 2, np.uint32)
+
+
 def layout(x: Any) -> tuple[Any, int, int, int]:
     """(x, distance of matrices, distance of rows or columns, whether columns), copied if neither are neighbours."""
     size = x.itemsize
@@ -108,7 +113,7 @@ def split_product(source: Source, checked: bool, run: Any) -> Callable[..., Any]
         a, a_next, a_step, a_turned = layout(a)
         b, b_next, b_step, b_turned = layout(b)
         out = np.empty((*lead, m, n), np.float32)
-        marks = np.array([0, 0xFFFFFFFF] * 2, np.uint32)
+        marks = new_marks()
         shift = NONE if bias is None else np.ascontiguousarray(bias)
         rows, panels = pieces(count, m, n)
         run(

@@ -88,18 +88,21 @@ def packer_name(left: bool, turned: bool, part: bool) -> str:
     return f"{'left' if left else 'right'}{'_turned' if turned else ''}{'_part' if part else ''}"
 
 
-def packer(target: Target, source: Source, left: bool, turned: bool, part: bool) -> Block:
+def packer(
+    target: Target, source: Source, left: bool, turned: bool, part: bool, table: bool = False
+) -> Block:  # fmt: skip
     """`left(to, from, step, outer, steps, found)`: the tiles of 16 rows of A, or columns of B, and 32 steps, by parts.
 
-    turned: the steps are not next to each other in memory (A), or they are (B); part: there are fewer rows or steps.
+    turned: the steps are not next to each other in memory (A), or they are (B); part: there are fewer rows or steps;
+    table: the step is a table of where lines stand.
     """
     f = Block(
         target, "float",
         head=f"define internal void @{packer_name(left, turned, part)}"
-        "(ptr %to, ptr %from, i64 %step, i64 %outer, i64 %steps, ptr %found)",
+        f"(ptr %to, ptr %from, {'ptr' if table else 'i64'} %step, i64 %outer, i64 %steps, ptr %found)",
     )  # fmt: skip
     along = left != turned  # steps are neighbours in memory
-    lines = lines_along(f, source, part) if along else lines_across(f, source, part)
+    lines = lines_along(f, source, part) if along else lines_across(f, source, part, table)
     if source.checked:
         marked(f, "%found", [v for line in lines for v in line])
     if turned:
@@ -135,20 +138,21 @@ def lines_along(f: Block, source: Source, part: bool) -> list[list[str]]:
     ]
 
 
-def lines_across(f: Block, source: Source, part: bool) -> list[list[str]]:
+def lines_across(f: Block, source: Source, part: bool, table: bool) -> list[list[str]]:
     """32 lines of one vector: a step of all rows or columns each."""
     mask = f.first_lanes("%outer") if part else None
-    lines = starts(f, source, STEPS, part, "%steps")
+    lines = starts(f, source, STEPS, part, "%steps", table)
     return [[source.load(f, at, there(f, mask, i, "%steps"))] for i, at in enumerate(lines)]
 
 
-def starts(f: Block, source: Source, count: int, part: bool, most: str) -> list[str]:
+def starts(f: Block, source: Source, count: int, part: bool, most: str, table: bool = False) -> list[str]:
     """Where lines begin; one that there is not begins where the last one does."""
     last = f.long("sub", most, 1) if part else ""
     found = []
     for i in range(count):
         line = f.least(str(i), last) if part and i else str(i)
-        found.append(f.offset("%from", f.long("mul", line, "%step"), source.kind))
+        place = f.field("%step", line, "i64") if table else f.long("mul", line, "%step")
+        found.append(f.offset("%from", place, source.kind))
     return found
 
 
@@ -219,21 +223,27 @@ UNITS = 8, 4
 """Units of 32 steps: four steps of all columns each; where B is turned, 16 steps of half of the columns."""
 
 
-def chores(target: Target, source: Source) -> Block:
-    """`chores(job)`: some units of a job, if any are left.
+def chores(target: Target, source: Source, table: bool = False) -> Block:
+    """`chores(job)`: some units of a job, if any are left; table: the step is a table of where lines stand.
 
     A round calls it while its tiles are being multiplied: what splits the next panel of B meanwhile costs little.
     """
     f = Block(target, "float", head="define internal void @chores(ptr %job)")
-    t = {name: f.field("%job", i, "ptr" if name in ("from", "to", "found") else "i64") for i, name in enumerate(JOB)}
+    pointers = {"from", "to", "found", "step" if table else ""}
+    t = {name: f.field("%job", i, "ptr" if name in pointers else "i64") for i, name in enumerate(JOB)}
+    end = f.least(f.long("add", t["done"], t["some"]), t["units"])
+
+    def straight_ones() -> None:
+        f.loop(t["done"], end, 1, lambda unit: straight_unit(f, source, t, unit, table))
+
+    def turned_ones() -> None:
+        f.loop(t["done"], end, 1, lambda unit: turned_unit(f, source, t, unit))
 
     def work() -> None:
-        end = f.least(f.long("add", t["done"], t["some"]), t["units"])
-        f.when(
-            f.long("icmp ne", t["turned"], 0),
-            lambda: f.loop(t["done"], end, 1, lambda unit: turned_unit(f, source, t, unit)),
-            lambda: f.loop(t["done"], end, 1, lambda unit: straight_unit(f, source, t, unit)),
-        )
+        if table:
+            straight_ones()
+        else:
+            f.when(f.long("icmp ne", t["turned"], 0), turned_ones, straight_ones)
         f.put("%job", JOB.index("done"), "i64", end)
 
     f.when(f.long("icmp ult", t["done"], t["units"]), work)
@@ -241,13 +251,15 @@ def chores(target: Target, source: Source) -> Block:
     return f
 
 
-def straight_unit(f: Block, source: Source, t: dict[str, str], unit: str) -> None:
+def straight_unit(f: Block, source: Source, t: dict[str, str], unit: str, table: bool) -> None:
     """Four steps of 32 columns, which are neighbours in memory."""
     k, quarter = f.long("lshr", unit, 3), f.long("and", unit, 7)
     first = f.long("add", f.long("mul", k, STEPS), f.long("mul", quarter, 4))
     lines = []
     for i in range(4):
-        at = f.offset(t["from"], f.long("mul", f.long("add", first, i), t["step"]), source.kind)
+        line = f.long("add", first, i)
+        place = f.field(t["step"], line, "i64") if table else f.long("mul", line, t["step"])
+        at = f.offset(t["from"], place, source.kind)
         lines.append([source.load(f, f.offset(at, SIDE * h, source.kind), None) for h in range(2)])
     if source.checked:
         marked(f, t["found"], [v for line in lines for v in line])
@@ -260,10 +272,9 @@ def straight_unit(f: Block, source: Source, t: dict[str, str], unit: str) -> Non
 def turned_unit(f: Block, source: Source, t: dict[str, str], unit: str) -> None:
     """16 steps, which are neighbours in memory, of 16 columns."""
     k, h, s = f.long("lshr", unit, 2), f.long("and", f.long("lshr", unit, 1), 1), f.long("and", unit, 1)
-    place = f.long("add", f.long("mul", k, STEPS), f.long("mul", s, SIDE))
-    place = f.long("add", place, f.long("mul", f.long("mul", h, SIDE), t["step"]))
-    start = f.offset(t["from"], place, source.kind)
-    lines = [source.load(f, f.offset(start, f.long("mul", i, t["step"]), source.kind), None) for i in range(SIDE)]
+    start = f.offset(t["from"], f.long("add", f.long("mul", k, STEPS), f.long("mul", s, SIDE)), source.kind)
+    places = [f.long("mul", f.long("add", f.long("mul", h, SIDE), i), t["step"]) for i in range(SIDE)]
+    lines = [source.load(f, f.offset(start, place, source.kind), None) for place in places]
     if source.checked:
         marked(f, t["found"], lines)
     columns = exchanged(f, lines)

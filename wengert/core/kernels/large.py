@@ -20,7 +20,7 @@ from wengert.core.arrays.large import LARGE as PLACES
 from wengert.core.arrays.large import write_plainly
 from wengert.core.arrays.recurrent import extent
 from wengert.core.kernels.squares import squares
-from wengert.core.kernels.workshop import LARGE, Order, order
+from wengert.core.kernels.workshop import LARGE, Order, order, possible
 
 __all__ = ["FUNCTIONS", "Elementwise", "install", "rows_sum", "total"]
 
@@ -476,16 +476,18 @@ _stepwise: dict[Any, bool] = {}
 
 
 def stepwise(name: str, dtype: Any) -> bool:
-    """Whether numbers without the kernel of this sampler are made by its steps: one may come, or was there before.
+    """Whether numbers without the kernel of this sampler are made by its steps: where kernels may come.
 
     The first answer stands, because what a seed gives may not depend on when a kernel is ready.
     """
     known = _stepwise.get((name, dtype))
-    if known is None:
-        placed = _layers.get((name, dtype))
-        known = placed is not None and not (placed.done and placed.function is None)
-        known = _stepwise.setdefault((name, dtype), known)
-    return known
+    return _stepwise.setdefault((name, dtype), possible()) if known is None else known
+
+
+def known_sampler(name: str, dtype: Any) -> Any:
+    """The kernel of a sampler if it is ready; it is not ordered."""
+    placed = _layers.get((name, dtype))
+    return None if placed is None else placed.function
 
 
 def install() -> None:
@@ -500,6 +502,7 @@ def install() -> None:
     PLACES.lstm_cell, PLACES.lstm_cell_back = lstm_cell, lstm_cell_back
     PLACES.gru_cell, PLACES.gru_cell_back = gru_cell, gru_cell_back
     PLACES.rnn_cell, PLACES.rnn_cell_back = rnn_cell, rnn_cell_back
-    PLACES.take_rows, PLACES.sampler, PLACES.stepwise = take_rows, layer, stepwise
+    PLACES.take_rows, PLACES.sampler = take_rows, layer
+    PLACES.known_sampler, PLACES.stepwise = known_sampler, stepwise
     PLACES.channels, PLACES.channels_back, PLACES.channel_slopes = channels, channels_back, SUMS.slopes
     PLACES.largest, PLACES.put_back, PLACES.window_sums = largest, put_back, window_sums

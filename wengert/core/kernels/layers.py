@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from wengert.core.kernels import (
+    amx_convolving,
     amx_products,
     arrangements,
     attending,
@@ -36,6 +37,7 @@ __all__ = ["CALLS", "make"]
 CALLS: dict[str, Call] = {
     name: call
     for module in (
+        amx_convolving,
         amx_products,
         arrangements,
         attending,

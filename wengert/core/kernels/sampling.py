@@ -89,7 +89,7 @@ def try_sampler(name: str, call: Any, rng: Any, case: tuple[int, int], dtype: An
     state = np.append(found_state["key"], np.uint32(found_state["pos"])).astype(np.uint32)
     wide = name in WIDE or (name == "normals" and dtype == np.float64)
     words = other.randint(0, 1 << 32, count * (2 if wide else 1) - (name == "shuffles"), dtype=np.uint32)
-    parameters = PARAMETERS.get(name, ())
+    parameters = (0.0, 1.0) if name == "normals" and not taken else PARAMETERS.get(name, ())
     wanted = WANTED[name](words, dtype, *parameters)
     found = np.arange(wanted.size).astype(wanted.dtype)
     call(state, found, *parameters)

@@ -287,6 +287,13 @@ HALF = 8
 def normals(b: Block, p: dict[str, str]) -> None:
     """Blocks of 16: sqrt(-2 log(1 - u)) times cosines, then sines, of 2 pi v; u the first 8 uniforms, v the others."""
     line = Wide(b, p, "mean", "std").line if b.dtype == "float" else partial(straight, b, p)
+    centred = b.emit(f"fcmp oeq double {p['mean']}, 0.0")
+    usual = b.emit(f"and i1 {b.emit('fcmp oeq double ' + p['std'] + ', 1.0')}, {centred}")
+    b.when(usual, lambda: blocks(b, lambda z: b.add(z, 0.0)), lambda: blocks(b, line))
+
+
+def blocks(b: Block, line: Callable[[str], str]) -> None:
+    """All blocks of normals, each passed on to `line`."""
     several = max(1, b.lanes // HALF)  # blocks that fill a vector with radii
 
     def some(index: str, count: int) -> None:

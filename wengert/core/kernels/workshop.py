@@ -19,7 +19,7 @@ from typing import Any
 from wengert.core.base.settings import settings
 from wengert.core.kernels.memory import keep_freed_memory
 
-__all__ = ["LARGE", "Order", "finish", "order", "orders", "trouble", "wait_for_kernels"]
+__all__ = ["LARGE", "Order", "finish", "order", "orders", "possible", "trouble", "wait_for_kernels"]
 
 LARGE = 4096
 """Elements from which a kernel is faster than NumPy, threads and the price of the question included."""
@@ -62,8 +62,6 @@ def order(name: str, make: Maker) -> Order:
     with _bench.changed:
         if not _bench.orders and settings.kernels:
             keep_freed_memory()
-            if find_spec("llvmlite") is None:  # known at once: some numbers depend on whether a kernel may come
-                _bench.trouble = "llvmlite is not installed"
         _bench.orders.append(placed)
         if not settings.kernels:
             refuse(placed, "switched off by WENGERT_KERNELS=0")
@@ -93,6 +91,11 @@ def refuse(placed: Order, reason: str) -> None:
 def orders() -> list[Order]:
     """All orders of this process."""
     return list(_bench.orders)
+
+
+def possible() -> bool:
+    """Whether kernels may come, as far as is known."""
+    return bool(settings.kernels) and not _bench.trouble and find_spec("llvmlite") is not None
 
 
 def trouble() -> str:

@@ -14,6 +14,7 @@ import numpy
 
 from wengert.core.arrays.large import LARGE
 from wengert.core.arrays.strided import expanded
+from wengert.core.kernels import amx_convolving
 from wengert.core.kernels.large import layer
 from wengert.core.operators import volume_kernels
 from wengert.core.operators.record import REGISTRY
@@ -184,6 +185,16 @@ def by_tiles(
     return layer(name, dtype)
 
 
+def on_tiles(name: str, dtype: Any, channels: int, weight: int, size: Any, count: int) -> Any:
+    """The kernel on AMX where it is faster, else None.
+
+    channels: of the result; weight: its elements for each; size: places of a result, or of a phase; count: images.
+    """
+    if dtype is not _F32 or not amx_convolving.pays(channels, weight, count * prod(size)):
+        return None
+    return layer(name, dtype)
+
+
 def forward(
     input: Any, weight: Any, bias: Any, stride: Any, padding: Any, dilation: Any, groups: int, out: Any = None
 ) -> Any:
@@ -204,6 +215,11 @@ def forward(
     kernel = layer("grouped" if several else "convolution", input.dtype)
     if kernel is None:
         return None
+    split = None
+    if tiled is None and not several:
+        split = on_tiles(
+            "split_convolution", input.dtype, o // groups, inner * prod(weight.shape[2:]), size, len(input)
+        )
     if out is None:
         out = numpy.empty((len(input), o, *size), input.dtype)
     if several:
@@ -212,7 +228,9 @@ def forward(
     shifts = [None] * groups if bias is None else parts(bias, 0, groups)
     pieces = parts(flat(input), 1, groups), parts(flat(weight), 0, groups), shifts, parts(flat(out), 1, groups)
     for x, w, shift, into in zip(*pieces, strict=True):
-        if tiled is None or not tiled(x, w, shift, into, options[1]):
+        if tiled is not None and tiled(x, w, shift, into, options[1]):
+            continue
+        if split is None or not split(x, w, shift, into, *options):
             kernel(x, w, shift, into, *options)
     return out
 
@@ -243,6 +261,10 @@ def transposed(
     kernel = layer("grouped_back" if several else "convolution_back", input.dtype)
     if kernel is None:
         return None
+    split = None
+    if tiled is None and not several:
+        each = sides[0] * prod(weight.shape[2:]) // prod(stride)
+        split = on_tiles("split_convolution_back", input.dtype, sides[1], each, phase(size, stride), len(input))
     if out is None:
         out = numpy.empty((len(input), o, *size), input.dtype)
     if several:
@@ -250,7 +272,9 @@ def transposed(
         return out if bias is None else numpy.add(out, bias.reshape(-1, *(1,) * len(size)), out=out)
     pieces = parts(flat(input), 1, groups), parts(flat(weight), 0, groups), parts(flat(out), 1, groups)
     for x, w, into in zip(*pieces, strict=True):
-        if tiled is None or not tiled(x, w, into, options[1]):
+        if tiled is not None and tiled(x, w, into, options[1]):
+            continue
+        if split is None or not split(x, w, into, *options):
             kernel(x, w, into, *options)
     if bias is not None:
         out += bias.reshape(-1, *(1,) * len(size))

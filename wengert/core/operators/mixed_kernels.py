@@ -31,7 +31,7 @@ DTYPES = {dtype: dtype.kind for dtype in map(numpy.dtype, ("i8", "i4", "i2", "i1
 FEW = 256
 """Elements up to which operands are not asked whether they have a large result together."""
 
-VARIANTS = 64
+VARIANTS = 32
 """Kernels of one record; further dtypes and attributes go to NumPy."""
 
 PLAIN = frozenset({

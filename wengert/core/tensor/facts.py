@@ -280,10 +280,10 @@ if cython.compiled:
     @cython.cfunc
     def as_dtype(x: object, wanted: object) -> object:
         """A plain tensor in another dtype; None where that is not plain."""
-        kind = NUMBERS.get(wanted)
-        if kind is None:
+        if wanted not in NUMBERS:
             return None
-        if cnp.PyArray_TYPE(cython.cast(TensorBase, x)._array) == cython.cast(cython.int, kind):
+        own: cython.int = cnp.PyArray_TYPE(cython.cast(TensorBase, x)._array)
+        if own < 24 and DTYPES[own] is wanted:
             return x
         return RECORDED.to_dtype(x, wanted.numpy)
 
