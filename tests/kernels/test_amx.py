@@ -8,8 +8,8 @@ from wengert.core.arrays.dtype import bfloat16
 from wengert.core.kernels import amx, amx_products, large, products, workshop
 from wengert.core.kernels.acceptance import Rejected
 from wengert.core.kernels.amx import split_text
-from wengert.core.kernels.amx_rounds import turns
 from wengert.core.kernels.amx_products import CALLS, pays, pieces, possible, suits
+from wengert.core.kernels.amx_rounds import turns
 from wengert.core.kernels.amx_splitting import Source
 from wengert.core.kernels.host import AMX, AVX512, of_features
 from wengert.core.kernels.machine import emit_for
