@@ -65,13 +65,15 @@ def split_text(target: Target, source: Source) -> tuple[str, str]:
 
 
 def packed(source: Source) -> Function:
-    """`packed(to, from, step, turned, left, count, steps, found)`: the tiles of `count` rows or columns.
+    """`packed(to, panel, from, step, turned, left, count, steps, found)`: the tiles of `count` rows or columns.
+
+    panel: bytes from one panel to the next.
 
     Neighbours in memory are read one after the other, which the processor foresees.
     """
     f = Function(
-        "define internal void @packed(ptr %to, ptr %from, i64 %step, i1 %turned, i1 %left, i64 %count, i64 %steps, "
-        "ptr %found)"
+        "define internal void @packed(ptr %to, i64 %panel, ptr %from, i64 %step, i1 %turned, i1 %left, i64 %count, "
+        "i64 %steps, ptr %found)"
     )
     f.declared.add("declare i64 @llvm.umin.i64(i64, i64)")
     # Where a step further, and a row or column further, stand: one of them is the next element.
@@ -85,7 +87,7 @@ def packed(source: Source) -> Function:
         count = f.least(f.long("sub", "%count", f.long("mul", h, SIDE)), SIDE)
         place = f.long("add", f.long("mul", at, inner), f.long("mul", f.long("mul", h, SIDE), outer))
         start = f.offset("%from", place, source.kind)
-        to = f.offset("%to", f.long("mul", f.long("lshr", h, 1), source.panel))
+        to = f.offset("%to", f.long("mul", f.long("lshr", h, 1), "%panel"))
         to = f.offset(to, f.long("add", f.long("mul", k, source.block), f.long("mul", f.long("and", h, 1), TILE)))
         full = f.long("icmp eq", f.long("add", steps, count), STEPS + SIDE)
         given = f"(ptr {to}, ptr {start}, i64 %step, i64 {count}, i64 {steps}, ptr %found)"
@@ -128,8 +130,9 @@ def piece(source: Source, symbol: str) -> Function:
     c = f.offset(t["c"], f.long("add", f.long("mul", which, t["c_next"]), f.long("mul", row, t["ldc"])), "float")
     a, b = [f.offset(t[x], f.long("mul", which, t[f"{x}_next"]), source.kind) for x in "ab"]
     left, right = [f.emit(f"icmp ne i64 {t[f'{x}_turned']}, 0") for x in "ab"]
-    memory, strips = tiles_of(f, source, t["rows"])
-    tiles, rooms = f.offset(strips, 2 * source.panel), rooms_of(f, strips)
+    panel = f.long("mul", f.least(divided(f, t["k"], STEPS), DEPTH // STEPS), source.block)
+    memory, strips = tiles_of(f, panel, t["rows"])
+    tiles, rooms = f.offset(strips, f.long("mul", panel, 2)), rooms_of(f, strips, panel)
     f.put(rooms.job, JOB.index("step"), "i64", t["b_step"])
     f.put(rooms.job, JOB.index("turned"), "i64", t["b_turned"])
     there = f.emit(f"icmp ne ptr {memory}, null")
@@ -139,7 +142,7 @@ def piece(source: Source, symbol: str) -> Function:
         blocks, more = divided(f, steps, STEPS), f.long("icmp ne", k, 0)
         start = at(f, a, source, left, t["a_step"], row, k, True)
         given = f"i64 {t['a_step']}, i1 {left}, i1 true, i64 {m}, i64 {steps}, ptr {rooms.left}"
-        f.do(f"call void @packed(ptr {tiles}, ptr {start}, {given})")
+        f.do(f"call void @packed(ptr {tiles}, i64 {panel}, ptr {start}, {given})")
         each = f.emit(f"select i1 {right}, i64 {UNITS[1]}, i64 {UNITS[0]}")
         even = f.long("icmp eq", f.long("and", steps, STEPS - 1), 0)
 
@@ -147,13 +150,13 @@ def piece(source: Source, symbol: str) -> Function:
             n = f.least(f.long("sub", end, column), PANEL)
             start = at(f, b, source, right, t["b_step"], column, k, False)
             given = f"i64 {t['b_step']}, i1 {right}, i1 false, i64 {n}, i64 {steps}, ptr {rooms.right}"
-            f.do(f"call void @packed(ptr {to}, ptr {start}, {given})")
+            f.do(f"call void @packed(ptr {to}, i64 {panel}, ptr {start}, {given})")
 
-        swept(f, source, rooms, Sweep(
+        swept(f, rooms, Sweep(
             first, end, m, blocks, f.emit(f"or i1 {more}, {f.long('icmp ne', t['biased'], 0)}"),
             f.emit(f"select i1 {even}, i64 {f.long('mul', blocks, each)}, i64 0"), split,
             lambda column: [("from", "ptr", at(f, b, source, right, t["b_step"], column, k, False))],
-            lambda i: f.offset(tiles, f.long("mul", f.long("udiv", i, PANEL), source.panel)),
+            lambda i: f.offset(tiles, f.long("mul", f.long("udiv", i, PANEL), panel)),
             lambda i, column: (f.offset(c, f.long("add", f.long("mul", i, t["ldc"]), column), "float"), t["ldc"]),
         ))  # fmt: skip
 
@@ -178,10 +181,10 @@ def at(f: Function, start: str, source: Source, turned: str, step: str, outer: s
     return f.offset(start, f.long("add", f.long("mul", large, step), small), source.kind)
 
 
-def tiles_of(f: Function, source: Source, rows: str) -> tuple[str, str]:
+def tiles_of(f: Function, panel: str, rows: str) -> tuple[str, str]:
     """(memory for the tiles of two panels of B and of a piece's rows of A, where they begin)."""
     f.declared |= {"declare ptr @malloc(i64)", "declare void @free(ptr)"}
-    size = f.long("mul", f.long("add", divided(f, rows, PANEL), 2), source.panel)
+    size = f.long("mul", f.long("add", divided(f, rows, PANEL), 2), panel)
     memory = f.emit(f"call ptr @malloc(i64 {f.long('add', size, LINES)})")
     number = f.long("and", f.long("add", f.emit(f"ptrtoint ptr {memory} to i64"), LINES - 1), -LINES)
     return memory, f.emit(f"inttoptr i64 {number} to ptr")

@@ -125,7 +125,7 @@ def panel_tiles(f: Function, source: Source, t: dict[str, str], depth: str, row:
 def splitter(source: Source, symbol: str) -> Function:
     """`void f_split(table, index)`: the tiles of 32 rows of the weight."""
     f = Function(f"define internal void @{symbol}_split(ptr %table, i64 %index)")
-    t, rooms = fields(f, ARGUMENTS), rooms_of(f, "")
+    t, rooms = fields(f, ARGUMENTS), rooms_of(f, "", str(source.panel))
     row = f.long("mul", "%index", PANEL)
     count = f.least(f.long("sub", t["m"], row), PANEL)
 
@@ -144,7 +144,7 @@ def splitter(source: Source, symbol: str) -> Function:
 def piece(source: Source, symbol: str) -> Function:
     """`void f_piece(table, index)`: a band of rows of one image."""
     f, dtype = Function(f"define internal void @{symbol}_piece(ptr %table, i64 %index)"), "float"
-    t, rooms = fields(f, ARGUMENTS), rooms_of(f, "")
+    t, rooms = fields(f, ARGUMENTS), rooms_of(f, "", str(source.panel))
     bands = divided(f, t["out_h"], t["band"])
     image, first = f.long("udiv", "%index", bands), f.long("mul", f.long("urem", "%index", bands), t["band"])
     rows = f.least(f.long("sub", t["out_h"], first), t["band"])
@@ -192,7 +192,7 @@ def forward_block(
     def into(i: str, start: str) -> tuple[str, str]:
         return f.offset(room, f.long("add", f.long("mul", f.long("add", o, i), length), start), "float"), length
 
-    swept(f, source, rooms, Sweep(
+    swept(f, rooms, Sweep(
         "0", length, high, blocks, f.long("icmp ne", k, 0),
         f.emit(f"select i1 {even}, i64 {f.long('mul', blocks, UNITS[0])}, i64 0"), split,
         lambda start: [("from", "ptr", f.offset(planes, start, "float"))],

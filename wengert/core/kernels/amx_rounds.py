@@ -30,7 +30,7 @@ DECLARED = "declare void @wengert_parallel(ptr, ptr, i64)\n" + CONFIGURATION
 def round_functions(target: Target, source: Source) -> list[Any]:
     """The functions of rounds; those that split into tiles, and `chores`, are not among them."""
     rounds: list[Any] = [round_text(source, down, across) for down in (1, 2) for across in (1, 2)]
-    return [*rounds, moved(target), placed(source)]
+    return [*rounds, moved(target), placed()]
 
 
 def tile(f: Function, name: str, *given: str) -> None:
@@ -119,7 +119,7 @@ def moved(target: Target) -> Block:
     return f
 
 
-def placed(source: Source) -> Function:
+def placed() -> Function:
     """`placed(c, ldc, a, b, room, m, n, blocks, more, job)`: a round for a panel of m rows and n columns.
 
     Tiles that reach beyond the result are computed in the room, 32 by 32.
@@ -182,16 +182,18 @@ def told(f: Function, found: str, marks: str, there: str = "true") -> None:
 
 
 class Rooms(NamedTuple):
-    """What a piece holds: the table of a job, two strips for panels of B, a place for edges, marks of A and of B."""
+    """What a piece holds: the table of a job, two strips for panels of B and their size in bytes, a place for edges,
+    marks of A and of B."""
 
     job: str
     strips: str
+    panel: str
     edge: str
     left: str
     right: str
 
 
-def rooms_of(f: Function, strips: str) -> Rooms:
+def rooms_of(f: Function, strips: str, panel: str) -> Rooms:
     """Rooms on the stack, and the strips."""
     edge = f.emit(f"alloca float, i64 {PANEL * PANEL}, align 64")
     found = f.emit(f"alloca i8, i64 {4 * LINES}, align 64")
@@ -199,7 +201,7 @@ def rooms_of(f: Function, strips: str) -> Rooms:
     begun(f, found)
     right = f.offset(found, 2 * LINES)
     f.put(job, JOB.index("found"), "ptr", right)
-    return Rooms(job, strips, edge, found, right)
+    return Rooms(job, strips, panel, edge, found, right)
 
 
 class Sweep(NamedTuple):
@@ -223,7 +225,7 @@ class Sweep(NamedTuple):
     into: Callable[[str, str], tuple[str, str]]
 
 
-def swept(f: Function, source: Source, rooms: Rooms, s: Sweep) -> None:
+def swept(f: Function, rooms: Rooms, s: Sweep) -> None:
     """Rounds for all rows and columns."""
     f.declared.add("declare i64 @llvm.umax.i64(i64, i64)")
     # So many units in each block of each whole round are enough for a panel.
@@ -232,8 +234,8 @@ def swept(f: Function, source: Source, rooms: Rooms, s: Sweep) -> None:
 
     def panel(column: str) -> None:
         turn = f.long("and", f.long("udiv", f.long("sub", column, s.first), PANEL), 1)
-        strip = f.offset(rooms.strips, f.long("mul", turn, source.panel))
-        other = f.offset(rooms.strips, f.long("mul", f.long("xor", turn, 1), source.panel))
+        strip = f.offset(rooms.strips, f.long("mul", turn, rooms.panel))
+        other = f.offset(rooms.strips, f.long("mul", f.long("xor", turn, 1), rooms.panel))
         n, following = f.least(f.long("sub", s.end, column), PANEL), f.long("add", column, PANEL)
         # What is whole is split on the way; the rest, if there are further columns, afterwards.
         fits = f.long("icmp ule", f.long("add", following, PANEL), s.end)
