@@ -155,7 +155,8 @@ class Factory:
         self.call("total", DTYPES["float"])
         kept = f"kept in {cache.folder()}" if cache.usable() else f"not kept: {cache.folder()} cannot be written"
         product = "OpenBLAS with SkylakeX kernels" if blas.wins() else "NumPy's"
-        told = f"for {self.target.name}, {threads.count()} threads, {kept}; products of matrices: {product}"
+        name = f"{self.target.name} with AMX" if self.target.amx else self.target.name
+        told = f"for {name}, {threads.count()} threads, {kept}; products of matrices: {product}"
         return lambda: told
 
     def call(self, name: str, dtype: Any) -> Any:
