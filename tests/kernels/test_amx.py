@@ -63,7 +63,7 @@ def marks(a_high, a_low, b_high, b_low):
 
 def test_which_elements_suit():
     assert suits(marks(1, 1, 1, 1), 100)
-    assert suits(marks(1e9, 1e-30, 1e9, 1e-30), 100)
+    assert suits(marks(1e9, 1e-25, 1e9, 1e-4), 100) and not suits(marks(1e9, 1e-25, 1e9, 1e-6), 100)
     assert suits(marks(0, 0, 1e38, 1e-40), 100) is False
     assert suits(marks(0, 0, 1e30, 1e-40), 100)  # the other side is all zeros
     for x in (np.inf, np.nan, 3e38):
@@ -136,6 +136,16 @@ def test_elements_without_exact_parts_are_computed_without_tiles(value):
     with np.errstate(all="ignore"):
         found, wanted = products.dot(a, b), np.matmul(a.astype(np.float64), b).astype(np.float32)
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=abs(a[np.isfinite(a)]).max() * 1e-4)
+
+
+@on_tiles
+def test_a_row_whose_results_are_tiny_is_as_exact_as_the_others():
+    kernel("split_product")
+    rng = np.random.default_rng(0)
+    a, b = rng.standard_normal((2, 300, 300)).astype(np.float32)
+    a[7], b = a[7] * np.float32(1e-25), b * np.float32(1e-11)
+    found, wanted = products.dot(a, b)[7], a[7].astype(np.float64) @ b
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5 * abs(wanted).max())
 
 
 @on_tiles

@@ -49,16 +49,16 @@ _QUARTER = {
 _SPLIT = 2.0**27 + 1.0
 FUSE_LIMIT = 2.0**900
 """Numbers up to which `carried` does not overflow."""
-_ROUND = {"float": 1.5 * 2.0**23, "double": 1.5 * 2.0**52}
+ROUND = {"float": 1.5 * 2.0**23, "double": 1.5 * 2.0**52}
 """Added to a number, leaves its nearest integer in the lowest bits."""
-_SIN = {
+SIN = {
     "float": (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1),
     "double": (
         1.58969099521155010221e-10, -2.50507602534068634195e-08, 2.75573137070700676789e-06,
         -1.98412698298579493134e-04, 8.33333333332248946124e-03, -1.66666666666666324348e-01,
     ),
 }  # fmt: skip
-_COS = {
+COS = {
     "float": (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2),
     "double": (
         -1.13596475577881948265e-11, 2.08757232129817482790e-09, -2.75573143513906633035e-07,
@@ -97,14 +97,14 @@ def box_muller(b: Any, u: Any, v: Any) -> tuple[Any, Any]:
     """sqrt(-2 log(1 - u)) times the cosine and the sine of 2 pi v."""
     radius = b.intrinsic("sqrt", b.mul(logarithm(b, b.sub(1.0, u)), -2.0))
     angle = b.mul(v, _TWO_PI)
-    shifted = b.add(b.mul(angle, _QUARTERS), _ROUND[b.dtype])
-    n, quarter = b.sub(shifted, _ROUND[b.dtype]), b.bits(shifted)
+    shifted = b.add(b.mul(angle, _QUARTERS), ROUND[b.dtype])
+    n, quarter = b.sub(shifted, ROUND[b.dtype]), b.bits(shifted)
     r = angle
     for part in _QUARTER[b.dtype]:
         r = b.sub(r, b.mul(n, part))
     z = b.mul(r, r)
-    sine = b.add(r, b.mul(b.mul(r, z), polynomial(b, z, _SIN[b.dtype])))
-    cosine = b.add(b.sub(1.0, b.mul(z, 0.5)), b.mul(b.mul(z, z), polynomial(b, z, _COS[b.dtype])))
+    sine = b.add(r, b.mul(b.mul(r, z), polynomial(b, z, SIN[b.dtype])))
+    cosine = b.add(b.sub(1.0, b.mul(z, 0.5)), b.mul(b.mul(z, z), polynomial(b, z, COS[b.dtype])))
     odd = b.holds(quarter, 1)
     x = signed(b, b.select(odd, sine, cosine), b.whole_binary("add", quarter, 1))
     y = signed(b, b.select(odd, cosine, sine), quarter)

@@ -11,7 +11,7 @@ AMX takes denormal numbers for zeros, and an infinity has no parts.  So the larg
 not 0 are noted on the way; where they do not suit, the product is computed again without AMX (`amx_products.py`).
 
 The work is cut into pieces as in `matrices.py`.  A piece goes through the inner dim `DEPTH` steps at a time: it splits
-its rows of A into tiles, then some panels of B, each of which meets all these rows while it is in the nearest cache.
+its rows of A into tiles, then one panel of B after the other, each while the one before meets all these rows.
 
 Source: G. Henry, P. T. P. Tang, A. Heinecke, Leveraging the bfloat16 Artificial Intelligence Datatype For
 Higher-Precision Computations, ARITH 2019.

@@ -1,7 +1,7 @@
 """Calls of the products on AMX with NumPy arrays, when they are worth it, and the test that they must pass.
 
 A call gives None where an element has no exact parts: infinite or nan, close to either end of the range of float32, or
-where results might be denormal or overflow.  Whether it does depends on the values alone.
+where products might be denormal or sums overflow.  Whether it does depends on the values alone.
 """
 
 from __future__ import annotations
@@ -39,9 +39,8 @@ _LARGEST, _SMALLEST = 0x7E800000, 0x0C000000
 _NO_MEMORY = 0xFFFFFFFF
 """What a piece notes that found no memory."""
 
-_LOW, _HIGH = -80, 120
-"""Exponents that the largest product of two elements must have, so that no result that matters is denormal or
-overflows."""
+_LOW, _HIGH = -98, 120
+"""Exponents between which products of two elements must lie: no product of parts is denormal, no sum overflows."""
 
 
 def pays(m: int, n: int, k: int, parts: int) -> bool:
@@ -65,8 +64,8 @@ def suits(marks: Any, k: int) -> bool:
         return a_high < _LARGEST and b_high < _LARGEST
     if max(a_high, b_high) >= _LARGEST or min(a_low, b_low) + 1 < _SMALLEST:
         return False
-    exponent = (a_high >> 23) + (b_high >> 23) - 254
-    return exponent >= _LOW and exponent + k.bit_length() < _HIGH
+    low, high = [(a >> 23) + (b >> 23) - 254 for a, b in ((a_low + 1, b_low + 1), (a_high, b_high))]
+    return low >= _LOW and high + k.bit_length() < _HIGH
 
 
 def new_marks() -> Any:

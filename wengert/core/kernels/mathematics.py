@@ -27,6 +27,7 @@ from math import factorial
 from typing import Any
 
 from wengert.core.arrays import erf as tables
+from wengert.core.arrays.normals import COS, ROUND, SIN
 from wengert.core.kernels.text import Block
 
 __all__ = ["FUNCTIONS"]
@@ -66,23 +67,6 @@ _QUARTER = {
 }
 _FAR = {"float": 65536.0, "double": 1e6}
 """Up to here the remainder of a division by pi / 2 has all its digits."""
-_ROUND = {"float": 1.5 * 2.0**23, "double": 1.5 * 2.0**52}
-"""Added to a number, leaves its nearest integer in the lowest bits."""
-# (sin(r) / r - 1) / r^2 and (cos(r) - 1 + r^2 / 2) / r^4 for |r| <= pi / 4, highest power first.
-_SIN = {
-    "float": (-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1),
-    "double": (
-        1.58969099521155010221e-10, -2.50507602534068634195e-08, 2.75573137070700676789e-06,
-        -1.98412698298579493134e-04, 8.33333333332248946124e-03, -1.66666666666666324348e-01,
-    ),
-}  # fmt: skip
-_COS = {
-    "float": (2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2),
-    "double": (
-        -1.13596475577881948265e-11, 2.08757232129817482790e-09, -2.75573143513906633035e-07,
-        2.48015872894767294178e-05, -1.38888888888741095749e-03, 4.16666666666666019037e-02,
-    ),
-}  # fmt: skip
 
 
 def power_of_two(b: Block, n: str) -> str:
@@ -331,16 +315,16 @@ def cos(b: Block, x: str) -> str:
 
 def wave(b: Block, x: str, ahead: int) -> str:
     """sin(x + ahead pi / 2) for |x| up to `_FAR`."""
-    shifted = b.add(b.mul(x, 0.6366197723675814), _ROUND[b.dtype])
-    n, quarter = b.sub(shifted, _ROUND[b.dtype]), b.bits(shifted)
+    shifted = b.add(b.mul(x, 0.6366197723675814), ROUND[b.dtype])
+    n, quarter = b.sub(shifted, ROUND[b.dtype]), b.bits(shifted)
     if ahead:
         quarter = b.whole_binary("add", quarter, ahead)
     r = x
     for part in _QUARTER[b.dtype]:
         r = b.fma(n, -part, r)
     z = b.mul(r, r)
-    sine = b.fma(b.mul(r, z), b.polynomial(z, _SIN[b.dtype]), r)
-    cosine = b.fma(b.mul(z, z), b.polynomial(z, _COS[b.dtype]), b.fma(z, -0.5, 1.0))
+    sine = b.fma(b.mul(r, z), b.polynomial(z, SIN[b.dtype]), r)
+    cosine = b.fma(b.mul(z, z), b.polynomial(z, COS[b.dtype]), b.fma(z, -0.5, 1.0))
     odd = b.emit(f"icmp ne {b.integer} {b.whole_binary('and', quarter, 1)}, {b.whole(0)}")
     negative = b.whole_binary("shl", b.whole_binary("and", quarter, 2), b.size * 8 - 2)
     return b.floats(b.whole_binary("xor", b.bits(b.select(odd, cosine, sine)), negative))

@@ -59,7 +59,7 @@ def dot(a: Any, b: Any) -> Any:
 
 def dot_bias(a: Any, b: Any, bias: Any) -> Any:
     """a @ b + bias of two matrices and a row, or None where no kernel is for them."""
-    if a.dtype in _HALF and bias.dtype is a.dtype and bias.shape == b.shape[1:]:
+    if a.dtype is not _F32 and a.dtype in _HALF and bias.dtype is a.dtype and bias.shape == b.shape[1:]:
         return half_product(a, b, bias)
     if a.ndim != 2 or b.ndim != 2 or not alike((a, b, bias)) or a.shape[1] != b.shape[0] or bias.shape != b.shape[1:]:
         return None
