@@ -60,57 +60,41 @@ def split_convolution_text(target: Target, dtype: str) -> tuple[str, str]:
     symbol, source = "amx_convolution", SOURCE
     functions: list[Any] = [packer(target, source, True, False, part) for part in (False, True)]
     functions += [packer(target, source, False, False, part, True) for part in (False, True)]
-    functions += [*round_functions(target, source), chores(target, source, True), left_tiles(source), strip(source)]
+    functions += [*round_functions(target, source), chores(target, source, True)]
+    functions += [panel_text(source, True), panel_text(source, False)]
     functions += [lines(target, "float"), laid_out("float"), splitter(source, symbol), piece(source, symbol)]
     return module([*functions, caller(symbol)], DECLARED), symbol
 
 
-def tile_of(f: Function, source: Source, to: str, k: str, h: str) -> str:
-    """Where the tile of block k and half h of a panel begins."""
-    return f.offset(to, f.long("add", f.long("mul", k, source.block), f.long("mul", h, TILE)))
+def panel_text(source: Source, left: bool) -> Function:
+    """`left_tiles(to, from, step, count, steps, found)`: the tiles of a panel of `count` rows of the weight.
 
-
-def halves_of(f: Function, name: str, given: str, count: str, steps: str) -> None:
-    """Call a packer, the one for a part if there are fewer rows or steps."""
-    full = f.long("icmp eq", f.long("add", steps, count), STEPS + SIDE)
-    f.when(
-        full, lambda: f.do(f"call void @{name}{given}"), lambda: f.do(f"call void @{name}_part{given}")
-    )  # fmt: skip
-
-
-def left_tiles(source: Source) -> Function:
-    """`left_tiles(to, from, step, count, steps, found)`: the tiles of a panel of `count` rows."""
-    f = Function("define internal void @left_tiles(ptr %to, ptr %from, i64 %step, i64 %count, i64 %steps, ptr %found)")
-
-    def one(h: str, k: str) -> None:
-        at, row = f.long("mul", k, STEPS), f.long("mul", h, SIDE)
-        steps = f.least(f.long("sub", "%steps", at), STEPS)
-        count = f.least(f.long("sub", "%count", row), SIDE)
-        start = f.offset("%from", f.long("add", f.long("mul", row, "%step"), at), source.kind)
-        to = tile_of(f, source, "%to", k, h)
-        given = f"(ptr {to}, ptr {start}, i64 %step, i64 {count}, i64 {steps}, ptr %found)"
-        halves_of(f, packer_name(True, False, False), given, count, steps)
-
-    halves, blocks = divided(f, "%count", SIDE), divided(f, "%steps", STEPS)
-    f.loop("0", halves, 1, lambda h: f.loop("0", blocks, 1, lambda k: one(h, k)))
-    f.do("ret void")
-    return f
-
-
-def strip(source: Source) -> Function:
-    """`strip(to, from, places, count, steps, found)`: the tiles of `count` places of all lines."""
-    f = Function("define internal void @strip(ptr %to, ptr %from, ptr %places, i64 %count, i64 %steps, ptr %found)")
+    Else `strip(to, from, places, count, steps, found)`: those of `count` places of all lines.
+    """
+    name, kind = ("left_tiles", "i64") if left else ("strip", "ptr")
+    f = Function(f"define internal void @{name}(ptr %to, ptr %from, {kind} %step, i64 %count, i64 %steps, ptr %found)")
+    packed = packer_name(left, False, False)
 
     def one(k: str, h: str) -> None:
-        at, column = f.long("mul", k, STEPS), f.long("mul", h, SIDE)
+        at, place = f.long("mul", k, STEPS), f.long("mul", h, SIDE)
         steps = f.least(f.long("sub", "%steps", at), STEPS)
-        count = f.least(f.long("sub", "%count", column), SIDE)
-        to, start = tile_of(f, source, "%to", k, h), f.offset("%from", column, source.kind)
-        given = f"(ptr {to}, ptr {start}, ptr {f.offset('%places', at, 'i64')}, i64 {count}, i64 {steps}, ptr %found)"
-        halves_of(f, packer_name(False, False, False), given, count, steps)
+        count = f.least(f.long("sub", "%count", place), SIDE)
+        first = f.long("add", f.long("mul", place, "%step"), at) if left else place
+        step = "%step" if left else f.offset("%step", at, "i64")
+        to = f.offset("%to", f.long("add", f.long("mul", k, source.block), f.long("mul", h, TILE)))
+        start = f.offset("%from", first, source.kind)
+        given = f"(ptr {to}, ptr {start}, {kind} {step}, i64 {count}, i64 {steps}, ptr %found)"
+        full = f.long("icmp eq", f.long("add", steps, count), STEPS + SIDE)
+        f.when(
+            full, lambda: f.do(f"call void @{packed}{given}"), lambda: f.do(f"call void @{packed}_part{given}")
+        )  # fmt: skip
 
+    # What stands side by side in memory is read one after the other.
     halves, blocks = divided(f, "%count", SIDE), divided(f, "%steps", STEPS)
-    f.loop("0", blocks, 1, lambda k: f.loop("0", halves, 1, lambda h: one(k, h)))
+    if left:
+        f.loop("0", halves, 1, lambda h: f.loop("0", blocks, 1, lambda k: one(k, h)))
+    else:
+        f.loop("0", blocks, 1, lambda k: f.loop("0", halves, 1, lambda h: one(k, h)))
     f.do("ret void")
     return f
 

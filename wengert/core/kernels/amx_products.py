@@ -14,12 +14,11 @@ from typing import Any
 import numpy as np
 
 from wengert.core.arrays.dtype import bfloat16
-from wengert.core.kernels import threads
+from wengert.core.kernels import multiplying, threads
 from wengert.core.kernels.acceptance import Rejected
 from wengert.core.kernels.amx import ARGUMENTS, split_text
 from wengert.core.kernels.amx_splitting import PANEL, SIDE, Source
 from wengert.core.kernels.host import Target, processor_flags
-from wengert.core.kernels.multiplying import NONE
 from wengert.core.kernels.trials import Call
 
 __all__ = ["CALLS", "PRECISIONS", "pays", "possible"]
@@ -113,7 +112,7 @@ def split_product(source: Source, checked: bool, run: Any) -> Callable[..., Any]
         b, b_next, b_step, b_turned = layout(b)
         out = np.empty((*lead, m, n), np.float32)
         marks = new_marks()
-        shift = NONE if bias is None else np.ascontiguousarray(bias)
+        shift = multiplying.NONE if bias is None else np.ascontiguousarray(bias)
         rows, panels = pieces(count, m, n)
         run(
             out, a, b, count, m, n, k, m * n, a_next, b_next, n, a_step, a_turned, b_step, b_turned, rows, panels,
@@ -135,31 +134,18 @@ CASES = (
 )  # fmt: skip
 
 
-def drawn(rng: Any, shape: tuple[int, ...], source: Source, exact: bool) -> Any:
-    """Random numbers; exact: with as many digits as all summed products of parts keep."""
-    if exact:
-        return (rng.integers(-127, 128, shape) / 16).astype(TYPES[source.kind])
-    return rng.standard_normal(shape).astype(TYPES[source.kind])
-
-
 def try_product(source: Source, call: Any, rng: Any, case: Any, dtype: Any) -> tuple[Any, Any]:
-    """Found and wanted, for all layouts of both."""
-    count, m, n, k = case
-    found, wanted = [], []
-    for turned in range(8):
-        exact = source.parts < 3 and source.kind == "float"
-        a = drawn(rng, (count, m, k) if turned & 1 else (count, k, m), source, exact)
-        b = drawn(rng, (count, k, n) if turned & 2 else (count, n, k), source, exact)
-        a, b = a if turned & 1 else a.swapaxes(1, 2), b if turned & 2 else b.swapaxes(1, 2)
-        if turned & 4:
-            b = np.broadcast_to(b[:1], b.shape)
-        bias = rng.standard_normal(n).astype(dtype) if turned & 1 else None
-        found.append(call(a, b, bias, (count,)))
-        right = np.matmul(a.astype(np.float64), b.astype(np.float64))
-        wanted.append((right if bias is None else right + bias).astype(dtype))
+    """Found and wanted; of fewer parts than a number has, for numbers with so many digits only."""
+    kind = TYPES[source.kind]
+
+    def draw(shape: tuple[int, ...]) -> Any:
+        if source.kind == "float" and source.parts < 3:
+            return (rng.integers(-127, 128, shape) / 16).astype(kind)
+        return rng.standard_normal(shape).astype(kind)
+
     if source.kind == "float":
         refused(call, rng)
-    return tuple(found), tuple(wanted)
+    return multiplying.try_product(call, rng, case, dtype, draw)
 
 
 def refused(call: Any, rng: Any) -> None:

@@ -26,7 +26,7 @@ from wengert.core.kernels.elementwise import restored_flags, saved_flags
 from wengert.core.kernels.expressions import Expression, instruction
 from wengert.core.kernels.host import Target
 from wengert.core.kernels.native import builtin_text
-from wengert.core.kernels.spreading import LEVELS, cut, sizes
+from wengert.core.kernels.spreading import LEVELS, cut, moved, sizes
 from wengert.core.kernels.text import Block, Function, Lines, module
 from wengert.core.kernels.wholes import Wholes, converted
 
@@ -209,9 +209,9 @@ def piece(mix: Mix) -> Function:
     steps = [f.field("%table", count + k, "i64") for k in range(count)]
     start = f.long("mul", "%index", mix.piece)
     n = f.least(f.long("sub", f.field("%table", 2 * count, "i64"), start), mix.piece)
-    moved = [f.offset(p, f.long("mul", start, step)) for p, step in zip(pointers, steps, strict=True)]
-    operands = [f"ptr {p}, i64 {step}" for p, step in zip(moved[1:], steps[1:], strict=True)]
-    f.do(f"call void @{mix.name}_core(ptr {moved[0]}, {', '.join(operands)}, i64 {n})")
+    shifted = [f.offset(p, f.long("mul", start, step)) for p, step in zip(pointers, steps, strict=True)]
+    operands = [f"ptr {p}, i64 {step}" for p, step in zip(shifted[1:], steps[1:], strict=True)]
+    f.do(f"call void @{mix.name}_core(ptr {shifted[0]}, {', '.join(operands)}, i64 {n})")
     f.do("ret void")
     return f
 
@@ -353,13 +353,9 @@ def rows(mix: Mix) -> Function:
 
     def one(r: str) -> None:
         places = f.long("udiv", r, size[1]), f.long("urem", r, size[1]), start
-        moved = []
-        for pointer, step in zip(pointers, steps, strict=True):
-            for place, distance in zip(places, step, strict=True):
-                pointer = f.offset(pointer, f.long("mul", place, distance))
-            moved.append(pointer)
-        operands = [f"ptr {p}, i64 {step[-1]}" for p, step in zip(moved[1:], steps[1:], strict=True)]
-        f.do(f"call void @{mix.name}_row(ptr {moved[0]}, {', '.join(operands)}, i64 {steps[0][-1]}, i64 {n})")
+        given = [moved(f, pointer, places, step) for pointer, step in zip(pointers, steps, strict=True)]
+        operands = [f"ptr {p}, i64 {step[-1]}" for p, step in zip(given[1:], steps[1:], strict=True)]
+        f.do(f"call void @{mix.name}_row(ptr {given[0]}, {', '.join(operands)}, i64 {steps[0][-1]}, i64 {n})")
 
     f.loop(first, end, 1, one)
     f.do("ret void")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from wengert.core.kernels.spreading import LEVELS, steps_of
+from wengert.core.kernels.spreading import LEVELS, joined, spread_steps, steps_of
 
 __all__ = ["mixed_call", "walk"]
 
@@ -51,22 +51,11 @@ def walk(layouts: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...], size: int
     shape = np.broadcast_shapes(*[shape for shape, _ in layouts])
     if int(np.prod(shape)) < BROAD or not any(shape):
         return None
-    lines = []
-    for own, strides in layouts:
-        moved = [0 if n == 1 else s for n, s in zip(own, strides, strict=True)]
-        lines.append([0] * (len(shape) - len(own)) + moved)
+    lines = [spread_steps(len(shape), own, strides) for own, strides in layouts]
     if not row_major(shape, lines):
         return None
     lines = [steps_of(shape, size), *lines]
-    dims: list[tuple[int, list[int]]] = []
-    for place, n in enumerate(shape):
-        here = [line[place] for line in lines]
-        if n == 1:
-            continue
-        if dims and all(before == now * n for before, now in zip(dims[-1][1], here, strict=True)):
-            dims[-1] = dims[-1][0] * n, here
-        else:
-            dims.append((n, here))
+    dims = joined(shape, lines)
     if len(dims) > LEVELS or len(dims) < 2:
         return None
     dims = [(1, [0] * len(lines))] * (LEVELS - len(dims)) + dims

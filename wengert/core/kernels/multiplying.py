@@ -84,13 +84,14 @@ CASES = (
 )  # fmt: skip
 
 
-def try_product(call: Any, rng: Any, case: Any, dtype: Any) -> tuple[Any, Any]:
-    """Found and wanted, for all layouts of both."""
+def try_product(call: Any, rng: Any, case: Any, dtype: Any, draw: Any = None) -> tuple[Any, Any]:
+    """Found and wanted, for all layouts of both; draw(shape) makes operands, normal numbers unless given."""
     count, m, n, k = case
     found, wanted = [], []
-    for turned in range(6):
-        a = rng.standard_normal((count, m, k) if turned & 1 else (count, k, m)).astype(dtype)
-        b = rng.standard_normal((count, k, n) if turned & 2 else (count, n, k)).astype(dtype)
+    draw = draw or (lambda shape: rng.standard_normal(shape).astype(dtype))
+    for turned in range(8):
+        a = draw((count, m, k) if turned & 1 else (count, k, m))
+        b = draw((count, k, n) if turned & 2 else (count, n, k))
         a, b = a if turned & 1 else a.swapaxes(1, 2), b if turned & 2 else b.swapaxes(1, 2)
         if turned & 4:
             b = np.broadcast_to(b[:1], b.shape)

@@ -6,7 +6,7 @@ last, an operand moves by one element or stands still; a thread takes some rows 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import lru_cache, partial
 from typing import Any
 
@@ -73,8 +73,7 @@ def piece(loop: Loop, count: int) -> Function:
         places = f.long("udiv", r, size[1]), f.long("urem", r, size[1]), start
         given = []
         for pointer, step, room in zip(pointers, steps, rooms, strict=True):
-            for place, distance in zip(places, step, strict=True):
-                pointer = f.offset(pointer, f.long("mul", place, distance))
+            pointer = moved(f, pointer, places, step)
             if room is not None:
                 still = f.long("icmp eq", step[2], 0)
                 f.when(still, partial(repeat, f, loop.dtype, room, pointer))
@@ -85,6 +84,13 @@ def piece(loop: Loop, count: int) -> Function:
     f.loop(first, end, 1, row)
     f.do("ret void")
     return f
+
+
+def moved(f: Function, pointer: str, places: Sequence[str], distances: Sequence[str]) -> str:
+    """Where the element at these places stands."""
+    for place, distance in zip(places, distances, strict=True):
+        pointer = f.offset(pointer, f.long("mul", place, distance))
+    return pointer
 
 
 # ---------------------------------------------------------------- calls
@@ -99,13 +105,24 @@ def plan(layouts: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...], size: int
     """
     shape = np.broadcast_shapes(*[shape for shape, _ in layouts])
     result = steps_of(shape, size)
-    lines = [result]
-    for own, strides in layouts:
-        lead = len(shape) - len(own)
-        moved = [0 if n == 1 else s for n, s in zip(own, strides, strict=True)]
-        lines.append([0] * lead + moved)
+    lines = [result, *[spread_steps(len(shape), own, strides) for own, strides in layouts]]
     if not any(own == shape and line == result for (own, _), line in zip(layouts, lines[1:], strict=True)):
         return None
+    dims = joined(shape, lines)
+    dims = [(1, [0] * len(lines))] * (LEVELS - len(dims)) + dims
+    if len(dims) > LEVELS or not all(n for n, _ in dims) or not set(dims[-1][1]) <= {0, size}:
+        return None
+    steps = [step for k in range(len(lines)) for _, line in dims for step in (line[k],)]
+    return shape, steps, [n for n, _ in dims]
+
+
+def spread_steps(rank: int, shape: tuple[int, ...], strides: tuple[int, ...]) -> list[int]:
+    """Strides of an operand in all dims of a result; 0 where it repeats."""
+    return [0] * (rank - len(shape)) + [0 if n == 1 else s for n, s in zip(shape, strides, strict=True)]
+
+
+def joined(shape: tuple[int, ...], lines: list[list[int]]) -> list[tuple[int, list[int]]]:
+    """(size, strides of each) of as few dims as all strides can be walked in; those of size 1 are none."""
     dims: list[tuple[int, list[int]]] = []
     for place, n in enumerate(shape):
         here = [line[place] for line in lines]
@@ -115,11 +132,7 @@ def plan(layouts: tuple[tuple[tuple[int, ...], tuple[int, ...]], ...], size: int
             dims[-1] = dims[-1][0] * n, here
         else:
             dims.append((n, here))
-    dims = [(1, [0] * len(lines))] * (LEVELS - len(dims)) + dims
-    if len(dims) > LEVELS or not all(n for n, _ in dims) or not set(dims[-1][1]) <= {0, size}:
-        return None
-    steps = [step for k in range(len(lines)) for _, line in dims for step in (line[k],)]
-    return shape, steps, [n for n, _ in dims]
+    return dims
 
 
 def steps_of(shape: tuple[int, ...], size: int) -> list[int]:
