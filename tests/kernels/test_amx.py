@@ -109,6 +109,18 @@ def test_it_is_as_exact_as_float32():
 
 
 @on_tiles
+@pytest.mark.parametrize("k", [64, 1100])
+def test_a_large_bias_takes_no_digits(k):
+    """The bias is added last: beside the result, one rounding more."""
+    call, rng = kernel("split_product"), np.random.default_rng(2)
+    a, b = [rng.standard_normal(s).astype(np.float32) for s in ((1, 130, k), (1, k, 90))]
+    bias = (1e4 * rng.standard_normal(90)).astype(np.float32)
+    exact = np.matmul(a.astype(np.float64), b) + bias
+    found = np.abs(call(a, b, bias) - exact).mean()
+    assert found <= 1.1 * np.abs(np.matmul(a, b) + bias - exact).mean()
+
+
+@on_tiles
 def test_lower_precisions():
     a, b = [wengert.randn(200, 200) for _ in range(2)]
     wanted = a.double() @ b.double()

@@ -4,6 +4,8 @@ An instruction of AMX multiplies two tiles of bfloat16 and adds to a tile of flo
 are those of three bfloat16: x = x0 + x1 + x2, each part the rest rounded to 8 digits.  Of the nine products of parts
 the six largest are summed (i + j < 3); what is left out is below 2^-23 |a b|.  A tile's own sum over 32 steps of the
 inner dim is added to C at once, so that fewer roundings meet the sum than in a chain of multiplications and additions.
+A bias is added last, for the same reason.
+
 Two parts, and one, give the lower precisions that `set_float32_matmul_precision` allows; bfloat16 is one part, and
 float16 two.
 
@@ -139,7 +141,8 @@ def piece(source: Source, symbol: str) -> Function:
 
     def deep(k: str) -> None:
         steps = f.least(f.long("sub", t["k"], k), DEPTH)
-        blocks, more = divided(f, steps, STEPS), f.long("icmp ne", k, 0)
+        blocks, last = divided(f, steps, STEPS), f.long("icmp uge", f.long("add", k, DEPTH), t["k"])
+        shifts = f.emit(f"and i1 {last}, {f.long('icmp ne', t['biased'], 0)}")
         start = at(f, a, source, left, t["a_step"], row, k, True)
         given = f"i64 {t['a_step']}, i1 {left}, i1 true, i64 {m}, i64 {steps}, ptr {rooms.left}"
         f.do(f"call void @packed(ptr {tiles}, i64 {panel}, ptr {start}, {given})")
@@ -153,18 +156,15 @@ def piece(source: Source, symbol: str) -> Function:
             f.do(f"call void @packed(ptr {to}, i64 {panel}, ptr {start}, {given})")
 
         swept(f, rooms, Sweep(
-            first, end, m, blocks, f.emit(f"or i1 {more}, {f.long('icmp ne', t['biased'], 0)}"),
+            first, end, m, blocks, f.long("icmp ne", k, 0),
             f.emit(f"select i1 {even}, i64 {f.long('mul', blocks, each)}, i64 0"), split,
             lambda column: [("from", "ptr", at(f, b, source, right, t["b_step"], column, k, False))],
             lambda i: f.offset(tiles, f.long("mul", f.long("udiv", i, PANEL), panel)),
             lambda i, column: (f.offset(c, f.long("add", f.long("mul", i, t["ldc"]), column), "float"), t["ldc"]),
+            lambda *part: f.when(shifts, lambda: biased(f, t["bias"], *part)),
         ))  # fmt: skip
 
-    def computed() -> None:
-        f.when(f.long("icmp ne", t["biased"], 0), lambda: biased(f, t, c, first, end, m))
-        with_tiles(f, lambda: f.loop("0", t["k"], DEPTH, deep))
-
-    f.when(there, computed)
+    f.when(there, lambda: with_tiles(f, lambda: f.loop("0", t["k"], DEPTH, deep)))
     f.do(f"call void @free(ptr {memory})")
     told(f, rooms.left, t["marks"], there)
     f.do("ret void")
@@ -190,15 +190,10 @@ def tiles_of(f: Function, panel: str, rows: str) -> tuple[str, str]:
     return memory, f.emit(f"inttoptr i64 {number} to ptr")
 
 
-def biased(f: Function, t: dict[str, str], c: str, first: str, end: str, m: str) -> None:
-    """The bias in all rows of C."""
-
-    def panel(column: str) -> None:
-        into, bias = f.offset(c, column, "float"), f.offset(t["bias"], column, "float")
-        n = f.least(f.long("sub", end, column), PANEL)
-        f.do(f"call void @moved(ptr {into}, i64 {t['ldc']}, ptr {bias}, i64 0, i64 {m}, i64 {n})")
-
-    f.loop(first, end, PANEL, panel)
+def biased(f: Function, bias: str, into: str, apart: str, column: str, m: str, n: str) -> None:
+    """The bias in a part of C, last: added before, it would take digits from all that is summed."""
+    start = f.offset(bias, column, "float")
+    f.do(f"call void @added(ptr {into}, i64 {apart}, ptr {start}, i64 0, i64 {m}, i64 {n})")
 
 
 def caller(symbol: str) -> Function:

@@ -30,7 +30,7 @@ DECLARED = "declare void @wengert_parallel(ptr, ptr, i64)\n" + CONFIGURATION
 def round_functions(target: Target, source: Source) -> list[Any]:
     """The functions of rounds; those that split into tiles, and `chores`, are not among them."""
     rounds: list[Any] = [round_text(source, down, across) for down in (1, 2) for across in (1, 2)]
-    return [*rounds, moved(target), placed()]
+    return [*rounds, moved(target), moved(target, True), placed()]
 
 
 def tile(f: Function, name: str, *given: str) -> None:
@@ -100,11 +100,12 @@ def turns(pairs: list[tuple[int, int]]) -> list[tuple[int, int]]:
     return found
 
 
-def moved(target: Target) -> Block:
-    """`moved(to, to_step, from, step, rows, columns)`: a part of a matrix of at most 32 columns."""
+def moved(target: Target, adding: bool = False) -> Block:
+    """`moved(to, to_step, from, step, rows, columns)`: a part of a matrix of at most 32 columns; `added`: a sum."""
+    name = "added" if adding else "moved"
     f = Block(
         target, "float",
-        head="define internal void @moved(ptr %to, i64 %to_step, ptr %from, i64 %step, i64 %rows, i64 %columns)",
+        head=f"define internal void @{name}(ptr %to, i64 %to_step, ptr %from, i64 %step, i64 %rows, i64 %columns)",
     )  # fmt: skip
     masks = [f.first_lanes("%columns"), f.first_lanes(beyond(f, "%columns", SIDE))]
 
@@ -112,7 +113,9 @@ def moved(target: Target) -> Block:
         to = f.offset("%to", f.long("mul", i, "%to_step"), "float")
         at = f.offset("%from", f.long("mul", i, "%step"), "float")
         for h, mask in enumerate(masks):
-            f.store(f.load(f.offset(at, SIDE * h, "float"), mask), f.offset(to, SIDE * h, "float"), mask)
+            into = f.offset(to, SIDE * h, "float")
+            value = f.load(f.offset(at, SIDE * h, "float"), mask)
+            f.store(f.add(f.load(into, mask), value) if adding else value, into, mask)
 
     f.loop("0", "%rows", 1, row)
     f.do("ret void")
@@ -210,7 +213,7 @@ class Sweep(NamedTuple):
     first, end: columns of the result; rows, blocks of 32 steps; more: whether the result holds sums already; units: of
     a whole panel of columns, 0 if it cannot be split on the way; split(column, to): splits a panel; ahead(column): what
     the job is told of it; tiles(i): those of the rows from i on; into(i, column): place, and distance of rows, in the
-    result.
+    result; settled(into, distance, column, rows, columns): what is done with a part of the result that was added to.
     """
 
     first: str
@@ -223,6 +226,7 @@ class Sweep(NamedTuple):
     ahead: Callable[[str], list[tuple[str, str, str]]]
     tiles: Callable[[str], str]
     into: Callable[[str, str], tuple[str, str]]
+    settled: Callable[[str, str, str, str, str], None] | None = None
 
 
 def swept(f: Function, rooms: Rooms, s: Sweep) -> None:
@@ -252,6 +256,8 @@ def swept(f: Function, rooms: Rooms, s: Sweep) -> None:
             sides = f"ptr {into}, i64 {apart}, ptr {s.tiles(i)}, ptr {strip}, ptr {rooms.edge}"
             sizes = f"i64 {high}, i64 {n}, i64 {s.blocks}, i1 {s.more}"
             f.do(f"call void @placed({sides}, {sizes}, ptr {rooms.job})")
+            if s.settled:
+                s.settled(into, apart, column, high, n)
 
         f.loop("0", s.rows, PANEL, rows)
 

@@ -2,7 +2,7 @@
 
 A piece is a block of sequences, which it follows through all steps on its own: threads never wait for each other
 between steps.  Rows are the entries of all sequences ordered by time; step t holds the rows from `starts[t]` on, for
-the first `counts[t]` sequences.  The recurrent weight is copied into panels once per piece.
+the first `counts[t]` sequences.  The recurrent weight is copied into panels once per piece, or split into tiles.
 """
 
 from __future__ import annotations
@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from wengert.core.kernels.amx_splitting import SIDE
+from wengert.core.kernels.amx_steps import CONFIGURATION, TiledWeight, tiled_functions, with_tiles
 from wengert.core.kernels.attentions import Attention
 from wengert.core.kernels.convolutions import with_memory
 from wengert.core.kernels.host import Target
@@ -25,9 +27,10 @@ __all__ = [
 
 STEPS = (
     ("array", "starts"), ("array", "counts"), ("array", "trouble"), ("whole", "steps"), ("whole", "batch"),
-    ("whole", "size"), ("whole", "rows"), ("array", "weight"),
+    ("whole", "size"), ("whole", "rows"), ("whole", "tiled"), ("array", "weight"),
 )  # fmt: skip
-"""Steps in the order of computation; rows: sequences of a piece; weight (gates size, size)."""
+"""Steps in the order of computation; rows: sequences of a piece; tiled: products on AMX, 16 sequences at a time;
+weight (gates size, size)."""
 
 LSTM = (*STEPS, ("array", "gates"), ("array", "cells"), ("array", "out"), ("array", "h"), ("array", "c"))
 """gates (rows, 4 size): what comes from the inputs, and becomes i f g o; h and c become the last states."""
@@ -129,6 +132,9 @@ class Steps:
         self.first = f.long("mul", "%index", t["rows"])
         self.last = f.least(f.long("add", self.first, t["rows"]), t["batch"])
         self.size, self.wide = t["size"], f.long("mul", t["size"], gates)
+        self.amx = target.amx and dtype == "float"
+        if self.amx:
+            self.a.functions += tiled_functions(target)
 
     def loop(self, body: Callable[[str, str], None], last_first: bool = False) -> None:
         """`body(sequences, first row)` for every step that has sequences of this piece."""
@@ -143,17 +149,19 @@ class Steps:
 
         f.loop("0", t["steps"], 1, step)
 
-    def panels(self, room: str, left: str, into: str, m: str, n: str, k: str, more: str = "true") -> None:
-        """into += (or =, for more "false") left, whose rows have k elements, times the matrix of the panels."""
-        f, a = self.f, self.a
+    def with_weight(self, turned: bool, rooms: list[str], body: Callable[..., None]) -> None:
+        """`body(weight, rooms...)` with memory; turned: what is multiplied is the transpose of the weight."""
+        f = self.f
+        weight = Weight(self, turned)
 
-        def panel(column: str) -> None:
-            here = f.least(f.long("sub", n, column), a.tiles.width)
-            b = f.offset(room, f.long("mul", column, k), a.dtype)
-            panel_call(f, a.tiles.name, c=f.offset(into, column, a.dtype), ldc=n, a=left, ars=k, acs=1, b=b,
-                       ldb=a.tiles.width, m=m, n=here, k=k, more=more)  # fmt: skip
+        def work(*given: str) -> None:
+            weight.prepare(list(given[len(rooms) :]))
+            if self.amx:
+                with_tiles(f, lambda: body(weight, *given[: len(rooms)]))
+            else:
+                body(weight, *given[: len(rooms)])
 
-        f.loop("0", n, a.tiles.width, panel)
+        with_memory(f, self.a.dtype, self.t, [*rooms, *weight.sizes()], work)
 
     def turned(self, room: str) -> None:
         """Copy the transpose of the weight into panels."""
@@ -195,11 +203,6 @@ class Steps:
         """Call a pass over the elements of a row."""
         self.a.run(self.f, name, pointers, [], self.size, self.joined)
 
-    def room_of(self, n: str, k: str) -> str:
-        """Elements of a matrix with k rows and n columns in panels."""
-        f, width = self.f, self.a.tiles.width
-        return f.long("mul", f.long("mul", divided(f, n, width), width), k)
-
     def forward(self, pass_: Callable[[str, str, str], None], into: str = "") -> tuple[str, str]:
         """The module of the steps: the product is added to `into`, or to the bias in a room, then `pass_` runs.
 
@@ -207,15 +210,13 @@ class Steps:
         """
         f, t, a = self.f, self.t, self.a
 
-        def body(weight: str, *rooms: str) -> None:
-            self.turned(weight)
-
+        def body(weight: Weight, *rooms: str) -> None:
             def step(m: str, first: str) -> None:
                 h = a.place(f, t["h"], (self.first, self.size))
                 to = rooms[0] if rooms else a.place(f, t[into], (first, self.wide))
                 if rooms:
                     repeated(f, a, to, t["bias"], m, self.wide)
-                self.panels(weight, h, to, m, self.wide, self.size)
+                weight.product(h, to, m)
 
                 def row(i: str) -> None:
                     own = a.place(f, rooms[0], (i, self.wide)) if rooms else ""
@@ -226,24 +227,22 @@ class Steps:
             self.loop(step)
 
         rooms = [] if into else [f.long("mul", self.wide, t["rows"])]
-        with_memory(f, a.dtype, t, [self.room_of(self.wide, self.size), *rooms], body)
+        self.with_weight(True, rooms, body)
         return self.module()
 
     def backward(self, pass_: Callable[[str, str], None], d: str, more: str = "false") -> tuple[str, str]:
         """The module of the steps back: `pass_(row among all, sequence)`, then dh (+)= the gradient `d` @ weight."""
         f, t, a = self.f, self.t, self.a
 
-        def body(weight: str) -> None:
-            self.copied(weight)
-
+        def body(weight: Weight) -> None:
             def step(m: str, first: str) -> None:
                 f.loop("0", m, 1, lambda i: pass_(f.long("add", first, i), f.long("add", self.first, i)))
                 dh = a.place(f, t["dh"], (self.first, self.size))
-                self.panels(weight, a.place(f, t[d], (first, self.wide)), dh, m, self.size, self.wide, more)
+                weight.product(a.place(f, t[d], (first, self.wide)), dh, m, more)
 
             self.loop(step, last_first=True)
 
-        with_memory(f, a.dtype, t, [self.room_of(self.size, self.wide)], body)
+        self.with_weight(False, [], body)
         return self.module()
 
     def module(self) -> tuple[str, str]:
@@ -254,7 +253,77 @@ class Steps:
         pieces = divided(g, t["batch"], t["rows"])
         g.do(f"call void @wengert_parallel(ptr @{self.symbol}_piece, ptr %table, i64 {pieces})")
         g.do("ret void")
-        return module([*self.a.functions, self.f, g], "declare void @wengert_parallel(ptr, ptr, i64)"), self.symbol
+        declared = "declare void @wengert_parallel(ptr, ptr, i64)\n" + (CONFIGURATION if self.amx else "")
+        return module([*self.a.functions, self.f, g], declared), self.symbol
+
+
+class Weight:
+    """What a piece multiplies by, k rows and n columns: in panels, or in tiles and, where needed, in panels."""
+
+    def __init__(self, steps: Steps, turned: bool) -> None:
+        self.steps, self.f, self.turned = steps, steps.f, turned
+        self.n, self.k = (steps.wide, steps.size) if turned else (steps.size, steps.wide)
+        self.tiled = TiledWeight(steps.f, self.n, self.k) if steps.amx else None
+
+    def fill(self) -> None:
+        """Make the panels."""
+        (self.steps.turned if self.turned else self.steps.copied)(self.room)
+
+    def sizes(self) -> list[str]:
+        """Elements of the rooms."""
+        f, width = self.f, self.steps.a.tiles.width
+        panels = f.long("mul", f.long("mul", divided(f, self.n, width), width), self.k)
+        return [panels, *(self.tiled.sizes() if self.tiled else [])]
+
+    def prepare(self, rooms: list[str]) -> None:
+        """Split the weight, or copy it into panels."""
+        f, t, self.room = self.f, self.steps.t, rooms[0]
+        self.filled = f.emit("alloca i64, align 64")
+        f.put(self.filled, 0, "i64", "0")
+        if self.tiled:
+            tiled, self.in_tiles = self.tiled, f.long("icmp ne", t["tiled"], 0)
+            tiled.take(rooms[1:])
+            f.when(self.in_tiles, lambda: tiled.split(t["weight"], self.steps.size, self.turned))
+        else:
+            self.fill()
+
+    def product(self, left: str, into: str, m: str, more: str = "true") -> None:
+        """into += (or =, for more "false") m rows of k elements times the weight."""
+        if self.tiled is None:
+            self.panels(left, into, m, more)
+            return
+        f, tiled, dtype = self.f, self.tiled, self.steps.a.dtype
+
+        def some(i: str) -> None:
+            rows = f.least(f.long("sub", m, i), SIDE)
+            a = f.offset(left, f.long("mul", i, self.k), dtype)
+            c = f.offset(into, f.long("mul", i, self.n), dtype)
+            f.when(tiled.rows(a, rows, c, more), lambda: None, lambda: self.ready_panels(a, c, rows, more))
+
+        f.when(self.in_tiles, lambda: f.loop("0", m, SIDE, some), lambda: self.ready_panels(left, into, m, more))
+
+    def ready_panels(self, left: str, into: str, m: str, more: str) -> None:
+        """`panels`, which are made before the first product."""
+        f = self.f
+
+        def make() -> None:
+            self.fill()
+            f.put(self.filled, 0, "i64", "1")
+
+        f.when(f.long("icmp eq", f.field(self.filled, 0, "i64"), 0), make)
+        self.panels(left, into, m, more)
+
+    def panels(self, left: str, into: str, m: str, more: str) -> None:
+        """The product by vectors."""
+        f, a, n, k = self.f, self.steps.a, self.n, self.k
+
+        def panel(column: str) -> None:
+            here = f.least(f.long("sub", n, column), a.tiles.width)
+            b = f.offset(self.room, f.long("mul", column, k), a.dtype)
+            panel_call(f, a.tiles.name, c=f.offset(into, column, a.dtype), ldc=n, a=left, ars=k, acs=1, b=b,
+                       ldb=a.tiles.width, m=m, n=here, k=k, more=more)  # fmt: skip
+
+        f.loop("0", n, a.tiles.width, panel)
 
 
 def repeated(f: Function, a: Attention, to: str, row: str, m: str, n: str) -> None:

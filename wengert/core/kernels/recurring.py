@@ -11,11 +11,15 @@ import numpy as np
 from wengert.core.arrays import recurrent as plain
 from wengert.core.kernels import recurrences as texts
 from wengert.core.kernels import threads
+from wengert.core.kernels.amx_splitting import SIDE
 from wengert.core.kernels.trials import Call
 
 __all__ = ["CALLS"]
 
 _contiguous = np.ascontiguousarray
+
+LEAST_TILED, SIZES_TILED = 24, range(96, 385, SIDE)
+"""Sequences from which, and sizes of the state for which, steps on AMX are faster: larger weights leave the core."""
 
 
 @lru_cache(maxsize=256)
@@ -29,7 +33,10 @@ def steps_of(parts: Any, batch: int, size: int, weight: Any, trouble: Any) -> tu
     """The arguments that all kernels begin with."""
     starts, counts, steps = table(tuple(parts))
     rows = -(-batch // threads.count())  # a sequence is computed the same in any piece
-    return starts, counts, trouble, steps, batch, size, rows or 1, _contiguous(weight)
+    tiled = batch >= LEAST_TILED and size in SIZES_TILED
+    if tiled:
+        rows = -(-rows // SIDE) * SIDE
+    return starts, counts, trouble, steps, batch, size, rows or 1, int(tiled), _contiguous(weight)
 
 
 def checked(trouble: Any) -> None:
@@ -125,7 +132,7 @@ def rnn_back(run: Any) -> Callable[..., Any]:
 CASES = (
     # batch sizes of the steps, size, reversed
     ((3, 3, 3), 5, False), ((1,), 1, False), ((7, 7, 4, 4, 1), 20, False), ((5, 2, 1), 17, True), ((33, 33), 40, True),
-    ((13,), 66, False),
+    ((13,), 66, False), ((40, 40, 33, 17, 2), 112, False), ((64, 25), 96, True),
 )  # fmt: skip
 
 BOTH = tuple((*case, relu) for case in CASES for relu in (False, True))
