@@ -14,6 +14,9 @@ from wengert.core.arrays.large import LARGE, SIZE
 
 Parts = tuple[tuple[int, int], ...]
 
+AT_ONCE = 1 << 25
+"""Multiplications from which two products that share a side are made one."""
+
 BAND = 1 << 15
 """Elements that are worked on at once."""
 
@@ -42,6 +45,15 @@ def extent(parts: Parts) -> tuple[int, int]:
 def product(a: Any, b: Any) -> Any:
     """a @ b of two matrices."""
     return LARGE.dot(a, b)
+
+
+def weight_slopes(np: Any, d: Any, x: Any, before: Any) -> tuple[Any, Any]:
+    """(d.T @ x, d.T @ before), the gradients of both weights of a layer: large ones in one product."""
+    inputs, size = x.shape[1], before.shape[1]
+    if d.size * (inputs + size) < AT_ONCE:
+        return product(d.T, x), product(d.T, before)
+    both = product(d.T, np.concatenate([x, before], 1))
+    return np.ascontiguousarray(both[:, :inputs]), np.ascontiguousarray(both[:, inputs:])
 
 
 def projected(x: Any, weight: Any, *biases: Any) -> Any:

@@ -32,6 +32,9 @@ LEAST_ROWS = 64
 LEAST = {1: 40, 2: 60, 3: 110}
 """Parts -> multiplications for each element that is split from which tiles are faster."""
 
+MUCH = 1 << 25
+"""Multiplications from which pieces are so large that their right sides are split meanwhile."""
+
 _LARGEST, _SMALLEST = 0x7E800000, 0x0C000000
 """Bits of 2^126 and 2^-103: between them all parts of a float32 are normal numbers."""
 
@@ -46,8 +49,10 @@ def pays(m: int, n: int, k: int, parts: int) -> bool:
     """Whether so large a product is computed faster on AMX.
 
     Splitting costs some time for each of the (m + n) k elements, tiles save some for each of the m n k multiplications.
+    What is split on the right, while tiles are multiplied, costs half, if there is enough to do.
     """
-    return m * n > LEAST[parts] * (m + n) and k >= PANEL
+    rows = m + n // 2 if m * n * k >= MUCH else m + n
+    return m * n > LEAST[parts] * rows and k >= PANEL
 
 
 @lru_cache(maxsize=1)

@@ -185,10 +185,16 @@ def marked(f: Block, found: str, vectors: list[str]) -> None:
 
 
 def parts_of(f: Block, value: str, count: int) -> list[str]:
-    """The parts of a vector: bits of float32, of which the upper half counts."""
+    """The parts of a vector: bits of float32, of which the upper half counts.
+
+    The first is rounded to the nearest, so that the rest is as often above 0 as below and has 16 digits; if two parts
+    are to hold these, they are cut off, which is quicker, else the last is rounded.
+    """
     found = []
     for p in range(count):
-        bits = f.whole_binary("add", f.bits(value), 0x8000)
+        bits = f.bits(value)
+        if not p or count < 3:
+            bits = f.whole_binary("add", bits, 0x8000)
         if p < count - 1:
             bits = f.whole_binary("and", bits, -0x10000)
             value = f.sub(value, f.floats(bits))

@@ -226,7 +226,10 @@ def _layer_gradients(m, g, out, tensors, cell, sizes, reverse, bias, wanted):
     gradients = [dx.reshape(tuple(x.shape)) if dx is not None and x.ndim == 3 else dx, dh]
     if dc is not None:
         gradients.append(dc)
-    gradients += [_product(m, _turned(m, d), _flat(x)), _product(m, _turned(m, hidden), before)]
+    if _direct(m) and hidden is d:
+        gradients += arrays.weight_slopes(m.np, d, _flat(x), before)
+    else:
+        gradients += [_product(m, _turned(m, d), _flat(x)), _product(m, _turned(m, hidden), before)]
     if bias:
         first = _summed(m, d)
         gradients += [first, first if hidden is d else _summed(m, hidden)]
