@@ -24,9 +24,10 @@ from contextvars import ContextVar
 from typing import Any, TypeAlias
 
 from wengert.core.base.errors import ArgumentError, MissingError, ValueRangeError
+from wengert.core.kernels.memory import keep_freed_memory
 from wengert.core.tensor.storage import StorageBase
-from wengert.files import graphs, names
-from wengert.files.archive import ALIGNMENT, ArchiveReader, ArchiveWriter, AtomicFile, FileFormatError
+from wengert.files import graphs, legacy, names
+from wengert.files.archive import ALIGNMENT, LARGE, ArchiveReader, ArchiveWriter, AtomicFile, FileFormatError
 from wengert.files.loading import Loader
 from wengert.files.pickling import dumped
 from wengert.files.unpickling import UnsafeFileError, known
@@ -74,11 +75,15 @@ def save(
     written as a leaf, unless it is the object itself, or the object is a tuple or list of nothing but tensors: then
     its graph is written (see docs/tape-files.md), and `x.detach()` keeps the value alone.  A path gets its file only
     when everything is written: an error leaves the old file.
-    pickle_module is used for its Pickler where that is written in Python.  The format is always the zip archive.
+    pickle_module is used for its Pickler where that is written in Python.  With _use_new_zipfile_serialization=False
+    the format is that of torch before 1.6, which has no graphs.
 
     Raises: RuntimeError for a folder that does not exist, or for tensors over the same memory with different dtypes;
     AttributeError for something that is neither a path nor a file.
     """
+    if not _use_new_zipfile_serialization:
+        _save_older(obj, f, pickle_module, pickle_protocol)
+        return
     container = graphs.container_of(obj)
     if container is not None:
         graphs.save_graph(obj, container, f)
@@ -92,6 +97,18 @@ def save(
         raise AttributeError("expected 'f' to be string, path, or a file-like object with a 'write' attribute")
     data, arrays = dumped(obj, pickle_module, pickle_protocol)
     _write(f, "archive", data, arrays, _disable_byteorder_record)
+
+
+def _save_older(obj: Any, f: Any, module: Any, protocol: int) -> None:
+    """Write an object in the format of torch before 1.6."""
+    data, arrays = dumped(obj, module, protocol, True)
+    if isinstance(f, (str, os.PathLike)):
+        with AtomicFile(f) as file:
+            legacy.write(file, data, arrays)
+    elif hasattr(f, "write"):
+        legacy.write(f, data, arrays)
+    else:
+        raise AttributeError("expected 'f' to be string, path, or a file-like object with a 'write' attribute")
 
 
 def _root(path: str) -> str:
@@ -127,7 +144,7 @@ def load(
     f: Any, map_location: Any = None, pickle_module: Any = None, *, weights_only: bool | None = None,
     mmap: bool | None = None, **pickle_load_args: Any,
 ) -> Any:  # fmt: skip
-    """The object in a file that `save`, or torch 1.6 or later, wrote.
+    """The object in a file that `save` or torch wrote, in the zip format or in that of torch before 1.6.
 
     map_location: None (where it was saved from), a device, a dictionary from device to device, or
     `f(storage, location)`.  weights_only (default: True, False with a pickle_module): only tensors, plain data and
@@ -136,7 +153,7 @@ def load(
     changes stay in memory.
 
     Raises: UnpicklingError for what `weights_only` does not allow; RuntimeError for damaged files; EOFError for an
-    empty one; MissingError for files of torch before 1.6.
+    empty one, and for mmap of a file of torch before 1.6.
     """
     if weights_only is None:
         weights_only = pickle_module is None and os.environ.get("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "0") != "1"
@@ -163,13 +180,47 @@ def _check_seekable(f: Any) -> None:
 
 
 def _load(file: Any, path: Any, where: Any, module: Any, restricted: bool, mapped: bool, options: Any) -> Any:
+    if _is_legacy(file):
+        return _load_older(file, where, module, restricted, mapped, options)
     archive = _archive(file, path)
     if graphs.RECORD in archive:
         return graphs.load_graph(archive, where, restricted, {_name(item): _value(item) for item in get_safe_globals()})
+    if archive.size >= LARGE:
+        keep_freed_memory()
     loader = Loader(archive, where, mapped, _Options.mapping == MAP_SHARED, _byte_order(), _SKIP.get())
-    if restricted:
-        return loader.restricted({_name(item): _value(item) for item in get_safe_globals()}, options)
-    return loader.free(module or pickle, options)
+    try:
+        if restricted:
+            return loader.restricted({_name(item): _value(item) for item in get_safe_globals()}, options)
+        return loader.free(module or pickle, options)
+    finally:
+        loader.close()
+
+
+def _is_legacy(file: Any) -> bool:
+    """Whether a file begins as those of torch before 1.6 do."""
+    start = file.tell()
+    first = file.read(2)
+    file.seek(start)
+    return legacy.is_legacy(first)
+
+
+def _load_older(file: Any, where: Any, module: Any, restricted: bool, mapped: bool, options: Any) -> Any:
+    """The object in a file of torch before 1.6."""
+    if mapped:
+        raise RuntimeError(
+            "mmap can only be used with files saved with `torch.save(_use_new_zipfile_serialization=True)`, please "
+            "torch.save your checkpoint with this option in order to use mmap."
+        )
+    loader = legacy.LegacyLoader(legacy.LegacyArchive(file), where, _SKIP.get())
+    try:
+        if restricted:
+            value = loader.restricted({_name(item): _value(item) for item in get_safe_globals()}, options)
+        else:
+            value = loader.free(module or pickle, options)
+        loader.fill()
+        return value
+    finally:
+        loader.close()
 
 
 def _archive(file: Any, path: Any) -> ArchiveReader:
@@ -180,11 +231,7 @@ def _archive(file: Any, path: Any) -> ArchiveReader:
     if not first:
         raise EOFError("Ran out of input: the file is empty")
     if first != b"PK\x03\x04":
-        known = first[:1] == b"\x80" or first[:2] == b"\x1f\x8b"
-        raise (MissingError if known else FileFormatError)(
-            "Invalid magic number; corrupt file? It is not a zip archive. Files written by torch before 1.6, or with "
-            "`_use_new_zipfile_serialization=False`, have to be loaded by torch and saved again; this is refused here"
-        )
+        raise FileFormatError("Invalid magic number; corrupt file? It is neither a zip archive nor an older file")
     archive = ArchiveReader(file, path)
     if "constants.pkl" in archive:
         raise MissingError(

@@ -69,6 +69,11 @@ class Loader:
 
         return Unpickler(io.BytesIO(self.archive.text("data.pkl")), **options).load()
 
+    def close(self) -> None:
+        """Let go of the storages: the loader and its builders know each other, and would keep them for a while."""
+        for kept in (self.raw, self.targets, self.moved, self.rebuilder.builders):
+            kept.clear()
+
     # ------------------------------------------------------------ storages
 
     def storage(self, key: str, kind: Any, count: int, location: str) -> Any:

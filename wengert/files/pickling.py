@@ -172,8 +172,17 @@ class Pickler(TensorPickler, pickle._Pickler):  # type: ignore[misc, name-define
     dispatch = pickle._Pickler.dispatch  # type: ignore[attr-defined]
 
 
-def dumped(obj: Any, module: Any, protocol: int) -> tuple[bytes, list[Any]]:
-    """The pickle of an object and the bytes of its storages.
+class OlderIds:
+    """Mixed into a pickler for files of the older format: ids of storages say last that they are no part of another."""
+
+    def persistent_id(self, obj: Any) -> Any:
+        """What stands for a storage."""
+        found = super().persistent_id(obj)  # type: ignore[misc]
+        return None if found is None else (*found, None)
+
+
+def dumped(obj: Any, module: Any, protocol: int, older: bool = False) -> tuple[bytes, list[Any]]:
+    """The pickle of an object and the bytes of its storages; for the older format, each with the size of an element.
 
     module: whose `Pickler` is used where it is written in Python (as dill's is), else the standard library's.
     """
@@ -183,11 +192,17 @@ def dumped(obj: Any, module: Any, protocol: int) -> tuple[bytes, list[Any]]:
     cls: Any = Pickler
     if isinstance(base, type) and issubclass(base, pickle._Pickler):  # type: ignore[attr-defined]
         cls = type("Pickler", (TensorPickler, base), {})
+    if older:
+        cls = type("Pickler", (OlderIds, cls), {})
     buffer = io.BytesIO()
     pickler = cls(buffer, protocol=max(protocol, 2))  # persistent ids that are tuples need 2
     pickler.shelf = Shelf()
     pickler.dump(obj)
-    return buffer.getvalue(), pickler.shelf.arrays
+    shelf = pickler.shelf
+    if older:
+        sizes = {int(key): names.ELEMENTS[shelf.kinds[identity]].itemsize for identity, key in shelf.keys.items()}
+        return buffer.getvalue(), [(array, sizes[key]) for key, array in enumerate(shelf.arrays)]
+    return buffer.getvalue(), shelf.arrays
 
 
 __all__ = ["dumped"]

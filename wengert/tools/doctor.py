@@ -27,9 +27,9 @@ class Extra(NamedTuple):
 EXTRAS = (
     Extra(
         "fast",
-        ("llvmlite", "scipy_openblas32"),
-        ("llvmlite", "scipy-openblas32"),
-        "fused CPU kernels and faster GEMM",
+        ("llvmlite", "scipy_openblas32", "isal"),
+        ("llvmlite", "scipy-openblas32", "isal"),
+        "fused CPU kernels, faster GEMM, quick checksums of files",
         True,
     ),
     Extra("gpu", ("cupy",), ("cupy-cuda13x",), "tensors on NVIDIA GPUs (1.8 GB)", True),
