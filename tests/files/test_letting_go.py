@@ -65,6 +65,20 @@ def test_a_graph():
     assert lives_after(lambda: loaded(file, lambda y: y, weights_only=False)) == [False] * 3
 
 
+@pytest.mark.parametrize("restricted", [True, False])
+def test_the_file_itself(restricted):
+    file = saved(torch.rand(3))
+    found = weakref.ref(file)
+    gc.collect()
+    gc.disable()
+    try:
+        loaded(file, lambda x: x, weights_only=restricted)
+        del file
+        assert found() is None
+    finally:
+        gc.enable()
+
+
 def test_a_damaged_file_keeps_nothing():
     file = saved({"a": torch.rand(100), "b": torch.rand(100)})
     data = bytearray(file.getvalue())

@@ -70,7 +70,8 @@ class Loader:
         return Unpickler(io.BytesIO(self.archive.text("data.pkl")), **options).load()
 
     def close(self) -> None:
-        """Let go of the storages: the loader and its builders know each other, and would keep them for a while."""
+        """Let go of storages and file: the loader and its builders know each other, and would keep them for a while."""
+        self.rebuilder.storage_of = self.rebuilder.place = gone
         for kept in (self.raw, self.targets, self.moved, self.rebuilder.builders):
             kept.clear()
 
@@ -137,6 +138,11 @@ class Loader:
         if key not in self.moved:
             self.moved[key] = wrap(array).to(target)
         return wrap(self.moved[key]._array)
+
+
+def gone(*_: Any) -> Any:
+    """Raises: FileFormatError; a closed loader has no storages."""
+    raise FileFormatError("the file has been loaded and closed: nothing more can be read from it")
 
 
 def known_device(wanted: Any, storage: Any) -> Any:

@@ -62,7 +62,7 @@ def open_level(level: Level, batch: bool) -> None:
 
 def close_level(level: Level) -> None:
     """End a level; its tangents are gone."""
-    level.alive = False
+    level.alive, level.rows = False, None
     LEVELS.set(tuple([x for x in LEVELS.get() if x is not level]))
     BATCHES.set(tuple([x for x in BATCHES.get() if x is not level]))
 
