@@ -200,9 +200,6 @@ def _put(np: Any, into: Any, some: slice, rows: slice, left: Any, right: Any) ->
 
 def attend(np: Any, q: Any, k: Any, v: Any, mask: Any, dropped: Any, scale: float, causal: bool) -> tuple[Any, Any]:
     """(result, log of the sum of the exponentials of the scores); 0 and -inf for rows without any key."""
-    found: tuple[Any, Any] | None = LARGE.attend(q, k, v, mask, dropped, scale, causal)
-    if found is not None:
-        return found
     count, length, width = q.shape[0], q.shape[1], v.shape[2]
     out = np.zeros((count, length, width), dtype=q.dtype)
     total = np.full((count, length), -np.inf, dtype=q.dtype)
@@ -234,9 +231,6 @@ def gradients(
     causal: bool, wants_mask: bool,
 ) -> tuple[Any, ...]:  # fmt: skip
     """Gradients of `attend` with respect to q, k, v and the mask (None unless wanted)."""
-    kernel = LARGE.attend_back(g, g_total, q, k, v, mask, dropped, out, total, scale, causal, wants_mask)
-    if kernel is not None:
-        return tuple(kernel)
     dq, dk, dv = np.zeros(q.shape, q.dtype), np.zeros(k.shape, k.dtype), np.zeros(v.shape, v.dtype)
     dmask = np.zeros((*q.shape[:2], k.shape[1]), dtype=q.dtype) if wants_mask else None
     if not k.shape[1]:
@@ -267,3 +261,61 @@ def gradients(
         dq[some, rows] = np.matmul(ds, k[some])
         dk[some] += np.matmul(ds.swapaxes(1, 2), q[some, rows])
     return dq, dk, dv, dmask
+
+
+# ---------------------------------------------------------------- batches of heads
+
+
+def headed(np: Any, x: Any, batch: tuple[int, ...]) -> Any:
+    """x as (batch, heads, rows, elements), without a copy if it has two leading dims."""
+    if len(batch) != 2:
+        return flat(np, x, batch)[None]
+    return x if x.shape[:-2] == batch else np.broadcast_to(x, (*batch, *x.shape[-2:]))
+
+
+def joined(*arrays: Any) -> list[Any]:
+    """The heads of all batches."""
+    return [x.reshape(-1, *x.shape[2:]) for x in arrays]
+
+
+def ordered(make: Any, shape: tuple[int, ...], like: Any, dropped: Any) -> Any:
+    """`make(shape, dtype)` whose batches, heads and rows lie in the order of `like`; row-major if some are dropped."""
+    order = sorted(range(3), key=lambda i: -like.strides[i])
+    if dropped is not None or order == [0, 1, 2]:
+        return make(shape, like.dtype)
+    found = make((*[shape[i] for i in order], shape[3]), like.dtype)
+    return found.transpose(*[order.index(i) for i in range(3)], 3)
+
+
+def laid(np: Any, x: Any, like: Any, dropped: Any) -> Any:
+    """The heads of all batches as an array that lies as `like`."""
+    shape = (*like.shape[:2], *x.shape[1:])
+    found = ordered(np.empty, shape, like, dropped)
+    if found.flags.c_contiguous:
+        return x.reshape(shape)
+    found[...] = x.reshape(shape)
+    return found
+
+
+def attend_heads(
+    np: Any, q: Any, k: Any, v: Any, mask: Any, dropped: Any, scale: float, causal: bool
+) -> tuple[Any, Any]:  # fmt: skip
+    """`attend` of (batch, heads, rows, elements); the result lies as q, sums are those of all heads in a row."""
+    found: tuple[Any, Any] | None = LARGE.attend(q, k, v, mask, dropped, scale, causal)
+    if found is None:
+        out, total = attend(np, *joined(q, k, v), mask, dropped, scale, causal)
+        found = laid(np, out, q, dropped), total
+    return found
+
+
+def gradients_of_heads(
+    np: Any, g: Any, g_total: Any, q: Any, k: Any, v: Any, mask: Any, dropped: Any, out: Any, total: Any, scale: float,
+    causal: bool, wants_mask: bool,
+) -> tuple[Any, ...]:  # fmt: skip
+    """Gradients of `attend_heads`: those of q, k and v lie as these, that of the mask is of all heads in a row."""
+    found = LARGE.attend_back(g, g_total, q, k, v, mask, dropped, out, total, scale, causal, wants_mask)
+    if found is None:
+        g, out, *flats = joined(g, out, q, k, v)
+        *found, dmask = gradients(np, g, g_total, *flats, mask, dropped, out, total, scale, causal, wants_mask)
+        found = (*[laid(np, d, x, dropped) for d, x in zip(found, (q, k, v), strict=True)], dmask)
+    return tuple(found)

@@ -22,7 +22,7 @@ NONE = np.zeros(1)
 
 def with_rows(x: Any) -> Any:
     """x with rows of unit stride."""
-    return x if x.strides[2] == x.itemsize or x.shape[2] == 1 else np.ascontiguousarray(x)
+    return x if x.strides[-1] == x.itemsize or x.shape[-1] == 1 else np.ascontiguousarray(x)
 
 
 def added(mask: Any, dtype: Any) -> Any:
@@ -41,32 +41,33 @@ def added_part(mask: Any, dtype: Any) -> Any:
     return with_rows(mask.astype(dtype, copy=False))
 
 
-def head_and_row(x: Any) -> tuple[int, int]:
-    """Strides in elements."""
-    return x.strides[0] // x.itemsize, x.strides[1] // x.itemsize
+def strides(x: Any) -> list[int]:
+    """Strides in elements, but for the last one."""
+    return [s // x.itemsize for s in x.strides[:-1]]
 
 
 def shared(q: Any, k: Any, v: Any, mask: Any, dropped: Any, out: Any, total: Any, causal: bool, trouble: Any) -> Any:
     """The arguments that both kernels begin with."""
-    keys = k.shape[1]
+    (batch, heads, length, inner), keys = q.shape, k.shape[2]
     step = -(-keys // 16) * 16 + 16  # rows of scores a power of two apart would share a few lines of the cache
     rows = max(6, min(96, ROOM // max(keys, 1) // 6 * 6))
     return (
         q, k, v, NONE if mask is None else mask, NONE if dropped is None else dropped, out, total, trouble,
-        len(q), q.shape[1], keys, q.shape[2], v.shape[2], *head_and_row(q), *head_and_row(k), *head_and_row(v),
-        *((0, 0) if mask is None else head_and_row(mask)), int(mask is not None), int(dropped is not None),
+        batch * heads, length, keys, inner, v.shape[3], heads, *strides(q), *strides(k), *strides(v), *strides(out),
+        *((0, 0) if mask is None else strides(mask)), int(mask is not None), int(dropped is not None),
         int(bool(causal)), rows, step,
     )  # fmt: skip
 
 
 def attend(run: Any) -> Callable[..., Any]:
-    """arrays.attention.attend."""
+    """arrays.attention.attend_heads."""
 
     def call(q: Any, k: Any, v: Any, mask: Any, dropped: Any, scale: float, causal: bool) -> tuple[Any, Any]:
         q, k, v = with_rows(q), with_rows(k), with_rows(v)
         mask = None if mask is None else added(mask, q.dtype)
         dropped = None if dropped is None else np.ascontiguousarray(dropped)
-        out, total = np.empty((*q.shape[:2], v.shape[2]), q.dtype), np.empty(q.shape[:2], q.dtype)
+        out = plain.ordered(np.empty, (*q.shape[:3], v.shape[3]), q, dropped)
+        total = np.empty((q.shape[0] * q.shape[1], q.shape[2]), q.dtype)
         trouble = np.zeros(1, np.int64)
         run(*shared(q, k, v, mask, dropped, out, total, causal, trouble), float(scale))
         if trouble[0]:
@@ -77,22 +78,24 @@ def attend(run: Any) -> Callable[..., Any]:
 
 
 def gradients(run: Any) -> Callable[..., Any]:
-    """arrays.attention.gradients."""
+    """arrays.attention.gradients_of_heads."""
 
     def call(
         g: Any, g_total: Any, q: Any, k: Any, v: Any, mask: Any, dropped: Any, out: Any, total: Any, scale: float,
         causal: bool, wants_mask: bool,
     ) -> tuple[Any, ...]:  # fmt: skip
-        q, k, v = with_rows(q), with_rows(k), with_rows(v)
-        g, g_total, out, total = (np.ascontiguousarray(x) for x in (g, g_total, out, total))
+        q, k, v, g, out = [with_rows(x) for x in (q, k, v, g, out)]
+        g_total, total = np.ascontiguousarray(g_total), np.ascontiguousarray(total)
         mask = None if mask is None else added(mask, q.dtype)
         dropped = None if dropped is None else np.ascontiguousarray(dropped)
-        dq, dk, dv = np.empty(q.shape, q.dtype), np.zeros(k.shape, q.dtype), np.zeros(v.shape, q.dtype)
-        dmask = np.zeros((*q.shape[:2], k.shape[1]), q.dtype) if wants_mask else None
+        dq = plain.ordered(np.empty, q.shape, q, dropped)
+        dk, dv = [plain.ordered(np.zeros, x.shape, x, dropped) for x in (k, v)]
+        dmask = np.zeros((*total.shape, k.shape[2]), q.dtype) if wants_mask else None
         trouble = np.zeros(1, np.int64)
         run(
             *shared(q, k, v, mask, dropped, out, total, causal, trouble), g, g_total, dq, dk, dv,
-            NONE if dmask is None else dmask, int(wants_mask), float(scale),
+            NONE if dmask is None else dmask, int(wants_mask), *strides(g), *strides(dq), *strides(dk), *strides(dv),
+            float(scale),
         )  # fmt: skip
         if trouble[0]:
             raise MemoryError("no memory for the scores of attention")
@@ -103,7 +106,7 @@ def gradients(run: Any) -> Callable[..., Any]:
 
 CASES = tuple(
     (sizes, masked, dropping, causal)
-    for sizes in ((2, 5, 7, 4, 3), (1, 1, 1, 1, 1), (3, 70, 40, 17, 20), (1, 13, 130, 8, 70), (2, 100, 1100, 5, 3))
+    for sizes in ((4, 5, 7, 4, 3), (1, 1, 1, 1, 1), (6, 70, 40, 17, 20), (1, 13, 130, 8, 70), (2, 100, 1100, 5, 3))
     for masked in ("", "rows", "head", "flags")
     for dropping in (False, True)
     for causal in (False, True)
@@ -133,6 +136,19 @@ def operands(rng: Any, case: Any, dtype: Any) -> tuple[Any, ...]:
     return q, k, v, mask, dropped
 
 
+def headed(*arrays: Any) -> list[Any]:
+    """The heads as those of two batches, if they are even; the last operand's rows lie between those of other heads."""
+    batch = 2 - len(arrays[0]) % 2
+    found = [x.reshape(batch, -1, *x.shape[1:]) for x in arrays]
+    last = found[-1]
+    return [*found[:-1], last.swapaxes(1, 2).copy().swapaxes(1, 2)]
+
+
+def together(*arrays: Any) -> list[Any]:
+    """The heads of all batches."""
+    return [x.reshape(-1, *x.shape[2:]) for x in arrays]
+
+
 def raised(*arrays: Any) -> list[Any]:
     """In float64, but for flags."""
     return [x if x is None or x.dtype.kind == "b" else x.astype(np.float64) for x in arrays]
@@ -143,7 +159,8 @@ def try_attend(call: Any, rng: Any, case: Any, dtype: Any) -> tuple[Any, Any]:
     given = operands(rng, case, dtype)
     q, k, v, mask, dropped = raised(*given)
     wanted = plain.attend(np, q, k, v, mask, dropped, 0.6, case[3])
-    return call(*given, 0.6, case[3]), tuple([x.astype(dtype) for x in wanted])
+    out, total = call(*headed(*given[:3]), *given[3:], 0.6, case[3])
+    return (*together(out), total), tuple([x.astype(dtype) for x in wanted])
 
 
 def try_gradients(call: Any, rng: Any, case: Any, dtype: Any) -> tuple[Any, Any]:
@@ -155,9 +172,11 @@ def try_gradients(call: Any, rng: Any, case: Any, dtype: Any) -> tuple[Any, Any]
     wants = mask is not None and mask.dtype.kind != "b"
     wide, wide_total = raised(g, g_total)
     wanted = plain.gradients(np, wide, wide_total, q, k, v, mask, dropped, out, total, 0.6, case[3], wants)
-    found = call(g, g_total, *given, out.astype(dtype), total.astype(dtype), 0.6, case[3], wants)
+    q, k, v, g, out = headed(*given[:3], g, out.astype(dtype))
+    *found, dmask = call(g, g_total, q, k, v, *given[3:], out, total.astype(dtype), 0.6, case[3], wants)
+    found = [*together(*found), dmask]
     count = 4 if wants else 3
-    return found[:count], tuple([x.astype(dtype) for x in wanted[:count]])
+    return tuple(found[:count]), tuple([x.astype(dtype) for x in wanted[:count]])
 
 
 CALLS: dict[str, Call] = {

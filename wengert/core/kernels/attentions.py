@@ -6,7 +6,7 @@ so that memory is linear in the lengths.  Rows that see no later keys compute no
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from wengert.core.kernels.convolutions import cleared, with_memory
@@ -19,20 +19,27 @@ from wengert.core.kernels.tiles import Tiles, panel_call, transpose_call
 
 __all__ = ["BACKWARD", "FORWARD", "attention_text", "gradients_text"]
 
+
+def strides(*names: str) -> tuple[tuple[str, str], ...]:
+    """Arguments that say where batches, heads and rows of operands stand."""
+    return tuple([("whole", f"{name}_{part}") for name in names for part in ("batch", "head", "row")])
+
+
 OPERANDS = (
     ("array", "q"), ("array", "k"), ("array", "v"), ("array", "mask"), ("array", "dropped"), ("array", "out"),
     ("array", "total"), ("array", "trouble"), ("whole", "count"), ("whole", "length"), ("whole", "keys"),
-    ("whole", "inner"), ("whole", "width"), ("whole", "q_head"), ("whole", "q_row"), ("whole", "k_head"),
-    ("whole", "k_row"), ("whole", "v_head"), ("whole", "v_row"), ("whole", "mask_head"), ("whole", "mask_row"),
-    ("whole", "masked"), ("whole", "dropping"), ("whole", "causal"), ("whole", "rows"), ("whole", "step"),
+    ("whole", "inner"), ("whole", "width"), ("whole", "heads"), *strides("q", "k", "v", "out"),
+    ("whole", "mask_head"), ("whole", "mask_row"), ("whole", "masked"), ("whole", "dropping"), ("whole", "causal"),
+    ("whole", "rows"), ("whole", "step"),
 )  # fmt: skip
-"""q (count, length, inner), k (count, keys, inner), v (count, keys, width) with rows of unit stride; out, total and
-dropped contiguous; rows of a block; step: distance of the rows of scores."""
+"""q (count, length, inner), k (count, keys, inner), v (count, keys, width), out (count, length, width) with rows of
+unit stride; count: heads of some batches, each with strides of its own; total and dropped contiguous; rows of a block;
+step: distance of the rows of scores."""
 
 FORWARD = (*OPERANDS, ("number", "scale"))
 BACKWARD = (
     *OPERANDS, ("array", "g"), ("array", "g_total"), ("array", "dq"), ("array", "dk"), ("array", "dv"),
-    ("array", "dmask"), ("whole", "wanted"), ("number", "scale"),
+    ("array", "dmask"), ("whole", "wanted"), *strides("g", "dq", "dk", "dv"), ("number", "scale"),
 )  # fmt: skip
 
 
@@ -81,6 +88,24 @@ class Attention:
         for index, stride in steps:
             at = f.long("add", at, f.long("mul", index, stride))
         return f.offset(pointer, at, self.dtype)
+
+
+def head_of(a: Attention, f: Function, t: dict[str, str], name: str, head: str) -> str:
+    """Where a head of an operand begins."""
+    batch, own = f.long("udiv", head, t["heads"]), f.long("urem", head, t["heads"])
+    return a.place(f, t[name], (batch, t[f"{name}_batch"]), (own, t[f"{name}_head"]))
+
+
+def scaled_rows(
+    a: Attention, f: Function, start: str, row: str, rows: str, factor: Callable[[str], str], n: str, room: str
+) -> None:  # fmt: skip
+    """Multiply rows of n elements by `factor(i)`."""
+
+    def one(i: str) -> None:
+        line = a.place(f, start, (i, row))
+        a.run(f, "scaled", [line, line], [factor(i)], n, room)
+
+    f.loop("0", rows, 1, one)
 
 
 def seen_keys(f: Function, t: dict[str, str], row: str) -> str:
@@ -144,9 +169,8 @@ def forward_piece(a: Attention, symbol: str) -> Function:
     head, first = f.long("udiv", "%index", blocks), f.long("mul", f.long("urem", "%index", blocks), t["rows"])
     rows = f.least(f.long("sub", t["length"], first), t["rows"])
     whole = seen_keys(f, t, f.long("sub", f.long("add", first, rows), 1))
-    k, v = a.place(f, t["k"], (head, t["k_head"])), a.place(f, t["v"], (head, t["v_head"]))
-    q = a.place(f, t["q"], (head, t["q_head"]), (first, t["q_row"]))
-    out = a.place(f, t["out"], (f.long("add", f.long("mul", head, t["length"]), first), t["width"]))
+    k, v = head_of(a, f, t, "k", head), head_of(a, f, t, "v", head)
+    q, out = [a.place(f, head_of(a, f, t, name, head), (first, t[f"{name}_row"])) for name in ("q", "out")]
 
     def body(turned: str, scores: str, inverse: str) -> None:
         transpose_call(f, turned, t["step"], k, t["k_row"], whole, t["inner"])
@@ -160,14 +184,9 @@ def forward_piece(a: Attention, symbol: str) -> Function:
             a.save(f, f.emit(f"call {dtype} @row({given})"), inverse, i)
 
         f.loop("0", rows, 1, row)
-        a.product(f, t["width"], c=out, ldc=t["width"], a=scores, ars=t["step"], acs=1, b=v, ldb=t["v_row"], m=rows,
+        a.product(f, t["width"], c=out, ldc=t["out_row"], a=scores, ars=t["step"], acs=1, b=v, ldb=t["v_row"], m=rows,
                   k=whole)  # fmt: skip
-
-        def divide(i: str) -> None:
-            line = a.place(f, out, (i, t["width"]))
-            a.run(f, "scaled", [line, line], [a.load(f, inverse, i)], t["width"], room)
-
-        f.loop("0", rows, 1, divide)
+        scaled_rows(a, f, out, t["out_row"], rows, lambda i: a.load(f, inverse, i), t["width"], room)
 
     sizes = [f.long("mul", t["step"], t["inner"]), f.long("mul", t["step"], t["rows"]), t["rows"]]
     with_memory(f, dtype, t, sizes, body)
@@ -204,6 +223,7 @@ def back_rows(a: Attention) -> Function:
     t = fields(f, BACKWARD)
     room = f.emit(f"alloca {dtype}, i64 4, align 64")
     scale = a.number(f, t["scale"])
+    starts = {name: head_of(a, f, t, name, "%head") for name in ("g", "out")}
 
     def probabilities(p: str, at: str, line: str, seen: str) -> None:
         level = a.load(f, t["total"], line)
@@ -218,13 +238,13 @@ def back_rows(a: Attention) -> Function:
         )
         cleared(f, dtype, f.offset(p, seen, dtype), f.long("sub", "%whole", seen))
 
-    def slopes(p: str, dp: str, line: str, seen: str) -> None:
+    def slopes(p: str, dp: str, at: str, line: str, seen: str) -> None:
         f.when(
             f.long("icmp ne", t["dropping"], 0),
             lambda: a.run(f, "joined", [dp, dp, a.place(f, t["dropped"], (line, t["keys"]))], [], seen, room),
         )
-        at = [a.place(f, t[name], (line, t["width"])) for name in ("g", "out")]
-        a.run(f, "dot", at, [], t["width"], room)
+        given = [a.place(f, start, (at, t[f"{name}_row"])) for name, start in starts.items()]
+        a.run(f, "dot", given, [], t["width"], room)
         own = f.emit(f"fsub {dtype} {a.load(f, room)}, {a.load(f, t['g_total'], line)}")
         a.run(f, "sloped", [dp, p, dp], [own], seen, room)
         cleared(f, dtype, f.offset(dp, seen, dtype), f.long("sub", "%whole", seen))
@@ -241,7 +261,7 @@ def back_rows(a: Attention) -> Function:
         p, dp = (a.place(f, x, (i, t["step"])) for x in ("%p", "%dp"))
         kept = a.place(f, t["dropped"], (line, t["keys"]))
         f.when(f.long("icmp eq", "%phase", 0), lambda: probabilities(p, at, line, seen))
-        f.when(f.long("icmp eq", "%phase", 1), lambda: slopes(p, dp, line, seen))
+        f.when(f.long("icmp eq", "%phase", 1), lambda: slopes(p, dp, at, line, seen))
         f.when(f.long("icmp eq", "%phase", 2), lambda: a.run(f, "joined", [p, p, kept], [], seen, room))
 
     f.loop("0", "%rows", 1, row)
@@ -254,15 +274,14 @@ def back_piece(a: Attention, symbol: str) -> Function:
     f, dtype = Function(f"define internal void @{symbol}_piece(ptr %table, i64 %head)"), a.dtype
     t = fields(f, BACKWARD)
     room, scale = f.emit(f"alloca {dtype}, i64 4, align 64"), a.number(f, t["scale"])
-    k, v, q = (a.place(f, t[name], ("%head", t[f"{name}_head"])) for name in "kvq")
-    key_line, line = f.long("mul", "%head", t["keys"]), f.long("mul", "%head", t["length"])
-    dk, dv = (a.place(f, t[name], (key_line, t[size])) for name, size in (("dk", "inner"), ("dv", "width")))
+    names = ("k", "v", "q", "g", "dq", "dk", "dv")
+    k, v, q, all_g, all_dq, dk, dv = [head_of(a, f, t, name, "%head") for name in names]
 
     def block(first: str, turned: tuple[str, str], p: str, dp: str) -> None:
         rows = f.least(f.long("sub", t["length"], first), t["rows"])
         whole = seen_keys(f, t, f.long("sub", f.long("add", first, rows), 1))
-        here, own = f.long("add", line, first), a.place(f, q, (first, t["q_row"]))
-        g, dq = a.place(f, t["g"], (here, t["width"])), a.place(f, t["dq"], (here, t["inner"]))
+        own, g = a.place(f, q, (first, t["q_row"])), a.place(f, all_g, (first, t["g_row"]))
+        dq = a.place(f, all_dq, (first, t["dq_row"]))
         common: dict[str, Any] = {"acs": 1, "m": rows}
         score: dict[str, Any] = {"ldc": t["step"], "ldb": t["step"], **common}
         back = {"ars": 1, "acs": t["step"], "m": whole, "k": rows, "more": "true"}
@@ -273,20 +292,19 @@ def back_piece(a: Attention, symbol: str) -> Function:
 
         a.product(f, whole, c=p, a=own, ars=t["q_row"], b=turned[0], k=t["inner"], **score)
         phase(0)
-        a.product(f, whole, c=dp, a=g, ars=t["width"], b=turned[1], k=t["width"], **score)
+        a.product(f, whole, c=dp, a=g, ars=t["g_row"], b=turned[1], k=t["width"], **score)
         phase(1)
         f.when(f.long("icmp ne", t["dropping"], 0), lambda: phase(2))
-        a.product(f, t["width"], c=dv, ldc=t["width"], a=p, b=g, ldb=t["width"], **back)
-        a.product(f, t["inner"], c=dk, ldc=t["inner"], a=dp, b=own, ldb=t["q_row"], **back)
-        a.product(f, t["inner"], c=dq, ldc=t["inner"], a=dp, ars=t["step"], b=k, ldb=t["k_row"], k=whole, **common)
-        n = f.long("mul", rows, t["inner"])
-        a.run(f, "scaled", [dq, dq], [scale], n, room)
+        a.product(f, t["width"], c=dv, ldc=t["dv_row"], a=p, b=g, ldb=t["g_row"], **back)
+        a.product(f, t["inner"], c=dk, ldc=t["dk_row"], a=dp, b=own, ldb=t["q_row"], **back)
+        a.product(f, t["inner"], c=dq, ldc=t["dq_row"], a=dp, ars=t["step"], b=k, ldb=t["k_row"], k=whole, **common)
+        scaled_rows(a, f, dq, t["dq_row"], rows, lambda i: scale, t["inner"], room)
 
     def body(turned_k: str, turned_v: str, p: str, dp: str) -> None:
         transpose_call(f, turned_k, t["step"], k, t["k_row"], t["keys"], t["inner"])
         transpose_call(f, turned_v, t["step"], v, t["v_row"], t["keys"], t["width"])
         f.loop("0", t["length"], t["rows"], lambda first: block(first, (turned_k, turned_v), p, dp))
-        a.run(f, "scaled", [dk, dk], [scale], f.long("mul", t["keys"], t["inner"]), room)
+        scaled_rows(a, f, dk, t["dk_row"], t["keys"], lambda i: scale, t["inner"], room)
 
     scores = f.long("mul", t["step"], t["rows"])
     sizes = [f.long("mul", t["step"], t["inner"]), f.long("mul", t["step"], t["width"]), scores, scores]

@@ -198,8 +198,8 @@ def alike(arrays: tuple[Any, ...]) -> bool:
 
 
 def attend(q: Any, k: Any, v: Any, mask: Any, dropped: Any, scale: float, causal: bool) -> Any:
-    """Attention of heads by a kernel, or None."""
-    if q.shape[0] * q.shape[1] * k.shape[1] < LARGE or not alike((q, k, v, dropped)) or not scores(mask, q.dtype):
+    """Attention of heads, (batch, heads, rows, elements), by a kernel, or None."""
+    if prod(q.shape[:3]) * k.shape[2] < LARGE or not alike((q, k, v, dropped)) or not scores(mask, q.dtype):
         return None
     kernel = layer("attention", q.dtype)
     return None if kernel is None else kernel(q, k, v, mask, dropped, scale, causal)
@@ -211,7 +211,7 @@ def attend_back(
 ) -> Any:  # fmt: skip
     """The gradients of attention by a kernel, or None."""
     given = (g, g_total, q, k, v, dropped, out, total)
-    if q.shape[0] * q.shape[1] * k.shape[1] < LARGE or not alike(given) or not scores(mask, q.dtype):
+    if prod(q.shape[:3]) * k.shape[2] < LARGE or not alike(given) or not scores(mask, q.dtype):
         return None
     kernel = layer("attention_back", q.dtype)
     if kernel is None:

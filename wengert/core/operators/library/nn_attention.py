@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import prod
+
 from wengert.core.arrays import attention as arrays
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.base.errors import DtypeError, ShapeError
@@ -32,7 +34,8 @@ def _flattened(np, tensors, masked, dropping):
         mask = np.broadcast_to(mask, (*mask.shape[:-2], length, columns)) if mask.ndim > 1 else mask.reshape(1, -1)
         if mask.shape[-2:] != (length, columns):
             mask = np.broadcast_to(mask, (*mask.shape[:-2], length, columns))
-    return batch, [arrays.flat(np, x, batch) for x in (q, k, v, mask, dropped)]
+    heads = [arrays.headed(np, x, batch) for x in (q, k, v)]
+    return batch, [*heads, arrays.flat(np, mask, batch), arrays.flat(np, dropped, batch)]
 
 
 @plain(
@@ -50,9 +53,9 @@ def attention_back(np, tensors: list[Array], masked, dropping, scale, causal):
     operands = tensors[4:]
     batch, (q, k, v, mask, dropped) = _flattened(np, operands, masked, dropping)
     wants_mask = masked and operands[3].dtype.kind != "b"
-    g, out = g.reshape(-1, *g.shape[-2:]), out.reshape(-1, *out.shape[-2:])
+    g, out = arrays.headed(np, g, batch), arrays.headed(np, out, batch)
     g_total, total = g_total.reshape(-1, g_total.shape[-1]), total.reshape(-1, total.shape[-1])
-    found = arrays.gradients(np, g, g_total, q, k, v, mask, dropped, out, total, scale, causal, wants_mask)
+    found = arrays.gradients_of_heads(np, g, g_total, q, k, v, mask, dropped, out, total, scale, causal, wants_mask)
     fitted = []
     for x, operand in zip(found, operands, strict=False):
         if x is None:
@@ -156,19 +159,20 @@ def attention(np, tensors: list[Array], masked, dropping, scale, causal):
     if tensors[0].dtype.kind not in "fV":
         raise DtypeError(f"expected scalar type Float but found {dtypes.of(tensors[0].dtype).scalar}")
     batch, (q, k, v, mask, dropped) = _flattened(np, tensors, masked, dropping)
-    if k.shape[2] != q.shape[2]:
+    count = prod(batch)
+    if k.shape[3] != q.shape[3]:
         raise ShapeError(
-            f"Expected size for first two dimensions of batch2 tensor to be: [{len(k)}, {q.shape[2]}] but got: "
-            f"[{len(k)}, {k.shape[2]}]."
+            f"Expected size for first two dimensions of batch2 tensor to be: [{count}, {q.shape[3]}] but got: "
+            f"[{count}, {k.shape[3]}]."
         )
-    if k.shape[1] != v.shape[1]:
+    if k.shape[2] != v.shape[2]:
         raise ShapeError(
-            f"Expected size for first two dimensions of batch2 tensor to be: [{len(k)}, {k.shape[1]}] but got: "
-            f"[{len(v)}, {v.shape[1]}]."
+            f"Expected size for first two dimensions of batch2 tensor to be: [{count}, {k.shape[2]}] but got: "
+            f"[{count}, {v.shape[2]}]."
         )
-    out, total = arrays.attend(np, q, k, v, mask, dropped, scale, causal)
+    out, total = arrays.attend_heads(np, q, k, v, mask, dropped, scale, causal)
     dtype = tensors[0].dtype
-    out, total = out.reshape(*batch, *out.shape[1:]), total.reshape(*batch, total.shape[1])
+    out, total = out.reshape(*batch, *out.shape[2:]), total.reshape(*batch, total.shape[1])
     return out.astype(dtype, copy=False), total.astype(dtype, copy=False)
 
 
