@@ -19,6 +19,7 @@ from wengert.core.arrays.shape import Size
 from wengert.core.arrays.shape import common_shape as broadcast_shapes
 from wengert.core.base.errors import DeviceError as AcceleratorError
 from wengert.core.base.errors import OutOfMemoryError
+from wengert.core.operators.raw import LATE as _ABSENT
 from wengert.core.tensor.methods import SPACES as _SPACES
 from wengert.core.tensor.methods import install_methods as _install_methods
 from wengert.core.tensor.numpy_protocols import LATE as _LATE
@@ -37,6 +38,7 @@ _install_methods()
 _ARMING["arm"] = lambda: _import_module("wengert.overrides").ask_from_now_on()
 _LATE["functions"] = lambda: _import_module("wengert.array_api.numpy_shapes")
 _LATE["namespace"] = lambda: _import_module("wengert.array_api")
+_ABSENT["sparse"] = lambda: _import_module("wengert.core.tensor.sparse_checks").METHODS
 globals().update(_SPACES[""])
 globals().update(_dtypes.ALL)
 globals().update(_dtypes.UNSTORED)
@@ -60,10 +62,10 @@ inf, nan, pi, e = _math.inf, _math.nan, _math.pi, _math.e
 newaxis = None
 
 _LAZY = (
-    "_C", "__config__", "_custom_ops", "_dynamo", "_functorch", "_inductor", "_ops", "_subclasses", "_tensor_str",
-    "_utils", "accelerator",
+    "_C", "__config__", "_custom_ops", "_dynamo", "_functorch", "_higher_order_ops", "_inductor", "_ops",
+    "_subclasses", "_tensor_str", "_utils", "accelerator",
     "amp", "ao", "array_api", "backends", "compiler", "cpu", "cuda", "data", "distributed", "distributions", "export",
-    "fft", "func", "functional", "futures", "fx", "hub", "jit", "library", "linalg", "masked", "mps", "mtia",
+    "fft", "func", "functional", "futures", "fx", "hub", "jit", "library", "linalg", "masked", "monitor", "mps", "mtia",
     "multiprocessing", "nn", "onnx", "ops", "optim", "overrides", "profiler", "quasirandom", "random",
     "return_types", "serialization", "signal", "sparse", "special", "storage", "testing", "torch_version", "types",
     "utils", "version", "xpu",
@@ -77,6 +79,14 @@ _ELSEWHERE = {
         "get_autocast_dtype", "is_autocast_cache_enabled", "is_autocast_enabled", "set_autocast_cache_enabled",
         "set_autocast_dtype", "set_autocast_enabled",
     ),
+    "amp.older_names": (
+        "get_autocast_cpu_dtype", "get_autocast_gpu_dtype", "get_autocast_ipu_dtype", "get_autocast_xla_dtype",
+        "is_autocast_cpu_enabled", "is_autocast_ipu_enabled", "is_autocast_xla_enabled", "set_autocast_cpu_dtype",
+        "set_autocast_cpu_enabled", "set_autocast_gpu_dtype", "set_autocast_ipu_dtype", "set_autocast_ipu_enabled",
+        "set_autocast_xla_dtype", "set_autocast_xla_enabled",
+    ),
+    "backends": ("has_lapack", "has_mkl", "has_openmp", "has_spectral"),
+    "_higher_order_ops": ("cond", "while_loop"),
     "cuda": ("Event", "Stream"),
     "types": ("SymBool", "SymFloat", "SymInt"),
     "futures": ("Future",),
@@ -89,6 +99,17 @@ _ELSEWHERE = {
     "linalg.lowrank": ("pca_lowrank", "svd_lowrank"),
     "serialization": ("load", "save"),
     "random": ("fork_rng",),
+    "core.tensor.sparse_creation": (
+        "_convert_indices_from_coo_to_csr", "_convert_indices_from_csr_to_coo",
+        "_validate_sparse_compressed_tensor_args", "_validate_sparse_coo_tensor_args",
+        "sparse_bsc_tensor", "sparse_bsr_tensor", "sparse_compressed_tensor", "sparse_coo_tensor", "sparse_csc_tensor",
+        "sparse_csr_tensor",
+    ),
+    "core.tensor.sparse_copies": (
+        "ccol_indices_copy", "col_indices_copy", "crow_indices_copy", "indices_copy", "resize_as_sparse_",
+        "row_indices_copy", "values_copy",
+    ),
+    "sparse.products": ("dsmm", "hsmm", "hspmm", "saddmm", "smm", "spmm", "sspaddmm"),
     "nn.functional_native": (
         "affine_grid_generator", "alpha_dropout", "alpha_dropout_", "batch_norm", "binary_cross_entropy_with_logits",
         "cosine_embedding_loss", "ctc_loss", "dropout", "dropout_", "embedding", "embedding_bag", "embedding_renorm_",

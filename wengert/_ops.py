@@ -6,9 +6,9 @@ All overloads of an operator run the same function, which tells them apart by it
 from __future__ import annotations
 
 from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
-from wengert.core.base.errors import MissingError
 from wengert.core.operators.record import REGISTRY
 from wengert.core.tape.core import RECORDED, TensorBase
 from wengert.core.tensor.methods import SPACES
@@ -127,16 +127,9 @@ def empty(size: Any, **options: Any) -> Any:
     return SPACES[""]["empty"](size, **{k: v for k, v in options.items() if v is not None})
 
 
-def only_sparse(name: str) -> Callable[..., Any]:
-    """An operator of sparse tensors.
-
-    Raises: MissingError when it is called.
-    """
-
-    def call(*args: Any, **kwargs: Any) -> Any:
-        raise MissingError(f"aten::{name} works on sparse tensors only, which are not given here")
-
-    return call
+def of_sparse(name: str) -> Callable[..., Any]:
+    """An operator of sparse tensors, which come in with it."""
+    return lambda *args, **kwargs: getattr(import_module("wengert.sparse.products"), name)(*args, **kwargs)
 
 
 SPECIAL: dict[str, Callable[..., Any]] = {
@@ -146,8 +139,8 @@ SPECIAL: dict[str, Callable[..., Any]] = {
     lambda grad_output, self, threshold: grad_output * (self > threshold), "sigmoid_backward":
     lambda grad_output, output: grad_output * output * (1 - output), "tanh_backward":
     lambda grad_output, output: grad_output * (1 - output * output), "_local_scalar_dense": lambda self: self.item(),
-    "empty": empty, "_sparse_addmm": only_sparse("_sparse_addmm"),
-    "_sparse_mm_reduce_impl": only_sparse("_sparse_mm_reduce_impl"), "sym_size": lambda self, dim: self.shape[dim],
+    "empty": empty, "_sparse_addmm": of_sparse("addmm"),
+    "_sparse_mm_reduce_impl": of_sparse("reduced_and_places"), "sym_size": lambda self, dim: self.shape[dim],
     "sym_numel": lambda self: self.numel(), "sym_stride": lambda self, dim: self.stride(dim),
 }  # fmt: skip
 """Operators of torch's dispatcher that have no public function of that name and form."""

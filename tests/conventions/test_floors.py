@@ -10,7 +10,7 @@ from tests.conventions.source_tree import Module, imports, read
 
 CORE = ("base", "arrays", "kernels", "operators", "tape", "tensor")
 BUILDING, USING, FRONTS = 6, 7, 8
-FOLDERS = {"_dynamo": USING, "compiler": USING, "distributed": USING, "tools": USING, "tf": FRONTS}
+FOLDERS = {"_dynamo": USING, "compiler": USING, "distributed": USING, "tools": USING, "testing": FRONTS, "tf": FRONTS}
 FILES = {"__main__": FRONTS, "version": 0, "torchviz": USING}
 LINES = 600
 LONGER = {"wengert.core.tape.core": 1200, "wengert.core.tape.hot": 800}

@@ -179,14 +179,6 @@ def test_arguments():
         read(b"")
 
 
-@wengert_only
-def test_files_without_a_zip_are_refused():
-    file = io.BytesIO()
-    oracle.save({"a": oracle.ones(2)}, file, _use_new_zipfile_serialization=False)
-    with pytest.raises(NotImplementedError, match="Invalid magic number; corrupt file.*before 1.6"):
-        read(file.getvalue())
-
-
 # ---------------------------------------------------------------- malice
 
 

@@ -301,7 +301,7 @@ def test_boxes_and_frames_of_graphviz_do_not_overlap(browser, tmp_path):
     browser.open(view(model=model, inputs=torch.ones(2, 3, 8), path=tmp_path / "graph.html"), "#open=all")
     assert browser.run("wengertView.scene.placer") == "Graphviz"
     rows = browser.run("wengertView.scene.boxes.map(b => [b.x - b.w / 2, b.y - b.h / 2, b.x + b.w / 2, b.y + b.h / 2])")
-    assert len(rows) == 90
+    assert len(rows) == 84
     for turn, (x0, y0, x1, y1) in enumerate(rows):
         assert all(x1 < a0 or a1 < x0 or y1 < b0 or b1 < y0 for a0, b0, a1, b1 in rows[:turn])
     frames = browser.run("wengertView.scene.clusters.map(c => [c.x0, c.y0, c.x1, c.y1])")

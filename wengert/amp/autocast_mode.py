@@ -20,7 +20,10 @@ from wengert.utils.interception import Handler, install
 
 _CAST = (dtypes.float32, dtypes.float16, dtypes.bfloat16)
 _SUPPORTED = {"cpu": (dtypes.bfloat16, dtypes.float16), "cuda": (dtypes.float16, dtypes.bfloat16, dtypes.float32)}
-_USUAL = {"cpu": dtypes.bfloat16, "cuda": dtypes.float16}
+_USUAL = {
+    "cpu": dtypes.bfloat16, "cuda": dtypes.float16, "hpu": dtypes.bfloat16, "ipu": dtypes.float16,
+    "mps": dtypes.float16, "mtia": dtypes.float16, "xla": dtypes.bfloat16, "xpu": dtypes.float16,
+}  # fmt: skip
 
 
 class State:

@@ -30,6 +30,7 @@ from wengert.autograd.jacobians import (
 )
 from wengert.autograd.mismatch import GradcheckError, entry, hint, mismatch, rules
 from wengert.core.base.errors import GraphError
+from wengert.core.operators.raw import SPARSE
 from wengert.core.tape.backward import grad as tape_grad
 from wengert.core.tape.batching import entered, whole
 from wengert.core.tape.core import wrap
@@ -73,7 +74,7 @@ def _check_inputs(inputs: tuple[Any, ...]) -> None:
                 stacklevel=4,
             )
         strides = x._array.strides
-        if any(s == 0 and n > 1 for s, n in zip(strides, x._array.shape, strict=True)):
+        if x._array.size and any(s == 0 and n > 1 for s, n in zip(strides, x._array.shape, strict=True)):
             raise RuntimeError(
                 f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are "
                 "non-overlapping to be able to compute the numerical gradients correctly. You should call "
@@ -90,7 +91,16 @@ def _outputs_of(func: Callable[..., Any], inputs: tuple[Any, ...]) -> tuple[Any,
     result = func(*inputs)
     if result is None:
         raise GradcheckError(_nothing_returned(func))
+    if SPARSE:
+        SPARSE["methods"]["refuse_sparse"](_tensors(result))
     return tuple(y for y in _tensors(result) if y._array.dtype.kind in "fcV")
+
+
+def _of_values(func: Callable[..., Any], items: tuple[Any, ...]) -> tuple[Callable[..., Any], tuple[Any, ...]]:
+    """A function of sparse tensors as one of their values, others as they are."""
+    if SPARSE and any(SPARSE["kind"](x) for x in items):
+        return SPARSE["methods"]["by_values"](func, items)  # type: ignore[no-any-return]
+    return func, items
 
 
 def _nothing_returned(func: Callable[..., Any]) -> str:
@@ -427,7 +437,7 @@ def gradcheck(
         check_batched_forward_ad=check_batched_forward_ad, check_forward_ad=check_forward_ad,
         check_backward_ad=check_backward_ad, fast_mode=fast_mode,
     )  # fmt: skip
-    items = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    func, items = _of_values(func, (inputs,) if isinstance(inputs, Tensor) else tuple(inputs))
     if raise_exception:
         return _run(func, items, options)
     try:
@@ -462,7 +472,7 @@ def gradgradcheck(
     """
     if not (check_fwd_over_rev or check_rev_over_rev):
         raise AssertionError("Expected at least one of check_fwd_over_rev or check_rev_over_rev to be True")
-    items = (inputs,) if isinstance(inputs, Tensor) else tuple(inputs)
+    func, items = _of_values(func, (inputs,) if isinstance(inputs, Tensor) else tuple(inputs))
     if grad_outputs is None:
         weights = _random_weights(_outputs_of(func, items), gen_non_contig_grad_outputs)
     else:

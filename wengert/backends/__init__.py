@@ -7,4 +7,9 @@ from __future__ import annotations
 
 from wengert.backends import cpu, cuda, cudnn, mkl, mkldnn, mps, openmp, opt_einsum
 
+has_lapack = True
+has_mkl = mkl.is_available()
+has_openmp = openmp.is_available()
+has_spectral = True
+
 __all__ = ["cpu", "cuda", "cudnn", "mkl", "mkldnn", "mps", "openmp", "opt_einsum"]

@@ -28,6 +28,7 @@ from wengert.core.arrays.cupy_backend import device_capability as get_device_cap
 from wengert.core.arrays.cupy_backend import device_name as get_device_name
 from wengert.core.arrays.dtype import TENSOR_TYPES
 from wengert.core.base.errors import ArgumentError, DeviceError, OutOfMemoryError
+from wengert.core.base.errors import DeviceError as AcceleratorError
 from wengert.core.base.submodules import on_demand
 from wengert.core.tensor.randomness import get_rng_state as cpu_state
 from wengert.core.tensor.randomness import initial_seed as cpu_seed
@@ -136,6 +137,86 @@ def memory_summary(device: Any = None, abbreviated: bool = False) -> str:
     return f"allocated: {memory_allocated(device)} bytes, reserved: {memory_reserved(device)} bytes"
 
 
+def memory_cached(device: Any = None) -> int:
+    """Older name of `memory_reserved`."""
+    return memory_reserved(device)
+
+
+def max_memory_cached(device: Any = None) -> int:
+    """Older name of `max_memory_reserved`."""
+    return max_memory_reserved(device)
+
+
+def reset_max_memory_allocated(device: Any = None) -> None:
+    """Accepted: peaks are not kept."""
+
+
+def reset_max_memory_cached(device: Any = None) -> None:
+    """Accepted: peaks are not kept."""
+
+
+def reset_accumulated_memory_stats(device: Any = None) -> None:
+    """Accepted: sums are not kept."""
+
+
+def memory_stats_as_nested_dict(device: Any = None) -> dict[str, Any]:
+    """`memory_stats` with a dictionary for each part of the names."""
+    found: dict[str, Any] = {}
+    for name, value in memory_stats(device).items():
+        *path, last = name.split(".")
+        inner = found
+        for part in path:
+            inner = inner.setdefault(part, {})
+        inner[last] = value
+    return found
+
+
+def host_memory_stats() -> dict[str, Any]:
+    """Pinned memory of the host: none is kept apart."""
+    return {}
+
+
+def get_gencode_flags() -> str:
+    """Flags for compilers of kernels: none, as none are compiled in advance."""
+    return ""
+
+
+def is_tf32_supported() -> bool:
+    """Whether products may be rounded to TensorFloat-32: on GPUs of capability 8 and later."""
+    return is_available() and get_device_capability()[0] >= 8
+
+
+def can_device_access_peer(device: Any, peer_device: Any) -> bool:
+    """Whether a device reads the memory of another."""
+    cupy = needed()
+    return bool(cupy.cuda.runtime.deviceCanAccessPeer(index_of(device), index_of(peer_device)))
+
+
+def set_stream(stream: Stream | None) -> None:
+    """Make a stream the current one; nothing for None."""
+    if stream is not None:
+        stream.own.use()
+
+
+def is_current_stream_capturing() -> bool:
+    """Whether work is being recorded for a graph.
+
+    Raises: CudaMissingError without CuPy or a GPU.
+    """
+    return bool(needed().cuda.get_current_stream().is_capturing())
+
+
+class CudaError(RuntimeError):
+    """An error of the driver, by its number."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"CUDA error ({code})")
+
+
+class DeferredCudaCallError(Exception):
+    """Kept for programs that catch it: nothing is put off here."""
+
+
 def ipc_collect() -> None:
     """Accepted: no memory is shared between processes."""
     needed()
@@ -232,6 +313,10 @@ __all__ = [
     "get_device_properties", "get_rng_state", "get_rng_state_all", "has_half", "has_magma", "init", "initial_seed",
     "ipc_collect", "is_available", "is_bf16_supported", "is_initialized", "manual_seed", "manual_seed_all",
     "max_memory_allocated", "max_memory_reserved", "mem_get_info", "memory_allocated", "memory_reserved",
+    "CudaError", "DeferredCudaCallError", "can_device_access_peer", "get_gencode_flags", "host_memory_stats",
+    "is_current_stream_capturing", "is_tf32_supported", "max_memory_cached", "memory_cached",
+    "memory_stats_as_nested_dict", "reset_accumulated_memory_stats", "reset_max_memory_allocated",
+    "reset_max_memory_cached", "set_stream",
     "memory_stats", "memory_summary", "reset_peak_memory_stats", "seed", "seed_all", "set_device", "set_rng_state",
     "set_rng_state_all", "stream", "synchronize",
 ]  # fmt: skip

@@ -42,13 +42,13 @@ def write(file: Any, data: bytes, arrays: list[tuple[Any, int]]) -> None:
     file.write(pickle.dumps([str(key) for key in range(len(arrays))], 2))
     for array, item in arrays:
         file.write(COUNT.pack(array.size // item))
-        file.write(memoryview(np.ascontiguousarray(array)).cast("B") if array.size else b"")
+        file.write(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
 
 
 class LegacyArchive:
     """The pickles of a file as an archive's records; what follows them stays where it is.
 
-    Raises: FileFormatError where the file is not of the format.
+    Raises: FileFormatError where the file is not of the format, EOFError where it ends too early.
     """
 
     def __init__(self, file: Any) -> None:
@@ -71,6 +71,8 @@ class LegacyArchive:
             for _ in pickletools.genops(self.file):
                 pass
         except (ValueError, UnicodeError, IndexError, OverflowError) as error:
+            if not self.file.read(1):
+                raise EOFError(f"Ran out of input: the file ends within a pickle ({error})") from error
             raise FileFormatError(f"Invalid magic number; corrupt file? It is not a zip archive, nor a pickle: {error}"
                                   ) from error  # fmt: skip
         end = self.file.tell()

@@ -34,6 +34,7 @@ TENSOR_OF_NEW_DTYPE = Builder("torch._utils", "_rebuild_tensor_v3")
 META = Builder("torch._utils", "_rebuild_meta_tensor_no_storage")
 PARAMETER = Builder("torch._utils", "_rebuild_parameter")
 PARAMETER_WITH_STATE = Builder("torch._utils", "_rebuild_parameter_with_state")
+SPARSE = Builder("torch._utils", "_rebuild_sparse_tensor")
 OF_TYPE = Builder("torch._tensor", "_rebuild_from_type_v2")
 LAYOUT = Builder("torch.serialization", "_get_layout")
 

@@ -17,6 +17,7 @@ from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.backend import backend_of
 from wengert.core.arrays.shape import Size
 from wengert.core.base.errors import ArgumentError, DtypeError
+from wengert.core.operators.raw import SPARSE
 from wengert.core.tape.core import TensorBase
 from wengert.core.tensor.generators import Generator
 from wengert.core.tensor.leaves import warn_of_hooks
@@ -151,6 +152,8 @@ class TensorPickler:
         if x.device.type == "meta":
             strides = tuple(s // x._array.itemsize for s in x._array.strides)
             return names.META, (dtype, shape, strides, wanted)
+        if x.layout is not devices.strided:
+            return names.SPARSE, (x.layout, SPARSE["methods"]["parts"](x))
         kind = names.STORAGES.get(dtype, UntypedStorage)
         stored, offset, strides = self.memory(x, kind)
         args: tuple[Any, ...] = (stored, offset, shape, strides, wanted, OrderedDict())

@@ -21,6 +21,7 @@ from wengert.core.arrays import device as devices
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.shape import Size
 from wengert.core.base.errors import WengertError
+from wengert.core.operators.raw import LATE
 from wengert.core.tape.core import TensorBase
 from wengert.core.tensor.creation import empty_strided
 from wengert.core.tensor.generators import Generator
@@ -106,7 +107,7 @@ NAMED = frozenset(names.DTYPES) | frozenset(names.CLASSES.values())
 
 
 BUILDERS = ("_rebuild_tensor", "_rebuild_tensor_v2", "_rebuild_tensor_v3", "_rebuild_meta_tensor_no_storage",
-            "_rebuild_parameter", "_rebuild_parameter_with_state")  # fmt: skip
+            "_rebuild_parameter", "_rebuild_parameter_with_state", "_rebuild_sparse_tensor")  # fmt: skip
 
 
 def known(module: str, name: str) -> bool:
@@ -312,9 +313,10 @@ class Rebuilder:
             ("torch._utils", "_rebuild_meta_tensor_no_storage"): self.meta,
             ("torch._utils", "_rebuild_parameter"): self.parameter,
             ("torch._utils", "_rebuild_parameter_with_state"): self.parameter,
+            ("torch._utils", "_rebuild_sparse_tensor"): self.sparse,
             ("torch._tensor", OF_TYPE): self.of_type,
         }
-        for name in ("_rebuild_sparse_tensor", "_rebuild_qtensor", "_rebuild_nested_tensor",
+        for name in ("_rebuild_qtensor", "_rebuild_nested_tensor",
                      "_rebuild_wrapper_subclass", "_rebuild_device_tensor_from_numpy"):  # fmt: skip
             self.builders["torch._utils", name] = missing(name)
 
@@ -363,6 +365,14 @@ class Rebuilder:
         made = empty_strided(tuple(size), tuple(stride), dtype=dtype, device="meta")
         return made.requires_grad_() if requires_grad else made
 
+    def sparse(self, layout: Any, data: Any) -> Any:
+        """A sparse tensor of its parts, whose indices are checked: what they lead to is not in the file."""
+        if not isinstance(layout, devices.layout) or type(data) is not tuple or not 3 <= len(data) <= 4:
+            raise refused(f"a sparse tensor of layout {layout!r}")
+        if not all(isinstance(x, TensorBase) for x in data[: 2 if layout is devices.sparse_coo else 3]):
+            raise refused("a sparse tensor of parts that are no tensors")
+        return LATE["sparse"]()["of_parts"](layout, *data)
+
     def parameter(self, data: Any, requires_grad: Any, hooks: Any = None, state: Any = None) -> Any:
         """A parameter over a tensor, with attributes."""
         if not isinstance(data, TensorBase):
@@ -383,7 +393,7 @@ def missing(name: str) -> Callable[..., Any]:
     """The builder of a kind of tensor that there is not."""
 
     def refuse(*args: Any, **options: Any) -> Any:
-        raise refused(f"{name}: sparse, quantized and nested tensors cannot be read here; save them as dense ones")
+        raise refused(f"{name}: quantized and nested tensors cannot be read here; save them as dense ones")
 
     return refuse
 

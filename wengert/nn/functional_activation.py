@@ -17,6 +17,7 @@ from wengert.core.operators.record import REGISTRY
 from wengert.core.tape.core import RECORDED as m
 from wengert.core.tape.core import wrap
 from wengert.core.tape.levels import BATCHED
+from wengert.core.tape.refusals import tensors_only
 from wengert.core.tensor import creation, randomness
 from wengert.core.tensor.methods import inplace_call
 
@@ -140,6 +141,7 @@ def rrelu(
         raise ShapeError(f"Lower bound should be less than or equal to the upper bound, not {lower} above {upper}")
     if not training:
         return _fixed_(input, lower, upper) if inplace else m.rrelu(input, lower, upper)
+    tensors_only("rrelu", input=input)
     noise = _slopes(input, lower, upper)
     return _noise_(input, noise) if inplace else m.rrelu_noise(input, noise)
 

@@ -9,6 +9,7 @@ from wengert.core.arrays.shape import broadcast_shapes
 from wengert.core.base.errors import ShapeError
 from wengert.core.operators.library.nn_attention import check_attention
 from wengert.core.tape.core import RECORDED as m
+from wengert.core.tape.refusals import tensor_or_none, tensors_only
 from wengert.core.tensor import creation
 
 __all__ = ["multi_head_attention_forward", "scaled_dot_product_attention"]
@@ -33,7 +34,12 @@ def scaled_dot_product_attention(
     scale: 1 / sqrt(E) unless given.  enable_gqa: the heads of key and value serve several heads of query each.
     Rows without any key give 0.  Raises: ShapeError, DtypeError.
     """
-    check_attention(query, key, value, attn_mask)
+    try:
+        check_attention(query, key, value, attn_mask)
+    except (AttributeError, TypeError):
+        tensors_only("scaled_dot_product_attention", query=query, key=key, value=value)
+        tensor_or_none("scaled_dot_product_attention", attn_mask=attn_mask)
+        raise
     if enable_gqa:
         key, value = _shared_heads(query, key), _shared_heads(query, value)
     factor = 1 / math.sqrt(query.shape[-1]) if scale is None and query.shape[-1] else scale or 1.0
@@ -147,6 +153,11 @@ def _heads(x: Any, batch: int, heads: int, static: Any, name: str) -> Any:
     return static
 
 
+def _split_heads(x: Any, heads: int) -> Any:
+    """(L, N, E) as (N, heads, L, E / heads), a view."""
+    return m.permute(m.reshape(x, (*x.shape[:2], heads, x.shape[-1] // heads)), (1, 2, 0, 3))
+
+
 def _with_zeros(x: Any) -> Any:
     """One more key or value of zeros."""
     zeros = creation.zeros((x.shape[0], 1, x.shape[2]), dtype=x.dtype, device=x.device)
@@ -196,12 +207,15 @@ def multi_head_attention_forward(
     if bias_k is not None and bias_v is not None:
         k, v = m.cat([k, m.repeat(bias_k, (1, batch, 1))], 0), m.cat([v, m.repeat(bias_v, (1, batch, 1))], 0)
         mask, padding = _widened(mask), _widened(padding)
-    q = _heads(q, batch, num_heads, None, "")
-    k, v = _heads(k, batch, num_heads, static_k, "static_k"), _heads(v, batch, num_heads, static_v, "static_v")
-    if add_zero_attn:
-        k, v = _with_zeros(k), _with_zeros(v)
-        mask, padding = _widened(mask), _widened(padding)
-    mask = _joined(mask, padding, batch, num_heads, k.shape[1])
+    if need_weights or add_zero_attn or static_k is not None or static_v is not None:
+        q = _heads(q, batch, num_heads, None, "")
+        k, v = _heads(k, batch, num_heads, static_k, "static_k"), _heads(v, batch, num_heads, static_v, "static_v")
+        if add_zero_attn:
+            k, v = _with_zeros(k), _with_zeros(v)
+            mask, padding = _widened(mask), _widened(padding)
+    else:
+        q, k, v = (_split_heads(x, num_heads) for x in (q, k, v))
+    mask = _joined(mask, padding, batch, num_heads, k.shape[-2])
     out, found = _attended(q, k, v, mask, dropout_p if training else 0.0, need_weights, batch, num_heads, is_causal)
     out = m.linear(m.reshape(out, (length * batch, width)), out_proj_weight, out_proj_bias)
     return _finished(m.view(out, (length, batch, out.shape[1])), found, average_attn_weights, batched)
@@ -247,9 +261,10 @@ def _attended(
     q: Any, k: Any, v: Any, mask: Any, p: float, need_weights: bool, batch: int, heads: int, is_causal: bool
 ) -> tuple[Any, Any]:
     """(L, N, E) and, if asked for, the weights (N, heads, L, S)."""
-    length, size, count = q.shape[1], q.shape[2], k.shape[1]
+    length, size, count = q.shape[-2], q.shape[-1], k.shape[-2]
     if not need_weights:
-        q, k, v = (m.view(x, (batch, heads, x.shape[1], size)) for x in (q, k, v))
+        if q.ndim == 3:
+            q, k, v = (m.view(x, (batch, heads, x.shape[1], size)) for x in (q, k, v))
         if mask is not None:
             mask = m.unsqueeze(mask, 0) if mask.shape[0] == 1 else m.view(mask, (batch, heads, mask.shape[1], count))
         out = scaled_dot_product_attention(q, k, v, mask, p, is_causal)

@@ -13,6 +13,7 @@ from wengert.core.arrays.layout import in_order
 from wengert.core.base.errors import ShapeError, ValueRangeError
 from wengert.core.tape.core import RECORDED as m
 from wengert.core.tape.core import wrap
+from wengert.core.tape.refusals import tensors_only
 from wengert.core.tensor.randomness import drawn
 
 __all__ = ["alpha_dropout", "dropout", "dropout1d", "dropout2d", "dropout3d", "feature_alpha_dropout"]
@@ -65,7 +66,11 @@ def dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = F
     Source: N. Srivastava et al., Dropout (2014).
     """
     _check(p)
-    return _dropped(input, p, training, inplace, False)
+    try:
+        return _dropped(input, p, training, inplace, False)
+    except AttributeError:
+        tensors_only("dropout", input=input)
+        raise
 
 
 def feature_dropout(input: Any, p: float = 0.5, training: bool = True, inplace: bool = False) -> Any:

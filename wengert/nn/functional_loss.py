@@ -7,10 +7,11 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from wengert.core.base.errors import ShapeError, ValueRangeError
+from wengert.core.base.errors import ArgumentError, ShapeError, ValueRangeError
 from wengert.core.tape.core import RECORDED as m
 from wengert.core.tape.core import TensorBase
 from wengert.core.tape.modes import current, enter, leave
+from wengert.core.tape.refusals import tensors_only
 
 __all__ = [
     "binary_cross_entropy", "binary_cross_entropy_with_logits", "cosine_embedding_loss", "cross_entropy",
@@ -40,7 +41,9 @@ def _word(reduction: str, size_average: Any, reduce: Any) -> str:
     return reduction
 
 
-def _refuse(reduction: Any) -> ValueRangeError:
+def _refuse(reduction: Any) -> Exception:
+    if not isinstance(reduction, str):
+        return ArgumentError(f"reduction must be str, not {type(reduction).__name__}")
     return ValueRangeError(f"{reduction} is not a valid value for reduction")
 
 
@@ -247,7 +250,7 @@ def gaussian_nll_loss(
     """
     var = _variances(input, var, eps)
     if reduction not in ("none", "mean", "sum"):
-        raise ValueRangeError(f"{reduction} is not valid")
+        raise ValueRangeError(f"{reduction} is not valid") if isinstance(reduction, str) else _refuse(reduction)
     values = 0.5 * (m.log(var) + (input - target) ** 2 / var)
     if full:
         values = values + 0.5 * math.log(2 * math.pi)
@@ -326,6 +329,7 @@ def cosine_embedding_loss(
 ) -> Any:  # fmt: skip
     """1 - cos where target is 1, max(0, cos - margin) where it is -1, reduced; cos of the rows of the inputs."""
     reduction = _word(reduction, size_average, reduce)
+    tensors_only("cosine_embedding_loss", input1=input1, input2=input2, target=target)
     dims = target.dim()
     if dims > 1:
         raise ShapeError(f"0D or 1D target tensor expected, multi-target not supported: it has {dims} dims")
@@ -354,6 +358,7 @@ def triplet_margin_loss(
     reduction = _word(reduction, size_average, reduce)
     if margin <= 0:
         raise ValueRangeError(f"margin must be greater than 0, got {margin}")
+    tensors_only("triplet_margin_loss", anchor=anchor, positive=positive, negative=negative)
     dims = (anchor.dim(), positive.dim(), negative.dim())
     if len(set(dims)) != 1:
         raise ShapeError(

@@ -15,6 +15,7 @@ from wengert.core.base.errors import ArgumentError, DtypeError, GraphError, Shap
 from wengert.core.tape.core import RECORDED as m
 from wengert.core.tape.core import TensorBase, wrap
 from wengert.core.tape.modes import current
+from wengert.core.tape.refusals import INT, INTS, refuse_kind, tensors_only
 from wengert.core.tensor import creation
 from wengert.nn import functional_ctc, functional_dropout, functional_loss, functional_sparse, functional_spatial
 
@@ -127,9 +128,13 @@ def native_batch_norm(
     """
     if out is not None:
         check_outs("native_batch_norm", out, 3, (input, weight, bias))
-    found = functional_spatial.normalised_batch(
-        input, running_mean, running_var, weight, bias, bool(training), momentum, eps
-    )
+    try:
+        found = functional_spatial.normalised_batch(
+            input, running_mean, running_var, weight, bias, bool(training), momentum, eps
+        )
+    except (AttributeError, TypeError):
+        functional_spatial.check_normalised("native_batch_norm", input, running_mean, running_var, weight, bias)
+        raise
     results = found[0], found[1].detach(), found[2].detach()
     if out is None:
         return results
@@ -171,6 +176,7 @@ def instance_norm(
 
 def native_layer_norm(input: Any, normalized_shape: Any, weight: Any, bias: Any, eps: float) -> tuple[Any, Any, Any]:
     """(`layer_norm`, mean, 1 / sqrt(variance + eps)); the last two keep the dims as 1."""
+    refuse_kind("native_layer_norm", "normalized_shape", 2, INTS, normalized_shape)
     found = m.layer_norm_kernel(input, tuple(normalized_shape), weight, bias, eps)
     return found[0], found[1].detach(), found[2].detach()
 
@@ -182,6 +188,9 @@ def native_group_norm(
 
     Raises: ShapeError where the numbers do not fit.
     """
+    tensors_only("native_group_norm", input=input)
+    for place, (name, number) in enumerate({"N": N, "C": C, "HxW": HxW, "group": group}.items(), 4):
+        refuse_kind("native_group_norm", name, place, INT, number)
     if C % group:
         raise ShapeError(
             "Expected number of channels in input to be divisible by num_groups, but got input of shape "
@@ -307,6 +316,7 @@ def grid_sampler(input: Any, grid: Any, interpolation_mode: int, padding_mode: i
 
 
 def _check_rank(input: Any, grid: Any, rank: int) -> None:
+    tensors_only(f"grid_sampler_{rank}d", input=input, grid=grid)
     if input.ndim != rank + 2 or grid.ndim != rank + 2:
         raise ShapeError(
             f"grid_sampler(): expected {rank + 2}D input and grid with same number of dimensions, but got input with "

@@ -6,6 +6,8 @@ from typing import Any
 
 from wengert.core.base.errors import ArgumentError, MissingError, ShapeError
 from wengert.core.tape.core import RECORDED as m
+from wengert.core.tape.core import TensorBase
+from wengert.core.tape.refusals import INTS, STR, refuse_kind, tensors_only
 
 __all__ = ["channel_shuffle", "native_channel_shuffle", "pad", "pixel_shuffle", "pixel_unshuffle"]
 
@@ -19,6 +21,12 @@ def pad(input: Any, pad: Any, mode: str = "constant", value: float | None = None
     mode: "constant" (filled with value, 0), "reflect", "replicate", "circular".  Negative padding cuts off.
     Raises: ShapeError for lengths that do not fit; MissingError for unknown modes and unsupported numbers of dims.
     """
+    if not isinstance(input, TensorBase):
+        tensors_only("pad", input=input)
+    if mode.__class__ is not str:
+        refuse_kind("pad", "mode", 3, STR, mode)
+    if pad.__class__ is not tuple and pad.__class__ is not list:
+        refuse_kind("pad", "pad", 2, INTS, pad)
     for i, n in enumerate(pad):
         if not hasattr(n, "__index__"):
             raise ArgumentError(

@@ -8,10 +8,11 @@ import numpy as np
 
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.base.errors import DtypeError, IndexRangeError, MissingError, ShapeError, ValueRangeError
-from wengert.core.operators.library.embedding import note_sparse
+from wengert.core.operators.raw import LATE
 from wengert.core.tape.core import RECORDED as m
 from wengert.core.tape.core import TensorBase, wrap
 from wengert.core.tape.levels import BATCHED
+from wengert.core.tape.refusals import tensor_or_none, tensors_only
 from wengert.core.tensor.creation import store_out
 
 __all__ = [
@@ -117,8 +118,10 @@ def embedding_bag(
 
     Shapes: input (bags, n), or (N,) with offsets (bags,) where each bag starts; weight (rows, width) ->
     (bags, width).  An empty bag gives 0.  padding_idx: indices that do not count.  per_sample_weights: a factor for
-    each index, with mode "sum".
+    each index, with mode "sum".  sparse: the gradient of the table is sparse.
     """
+    tensors_only("embedding_bag", input=input, weight=weight)
+    tensor_or_none("embedding_bag", offsets=offsets, per_sample_weights=per_sample_weights)
     if weight.dtype in (dtypes.int64, dtypes.int32) and input.is_floating_point():
         weight, input = input, weight
     _check_bags(input, weight, offsets, mode, per_sample_weights)
@@ -126,8 +129,9 @@ def embedding_bag(
         return mapped_bags(input, weight, offsets, mode, scale_grad_by_freq, per_sample_weights, include_last_offset,
                            padding_idx)  # fmt: skip
     indices, bags, count = flat_bags(input, offsets, include_last_offset)
-    if sparse:
-        note_sparse(weight)
+    if mode == "max" and (sparse or scale_grad_by_freq):
+        what = "scaling the gradient by the frequency" if scale_grad_by_freq else "sparse weights"
+        raise ValueRangeError(f"max mode does not support {what}")
     rows = weight.shape[0]
     if indices.size and (indices.min() < 0 or indices.max() >= rows):
         raise IndexRangeError(f"index out of range in self: the table has {rows} rows")
@@ -146,4 +150,7 @@ def embedding_bag(
     sizes = None
     if mode == "mean":
         sizes = wrap(np.maximum(np.bincount(bags, minlength=count), 1).astype(weight._array.dtype))
-    return m.bag_sums(weight, wrap(indices), wrap(bags), factors, sizes, count, scale_grad_by_freq)
+    if sparse:
+        LATE["sparse"]()
+    sums = m.sparse_bag_sums if sparse else m.bag_sums
+    return sums(weight, wrap(indices), wrap(bags), factors, sizes, count, scale_grad_by_freq)

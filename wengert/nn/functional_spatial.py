@@ -14,6 +14,7 @@ from wengert.core.base.errors import ArgumentError, GraphError, MissingError, Sh
 from wengert.core.operators.library.nn_normalisation import check_elements
 from wengert.core.operators.library.nn_pooling import (
     adaptive_max_pooled,
+    check_ints,
     fractional_max_pooled,
     max_pooled,
     spread_out,
@@ -21,6 +22,7 @@ from wengert.core.operators.library.nn_pooling import (
 from wengert.core.tape.core import RECORDED as m
 from wengert.core.tape.levels import BATCHED
 from wengert.core.tape.modes import current, enter, leave
+from wengert.core.tape.refusals import tensor_or_none, tensors_only
 from wengert.core.tape.views import written
 from wengert.core.tensor import randomness
 from wengert.core.tensor.methods import SPACES as _SPACES
@@ -120,7 +122,11 @@ max_pool3d_with_indices = _max_pool(3, True)
 
 def _adaptive_max_pool(rank: int, indexed: bool) -> Any:
     def call(input: Any, output_size: Any, return_indices: bool = False) -> Any:
-        found = adaptive_max_pooled(m, rank, input, output_size)
+        try:
+            found = adaptive_max_pooled(m, rank, input, output_size)
+        except AttributeError:
+            tensors_only(f"adaptive_max_pool{rank}d", input=input)
+            raise
         return tuple(found) if indexed or return_indices else found[0]
 
     name = f"adaptive_max_pool{rank}d" + "_with_indices" * indexed
@@ -144,6 +150,7 @@ def _fractional_max_pool(rank: int, indexed: bool) -> Any:
                 raise ArgumentError("output_ratio must have one number per dim")
             ratio = spread_out(output_ratio, rank, label, "output_ratio")
             output_size = [int(input.shape[i - rank] * ratio[i]) for i in range(rank)]
+        check_ints(output_size, label, "output_size")
         samples = _random_samples
         if samples is None:
             n = 1 if input.ndim == rank + 1 else input.shape[0]
@@ -293,9 +300,19 @@ def batch_norm(input: Any, running_mean: Any, running_var: Any, weight: Any = No
     With `training` the running statistics move towards those of the batch by `momentum`.
     Raises: ValueRangeError for one value per channel; ShapeError, DtypeError.
     """
-    if training:
-        _check_batch(input.shape)
-    return normalised_batch(input, running_mean, running_var, weight, bias, training, momentum, eps)[0]
+    try:
+        if training:
+            _check_batch(input.shape)
+        return normalised_batch(input, running_mean, running_var, weight, bias, training, momentum, eps)[0]
+    except (AttributeError, TypeError):
+        check_normalised("batch_norm", input, running_mean, running_var, weight, bias)
+        raise
+
+
+def check_normalised(name: str, input: Any, running_mean: Any, running_var: Any, weight: Any, bias: Any) -> None:
+    """Refuse what is no tensor."""
+    tensors_only(name, input=input)
+    tensor_or_none(name, running_mean=running_mean, running_var=running_var, weight=weight, bias=bias)
 
 
 def _nothing_normalised(input: Any, weight: Any, bias: Any) -> tuple[Any, Any, Any]:
@@ -337,6 +354,7 @@ def instance_norm(input: Any, running_mean: Any = None, running_var: Any = None,
     Raises: ValueRangeError for one value per channel; ShapeError.
     Source: D. Ulyanov et al., Instance normalization (2016).
     """
+    check_normalised("instance_norm", input, running_mean, running_var, weight, bias)
     shape = tuple(input.shape)
     if use_input_stats and math.prod(shape[2:]) == 1:
         raise ValueRangeError(f"Expected more than 1 spatial element when training, got input size {input.shape}")
@@ -347,6 +365,8 @@ def normalised_instances(input: Any, running_mean: Any, running_var: Any, weight
                          use_input_stats: bool, momentum: float, eps: float) -> Any:  # fmt: skip
     """`instance_norm` of any number of values."""
     shape = tuple(input.shape)
+    if (running_mean is None) != (running_var is None):
+        raise ValueRangeError("running_mean and running_var must either both be None or neither be None")
     if not use_input_stats and (running_mean is None or running_var is None):
         raise ShapeError("Expected running_mean and running_var to be defined when use_input_stats is false")
     n, c = shape[:2]

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from wengert.core.base.errors import ValueRangeError
+from wengert.core.operators.raw import SPARSE
 from wengert.optim.blocks import update
 from wengert.optim.optimizer import ParamsT, is_tensor
 from wengert.optim.stepping import (
@@ -125,6 +126,20 @@ def first_rule(m: Any, p: Any, g: Any, buffer: Any, decay: Any, momentum: float,
     m.add_(p, m.add(g, buffer, momentum) if nesterov else buffer, -lr)
 
 
+def sparse_rule(
+    p: Any, g: Any, buffer: Any, decay: Any, momentum: float, damped: float, lr: Any, nesterov: bool
+) -> Any:
+    """One parameter with a sparse gradient, written only at the rows that it names; its buffer, which is sparse too."""
+    if not is_zero(decay):
+        g = g.add(p, alpha=decay)
+    step = g
+    if momentum != 0:
+        buffer = g.detach().clone() if buffer is None else buffer.mul_(momentum).add_(g, alpha=damped)
+        step = g.add(buffer, alpha=momentum) if nesterov else buffer
+    p.add_(step, alpha=-lr)
+    return buffer
+
+
 def is_zero(x: Any) -> bool:
     """Whether a coefficient is the number 0 (a tensor takes part, for its gradient's sake)."""
     return not is_tensor(x) and x == 0
@@ -150,6 +165,20 @@ def sgd(
 ) -> None:
     """SGD's update of several parameters; missing buffers are put into `momentum_buffer_list`."""
     decay, rate = number(weight_decay, differentiable), number(lr, differentiable)
+    if SPARSE and any(g.is_sparse for g in d_p_list):
+        dense = [i for i, g in enumerate(d_p_list) if not g.is_sparse]
+        coefficients = (decay, momentum, 1 - dampening, rate, nesterov)
+        for i in range(len(params)):
+            if i not in dense:
+                g = -d_p_list[i] if maximize else d_p_list[i]
+                momentum_buffer_list[i] = sparse_rule(params[i], g, momentum_buffer_list[i], *coefficients)
+        params, d_p_list = [params[i] for i in dense], [d_p_list[i] for i in dense]
+        buffers = [momentum_buffer_list[i] for i in dense]
+        sgd(params, d_p_list, buffers, weight_decay=weight_decay, momentum=momentum, lr=lr, dampening=dampening,
+            nesterov=nesterov, maximize=maximize, differentiable=differentiable)  # fmt: skip
+        for i, buffer in zip(dense, buffers, strict=True):
+            momentum_buffer_list[i] = buffer
+        return
     settings: dict[str, Any] = dict(maximize=maximize, differentiable=differentiable)
     if momentum == 0:
         nothing = [None] * len(params)

@@ -6,7 +6,6 @@ from typing import Any
 
 from wengert.autograd.grad_mode import enable_grad, no_grad
 from wengert.core.base.errors import GraphError, ValueRangeError
-from wengert.core.operators.library.embedding import is_noted
 from wengert.optim.optimizer import ParamsT
 from wengert.optim.stepping import SteppingOptimizer, check_betas, check_lr, number, zeros_like
 
@@ -16,8 +15,8 @@ __all__ = ["SparseAdam"]
 class SparseAdam(SteppingOptimizer):
     """Adam whose running means move only for the rows that were used: the other rows stay as they are.
 
-    For tables used with `sparse=True` (`nn.Embedding`, `nn.EmbeddingBag`).  Their gradients are dense tensors here; the
-    rows used are those that are not zero.
+    For tables used with `sparse=True` (`nn.Embedding`, `nn.EmbeddingBag`), whose gradients are sparse tensors.  A step
+    costs what the rows used cost.
 
     ==================  =======================================
     state               meaning
@@ -27,7 +26,7 @@ class SparseAdam(SteppingOptimizer):
     exp_avg_sq          running mean of g^2, dense
     ==================  =======================================
 
-    Raises: ValueRangeError as Adam, for eps = 0 and for sparse parameters; GraphError for gradients of other tensors.
+    Raises: ValueRangeError as Adam, for eps = 0 and for sparse parameters; GraphError for dense gradients.
     Source: Kingma and Ba (2015), algorithm 1, applied row by row.
     """
 
@@ -63,7 +62,7 @@ class SparseAdam(SteppingOptimizer):
                 for p in group["params"]:
                     if p.grad is None:
                         continue
-                    if not is_noted(p):
+                    if not p.grad.is_sparse:
                         raise GraphError("SparseAdam does not support dense gradients, please consider Adam instead")
                     state = self.state[p]
                     if not state:
@@ -74,9 +73,9 @@ class SparseAdam(SteppingOptimizer):
 
 
 def update_rows(p: Any, g: Any, state: dict[str, Any], group: dict[str, Any]) -> None:
-    """Adam's update of the rows of `g` that are not zero."""
-    rows = (g != 0).reshape(g.shape[0], -1).any(1).nonzero().squeeze(1)
-    values = g[rows]
+    """Adam's update of the rows that a sparse gradient names."""
+    g = g.coalesce()
+    rows, values = tuple(g._indices()), g._values()
     if values.numel() == 0:
         return
     if group["maximize"]:

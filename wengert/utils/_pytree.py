@@ -12,9 +12,15 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, NamedTuple
 
 from wengert.core.arrays.return_types import CLASSES
+from wengert.utils._pytree_keys import GetAttrKey, MappingKey, SequenceKey
 
 PyTree = Any
 Context = Any
+KeyEntry = Any
+KeyPath = tuple[Any, ...]
+FlattenFunc = UnflattenFunc = FlattenWithKeysFunc = Callable[..., Any]
+DumpableContext = Any
+ToDumpableContextFn = FromDumpableContextFn = ToStrFunc = MaybeFromStrFunc = Callable[..., Any]
 
 
 class NodeDef(NamedTuple):
@@ -24,45 +30,6 @@ class NodeDef(NamedTuple):
     flatten_fn: Callable[[Any], tuple[list[Any], Any]]
     unflatten_fn: Callable[[Iterable[Any], Any], Any]
     flatten_with_keys_fn: Any = None
-
-
-class MappingKey(NamedTuple):
-    """A step of a path into a mapping."""
-
-    key: Any
-
-    def __str__(self) -> str:
-        return f"[{self.key!r}]"
-
-    def get(self, mapping: Any) -> Any:
-        """What the step leads to."""
-        return mapping[self.key]
-
-
-class SequenceKey(NamedTuple):
-    """A step of a path into a sequence."""
-
-    idx: int
-
-    def __str__(self) -> str:
-        return f"[{self.idx!r}]"
-
-    def get(self, sequence: Any) -> Any:
-        """What the step leads to."""
-        return sequence[self.idx]
-
-
-class GetAttrKey(NamedTuple):
-    """A step of a path to an attribute."""
-
-    name: str
-
-    def __str__(self) -> str:
-        return f".{self.name}"
-
-    def get(self, obj: Any) -> Any:
-        """What the step leads to."""
-        return getattr(obj, self.name)
 
 
 SUPPORTED_NODES: dict[Any, NodeDef] = {}
@@ -97,6 +64,83 @@ def _deregister_pytree_node(cls: Any) -> None:
     SUPPORTED_NODES.pop(cls, None)
 
 
+class ConstantNode(NamedTuple):
+    """The context of an instance of a class entered with `register_constant`: the instance itself."""
+
+    value: Any
+
+
+CONSTANT_NODES: set[Any] = set()
+
+
+def register_constant(cls: Any) -> None:
+    """Make a class one whose instances belong to the shape of a tree: nodes without children, compared by `==`.
+
+    Raises: TypeError for a class without its own `__eq__` or `__hash__`, or with children of its own.
+    """
+    if cls.__eq__ is object.__eq__:
+        raise TypeError(
+            "register_constant(cls) expects `cls` to have a non-default `__eq__` implementation: shapes are compared"
+        )
+    if getattr(cls, "__hash__", None) is None:
+        raise TypeError("register_constant(cls) expects `cls` to have a non-default `__hash__` implementation")
+    register_pytree_node(
+        cls,
+        lambda x: ([], ConstantNode(x)),
+        lambda _, context: context.value,
+        flatten_with_keys_fn=lambda x: ([], ConstantNode(x)),
+    )
+    CONSTANT_NODES.add(cls)
+
+
+def is_constant_class(cls: Any) -> bool:
+    """Whether instances of a class belong to the shape."""
+    return isinstance(cls, type) and cls in CONSTANT_NODES
+
+
+def register_dataclass(
+    cls: Any,
+    *,
+    field_names: list[str] | None = None,
+    drop_field_names: list[str] | None = None,
+    serialized_type_name: str | None = None,
+) -> None:
+    """Make a dataclass a node whose children are its fields.
+
+    field_names: those to take; needed for other classes.  drop_field_names: those that keep their defaults.
+    Fields that are None when a tree is taken apart belong to its shape.
+    Raises: ValueError where the names do not fit the class.
+    """
+    own = getattr(cls, "__dataclass_fields__", None)
+    if own is None and field_names is None:
+        raise ValueError(f"field_names must be specified with a list of all fields, as {cls} is not a dataclass.")
+    made = [name for name, field in (own or {}).items() if field.init]
+    names = list(made if field_names is None else field_names)
+    dropped = set(drop_field_names or ())
+    if field_names is None:
+        names = [name for name in names if name not in dropped]
+    elif own is not None and {*names, *dropped} != set(made):
+        raise ValueError(
+            f"field_names does not include all dataclass fields: {sorted(set(made) - dropped)} are there, given are "
+            f"{sorted(names)}"
+        )
+
+    def flatten(x: Any) -> tuple[list[Any], Any]:
+        there = [name for name in names if getattr(x, name) is not None]
+        return [getattr(x, name) for name in there], [there, [name for name in names if name not in there]]
+
+    def flatten_with_keys(x: Any) -> tuple[list[Any], Any]:
+        values, context = flatten(x)
+        return [(GetAttrKey(name), value) for name, value in zip(context[0], values, strict=True)], context
+
+    def unflatten(values: Iterable[Any], context: Any) -> Any:
+        return cls(**dict(zip(context[0], values, strict=True)), **dict.fromkeys(context[1]))
+
+    register_pytree_node(
+        cls, flatten, unflatten, serialized_type_name=serialized_type_name, flatten_with_keys_fn=flatten_with_keys
+    )
+
+
 def is_namedtuple_class(cls: Any) -> bool:
     """Whether a class was made by `namedtuple` or derives from one."""
     return isinstance(cls, type) and issubclass(cls, tuple) and isinstance(getattr(cls, "_fields", None), tuple)
@@ -108,6 +152,16 @@ def is_namedtuple(obj: Any) -> bool:
 
 
 is_namedtuple_instance = _is_namedtuple_instance = is_namedtuple
+
+
+def is_structseq_class(cls: Any) -> bool:
+    """Whether a class is that of an operator's several named results."""
+    return isinstance(cls, type) and cls in tuple(CLASSES.values())
+
+
+def is_structseq(obj: Any) -> bool:
+    """Whether an object is, or a class is that of, what an operator with several named results answers."""
+    return is_structseq_class(obj if isinstance(obj, type) else type(obj))
 
 
 def is_structseq_instance(obj: Any) -> bool:
@@ -504,9 +558,20 @@ def treespec_dumps(treespec: TreeSpec, protocol: int | None = None) -> str:
     return json.dumps([1, _dumpable(treespec)])
 
 
+def treespec_dict(mapping: Any = (), /, **kwargs: TreeSpec) -> TreeSpec:
+    """The shape of a dictionary, given those of its values."""
+    made = dict(mapping, **kwargs)
+    if not all(isinstance(child, TreeSpec) for child in made.values()):
+        raise ValueError(f"Expected a dictionary of TreeSpecs, got: {made!r}.")
+    return TreeSpec(dict, list(made), list(made.values()))
+
+
 def treespec_loads(serialized: str) -> TreeSpec:
     """The shape that `treespec_dumps` wrote."""
     return _loaded(json.loads(serialized)[1])
+
+
+pytree_to_str, str_to_pytree = treespec_dumps, treespec_loads
 
 
 def treespec_pprint(treespec: TreeSpec) -> str:

@@ -303,7 +303,8 @@ def attend_heads(
     """`attend` of (batch, heads, rows, elements); the result lies as q, sums are those of all heads in a row."""
     found: tuple[Any, Any] | None = LARGE.attend(q, k, v, mask, dropped, scale, causal)
     if found is None:
-        out, total = attend(np, *joined(q, k, v), mask, dropped, scale, causal)
+        queries, keys, values = joined(q, k, v)
+        out, total = attend(np, queries, keys, values, mask, dropped, scale, causal)
         found = laid(np, out, q, dropped), total
     return found
 
@@ -315,7 +316,7 @@ def gradients_of_heads(
     """Gradients of `attend_heads`: those of q, k and v lie as these, that of the mask is of all heads in a row."""
     found = LARGE.attend_back(g, g_total, q, k, v, mask, dropped, out, total, scale, causal, wants_mask)
     if found is None:
-        g, out, *flats = joined(g, out, q, k, v)
-        *found, dmask = gradients(np, g, g_total, *flats, mask, dropped, out, total, scale, causal, wants_mask)
+        g, out, a, b, c = joined(g, out, q, k, v)
+        *found, dmask = gradients(np, g, g_total, a, b, c, mask, dropped, out, total, scale, causal, wants_mask)
         found = (*[laid(np, d, x, dropped) for d, x in zip(found, (q, k, v), strict=True)], dmask)
     return tuple(found)

@@ -151,8 +151,8 @@ if cython.compiled:
         return pick(args[0], args[2], args[1], True)
 
     def gather_rule(environment: list) -> object:
-        """The transpose of `gather`."""
-        return put(environment[1], environment[6], environment[3], environment[5], True)
+        """The transpose of `gather`; None for a sparse gradient."""
+        return None if environment[7] else put(environment[1], environment[6], environment[3], environment[5], True)
 
     # ------------------------------------------------------------ slices by a vector of places
 

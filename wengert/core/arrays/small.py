@@ -26,7 +26,7 @@ if cython.compiled:
 
     cnp.import_array()
 
-_ndarray, _asarray = np.ndarray, np.asarray
+_ndarray, _asarray, _NUMBERS = np.ndarray, np.asarray, (np.generic, float, int, complex)
 WIDE = 1 << 16
 """Elements from which plain Python asks for kernels of arithmetic."""
 _KNOWN = {float, np.ndarray}
@@ -48,7 +48,7 @@ def _where(condition: Any, a: Any, b: Any) -> Any:
 
 def as_array(value: Any) -> Any:
     """NumPy's scalars, which its functions return for arrays without dims, as arrays."""
-    return value if value.__class__ is _ndarray else _asarray(value)
+    return value if value.__class__ is _ndarray or not isinstance(value, _NUMBERS) else _asarray(value)
 
 
 def broadcast_shape(shape: Any, value: Any) -> Any:
@@ -569,7 +569,7 @@ else:
                         step,
                     )
                 return
-        (LARGE.write if cnp.PyArray_SIZE(a) >= 65536 else write_plainly)(op, a, b)
+        (LARGE.write if cnp.PyArray_CheckExact(a) and cnp.PyArray_SIZE(a) >= 65536 else write_plainly)(op, a, b)
 
     def filled(shape: object, value: object) -> object:
         """`value` (without dims) at every place of `shape`."""

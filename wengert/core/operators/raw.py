@@ -63,6 +63,11 @@ NUMPY = RawNamespace(numpy)
 _NAMESPACES: dict[type, RawNamespace] = {numpy.ndarray: NUMPY}
 
 
+SPARSE: dict[str, Any] = {}
+"""Who answers for sparse tensors: "apply", "inplace", "composite", "methods"; empty until there is one."""
+LATE: dict[str, Any] = {}
+""""sparse": makes sparse tensors known, and gives their methods by name (set by the package)."""
+
 FOREIGN: set[type] = set()
 """Array classes in use besides NumPy's; while it is empty every array is on the CPU."""
 

@@ -51,6 +51,29 @@ def folded(op: Op, args: Any, values: list[Any], batched: list[bool], size: int)
     return reshaped(found, (size, first, *found._array.shape[1:]))
 
 
+@rule("fake_quantized")
+def quantised(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
+    """One grid for all elements of all entries."""
+    return called(op, args, values)
+
+
+@rule("fake_quantized_by_tensors", "fake_quantized_channels")
+def quantised_by_tensors(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
+    """A grid for each entry, or for each channel of each: entries and channels become the channels of one tensor."""
+    x, scale, zero = [full(v, b, size) for v, b in zip(values, batched, strict=True)]
+    low, high = args[-2:]
+    if op.name == "fake_quantized_by_tensors":
+        scale, zero = reshaped(scale, (size,)), reshaped(zero, (size,))
+        return m.fake_quantized_channels(x, scale, zero, 0, low, high)
+    axis = args[3] + 1
+    x = m.transpose(x, 1, axis)
+    shape = x._array.shape
+    flat = m.reshape(x, (size * shape[1], *shape[2:]))
+    scale, zero = m.reshape(scale, (-1,)), m.reshape(zero, (-1,))
+    found = m.fake_quantized_channels(flat, scale, zero, 0, low, high)
+    return tuple([m.transpose(m.reshape(y, shape), 1, axis) for y in found])
+
+
 @rule("picked", "given_back")
 def picked(op: Op, args: Any, values: list[Any], batched: list[bool], size: int) -> Any:
     """Elements at the indices of extrema, and back."""

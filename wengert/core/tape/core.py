@@ -38,7 +38,7 @@ from wengert.core.base import native
 from wengert.core.base import uncompiled as cython
 from wengert.core.base.errors import ArgumentError, FreedGraphError, GraphError, InplaceError
 from wengert.core.operators.raw import NUMPY, namespace_of, sum_to
-from wengert.core.tape.deposits import CONTIGUOUS, like_leaf, own_copy
+from wengert.core.tape.deposits import CONTIGUOUS, is_sparse, like_leaf, own_copy
 from wengert.core.tape.handles import NodeExtra
 from wengert.core.tape.lines import line_of as line_of
 from wengert.core.tape.lines import where_text
@@ -166,6 +166,8 @@ def wrap(array: Any) -> Any:
 
 def to_array(value: Any) -> Any:
     """NumPy scalars, which ufuncs return for 0-d input, as 0-d arrays."""
+    if isinstance(value, TensorBase):
+        raise ArgumentError("a tensor stands in the place of a number")
     return _asarray(value) if isinstance(value, (_generic, float, int, complex)) else value
 
 
@@ -663,7 +665,7 @@ def damage_error(node: Any, x: Any, wanted: int) -> InplaceError:
 
 def type_name(array: Any) -> str:
     """torch's legacy type name of an array, for messages."""
-    return tensor_type_name(FROM_NUMPY[array.dtype])
+    return tensor_type_name(FROM_NUMPY[array.dtype], "sparse" if is_sparse(array) else "cpu")
 
 
 def node_name(node: Any) -> str:
@@ -713,7 +715,7 @@ class AccumulateGrad(Node):
         if have is None:
             # An array that someone else holds or sees through a view is not ours to keep.
             if g.__class__ is not _ndarray:
-                g = own_copy(g)
+                g = own_copy((references(g) if cython.compiled else _references(g)) > OWNED, g)
             elif (references(g) if cython.compiled else _references(g)) > OWNED or g.base is not None:
                 g = g.copy() if g.size < MOVED else LARGE.row_major(g)
             first = wrap(like_leaf(g, self.array) if self.strided else g)
@@ -721,7 +723,9 @@ class AccumulateGrad(Node):
             have = self.grad
             if have is None:
                 self.grad = first
-        if have is not None:
+        if have is not None and have._array.__class__ is not _ndarray is g.__class__ and is_sparse(have._array):
+            self.grad = wrap(g + have._array)
+        elif have is not None:
             add_into(have, g)
         if self.post is not None:
             leaf_post_hooks(self)
@@ -766,7 +770,7 @@ def checked_replacement(result: Any, g: Any, hook: Any) -> Any:
         raise ArgumentError(f"expected Variable, but hook returned '{type(result).__name__}'")
     if g is None:
         raise GraphError(f"can't replace a None gradient with a non-None value: hook '{name}' was given None")
-    if result._array.dtype != g._array.dtype:
+    if result._array.dtype != g._array.dtype or is_sparse(result._array) is not is_sparse(g._array):
         raise GraphError(
             f"hook '{name}' has changed the type of value (was {type_name(g._array)} got {type_name(result._array)})"
         )
@@ -839,7 +843,7 @@ class Recorded:
 
     def deposited(self, g: Any) -> Any:
         """A copy of a recorded gradient, for a leaf to keep: others may hold the same tensor."""
-        if g._flags & MARKS:
+        if g._flags & MARKS or is_sparse(g._array):
             return self.clone(g)  # type: ignore[attr-defined]
         return wrap(namespace_of(g._array).np.empty_like(g._array)).copy_(g)
 

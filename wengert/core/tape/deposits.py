@@ -30,9 +30,20 @@ def like_leaf(g: Any, array: Any) -> Any:
     return out
 
 
-def own_copy(g: Any) -> Any:
-    """A gradient that is a NumPy scalar or of another library, as an array of our own."""
-    return np.asarray(g) if isinstance(g, (np.generic, float, int, complex)) else g.copy()
+def is_sparse(array: Any) -> bool:
+    """Whether an array is sparse: there are no strides from one element to the next."""
+    return not hasattr(array, "strides")
 
 
-__all__ = ["CONTIGUOUS", "like_leaf", "own_copy"]
+def own_copy(held: bool, g: Any) -> Any:
+    """A gradient that is a NumPy scalar or of another library, as an array of our own.
+
+    held: whether somebody else holds it, which is asked before g is handed on; a sparse one that nobody holds is taken
+    as it is.
+    """
+    if isinstance(g, (np.generic, float, int, complex)):
+        return np.asarray(g)
+    return g if not held and is_sparse(g) and g.is_own() else g.copy()
+
+
+__all__ = ["CONTIGUOUS", "is_sparse", "like_leaf", "own_copy"]

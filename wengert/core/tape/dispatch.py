@@ -19,7 +19,7 @@ from wengert.core.arrays.quiet import hush, restore
 from wengert.core.arrays.shape import broadcast_shapes
 from wengert.core.base.errors import ArgumentError, InferenceError, WengertError
 from wengert.core.operators.kinds import Elementwise
-from wengert.core.operators.raw import FOREIGN, NUMPY, namespace_of
+from wengert.core.operators.raw import FOREIGN, NUMPY, SPARSE, namespace_of
 from wengert.core.operators.record import FIRST, RESULT, Op
 from wengert.core.tape import core, halves  # noqa: F401 - halves takes its place in core
 from wengert.core.tape.arguments import signature_text
@@ -195,7 +195,7 @@ def _number(op: Op, i: int, x: Any, dt: Any) -> Any:
         raise _wrong_type(op, i, x)
     if dt.kind in "iu":
         return np.asarray(x).astype(dt)[()]
-    return x
+    return float(x) if x.__class__ is bool and dt.kind != "b" else x
 
 
 # ---------------------------------------------------------------- apply
@@ -219,6 +219,9 @@ def apply(op: Op, args: tuple[Any, ...], claimed: int = CLAIMED) -> Any:
     if flags & STALE:
         flags = refresh_all(op, args)
     if FOREIGN:
+        found = SPARSE["apply"](op, args) if SPARSE else None
+        if found is not None:
+            return found
         args = together(op, args)
     half = None
     results = None if op.narrow is None or FOREIGN else narrowed(op, args)

@@ -13,8 +13,9 @@ import numpy as np
 
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.large import SIZE
-from wengert.core.base.errors import AliasError, DtypeError, GraphError, InferenceError, ShapeError
-from wengert.core.operators.raw import FOREIGN, namespace_of
+from wengert.core.base.errors import AliasError, ArgumentError, DtypeError, GraphError, InferenceError, ShapeError
+from wengert.core.operators.library.destinations import STRICT
+from wengert.core.operators.raw import FOREIGN, SPARSE, namespace_of
 from wengert.core.operators.record import FIRST, REGISTRY, Op
 from wengert.core.tape import core
 from wengert.core.tape.core import NR_SHIFT, ManyNode, OpNode, TensorBase, attach, to_array, wrap
@@ -50,6 +51,9 @@ def apply_inplace(op: Op, args: tuple[Any, ...], depth: int = 3, claimed: int = 
             flags |= value._flags
     if flags & claimed:
         return overridden(op, args) if flags & OVERRIDE else TRANSFORMS["inplace"](op, args, depth)
+    found = SPARSE["inplace"](op, args, depth) if SPARSE else None
+    if found is not None:
+        return found
     if flags & STALE:
         flags = refresh_all(op, args)
     mode = current()
@@ -206,9 +210,16 @@ def computed_first(op: Op, args: tuple[Any, ...], call: Any, out: Any, outs: Any
         results = call(*args)
     finally:
         leave(token)
-    values = results if isinstance(results, (tuple, list)) else (results,)
-    if op.errors is not None:
-        op.errors(args, outs, values)
+    several = isinstance(results, (tuple, list))
+    if several != isinstance(out, (tuple, list)):
+        wanted = "tuple of Tensors" if several else "Tensor"
+        raise ArgumentError(f"{op.name}(): argument 'out' must be {wanted}, not {type(out).__name__}")
+    values = results if several else (results,)
+    if len(outs) != len(values):
+        raise ArgumentError(f"{op.name}() has {len(values)} results, but out= holds {len(outs)} tensors")
+    demand = op.errors or STRICT.get(op.name)
+    if demand is not None:
+        demand(args, outs, values)
     for target, value in zip(outs, values, strict=True):
         check_out(op, target, value)
     for target, value in zip(outs, values, strict=True):

@@ -9,6 +9,7 @@ from typing import Any
 from wengert.core.base import uncompiled as cython
 from wengert.core.base.errors import ArgumentError
 from wengert.core.operators.kinds import Composite
+from wengert.core.operators.raw import SPARSE
 from wengert.core.operators.record import REGISTRY, Op
 from wengert.core.tape import hot, hot_nodes
 from wengert.core.tape.arguments import ALIASES, bind, integers, signature_text
@@ -18,6 +19,7 @@ from wengert.core.tape.dispatch import INTERCEPT, apply
 from wengert.core.tape.forms import Form
 from wengert.core.tape.inspection import describe
 from wengert.core.tape.modes import MODE, OFF, PLAIN
+from wengert.core.tape.refusals import refuse
 from wengert.core.tape.severals import apply_many
 
 if cython.compiled:
@@ -110,7 +112,13 @@ def make_call(op: Op) -> Callable[..., Any]:
     plan = Plan(op)
 
     def call(*args: Any, **kwargs: Any) -> Any:
-        return planned(plan, args, kwargs)
+        try:
+            return planned(plan, args, kwargs)
+        except Exception as error:
+            again = refuse(op, args, kwargs, error)
+            if again is None:
+                raise
+        return planned(plan, again, {})
 
     plan.call = call
     return named(call, op)
@@ -152,7 +160,16 @@ def composite_call(op: Op) -> Callable[..., Any]:
         mode = _mode_get()
         if mode is not PLAIN and mode is not OFF and mode.overrides:
             return INTERCEPT["composite"](op, args, kwargs)
-        return body(RECORDED, *args, **kwargs)
+        found = SPARSE["composite"](op, args, kwargs) if SPARSE else None
+        if found is not None:
+            return found
+        try:
+            return body(RECORDED, *args, **kwargs)
+        except Exception as error:
+            again = refuse(op, args, kwargs, error)
+            if again is None:
+                raise
+        return body(RECORDED, *again[:count], **dict(zip(params[count:], again[count:], strict=True)))
 
     return named(call, op)
 

@@ -10,6 +10,7 @@ import numpy as np
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.backend import backend_of
 from wengert.core.base.errors import GraphError
+from wengert.core.operators.raw import SPARSE
 from wengert.core.tape.core import new_tensor
 from wengert.core.tape.views import counter_of
 from wengert.core.tensor.leaves import warn_of_hooks
@@ -80,6 +81,8 @@ def reduce(self: Any, protocol: int) -> Any:
     """Pickling: elements, strides, requires_grad and attributes; history is not kept."""
     if not getattr(self, "_is_param", False) and self._node is not None:
         warn_of_hooks(self)
+    if SPARSE and SPARSE["kind"](self):
+        return SPARSE["methods"]["__reduce_ex__"](self)
     a = backend_of(self._array).to_numpy(self._array)
     dense = a.reshape(1) if not a.ndim else a
     raw = np.ascontiguousarray(dense).view(np.uint8).tobytes()

@@ -14,12 +14,13 @@ from wengert.core.arrays import layout as layouts
 from wengert.core.arrays.backend import backend_for, backend_of
 from wengert.core.arrays.large import LARGE
 from wengert.core.arrays.strided import window
-from wengert.core.base.errors import ArgumentError, DtypeError, ShapeError, ValueRangeError, WengertError
-from wengert.core.operators.raw import namespace_of
+from wengert.core.base.errors import ArgumentError, DtypeError, GraphError, ShapeError, ValueRangeError, WengertError
+from wengert.core.operators.raw import LATE, namespace_of
 from wengert.core.tape.core import TensorBase
 from wengert.core.tape.dispatch import TRANSFORMS
 from wengert.core.tape.inplace import check_writable
 from wengert.core.tape.levels import BATCHED
+from wengert.core.tape.refusals import INTS, refuse_kind, type_name
 from wengert.core.tensor.data import array_from, finish, on_device, target_device, warn_copy
 from wengert.core.tensor.makers import short
 
@@ -110,8 +111,21 @@ def storable(value: Any, dt: Any) -> Any:
     return found
 
 
-def store_out(out: Any, value: Any) -> Any:
-    """Put a new tensor's elements into `out=`, resized to fit."""
+def check_target(out: Any, dtype: Any = None) -> Any:
+    """`out=`, which must be a tensor, of the dtype asked for if there is one."""
+    if not isinstance(out, TensorBase):
+        raise ArgumentError(f"argument 'out' must be Tensor, not {type_name(out)}")
+    if dtype is not None and dtypes.as_dtype(dtype) is not dtypes.of(out._array.dtype):
+        given, wanted = dtypes.as_dtype(dtype), dtypes.of(out._array.dtype)
+        raise DtypeError(
+            f"dtype {dtypes.scalar_name(given)} does not match dtype of out parameter ({dtypes.scalar_name(wanted)})"
+        )
+    return out
+
+
+def store_out(out: Any, value: Any, dtype: Any = None) -> Any:
+    """Put a new tensor's elements into `out=`, resized to fit; `dtype` is the one asked for, if any."""
+    check_target(out, dtype)
     backend, a = backend_of(out._array), value._array
     check_writable(out._array)
     if a.__class__ is not out._array.__class__:
@@ -128,8 +142,10 @@ def zeros(*sizes: Any, size: Any = None, out: Any = None, dtype: Any = None, lay
     """Zeros of shape `size`, in the default dtype unless given."""
     size = sizes if size is None else (size,)
     shape = shape_argument(size, "zeros")
-    made = filled(shape, 0, dtype if out is None else out.dtype, device, requires_grad)
-    return made if out is None else store_out(out, made)
+    if layout is not None and layout is not devices.strided:
+        return LATE["sparse"]()["empty"](shape, dtype, layout, requires_grad)
+    made = filled(shape, 0, dtype if out is None else check_target(out, dtype).dtype, device, requires_grad)
+    return made if out is None else store_out(out, made, dtype)
 
 
 @short
@@ -138,8 +154,10 @@ def ones(*sizes: Any, size: Any = None, out: Any = None, dtype: Any = None, layo
     """Ones of shape `size`, in the default dtype unless given."""
     size = sizes if size is None else (size,)
     shape = shape_argument(size, "ones")
-    made = filled(shape, 1, dtype if out is None else out.dtype, device, requires_grad)
-    return made if out is None else store_out(out, made)
+    if layout is not None and layout is not devices.strided:
+        raise GraphError("full(...) is not implemented for sparse layout")
+    made = filled(shape, 1, dtype if out is None else check_target(out, dtype).dtype, device, requires_grad)
+    return made if out is None else store_out(out, made, dtype)
 
 
 def shape_argument(size: Any, name: str) -> tuple[int, ...]:
@@ -156,13 +174,15 @@ def empty(*sizes: Any, size: Any = None, out: Any = None, dtype: Any = None, lay
     """Uninitialised memory of shape `size`."""
     size = sizes if size is None else (size,)
     shape = shape_argument(size, "empty")
+    if layout is not None and layout is not devices.strided:
+        return LATE["sparse"]()["empty"](shape, dtype, layout, requires_grad)
     where = target_device(device)
     dt = dtypes.get_default_dtype() if dtype is None else dtypes.as_dtype(dtype)
     if memory_format in layouts.RANKS and where.type == "cpu":
         made = finish(layouts.empty_in(shape, dt.numpy, memory_format), requires_grad)
     else:
         made = finish(backend_for(where).empty(shape, dt.numpy, where.index), requires_grad)
-    return made if out is None else store_out(out, made)
+    return made if out is None else store_out(out, made, dtype)
 
 
 @short
@@ -173,9 +193,9 @@ def full(size: Any, fill_value: Any, *, out: Any = None, dtype: Any = None, layo
         raise ArgumentError(f"full(): argument 'size' (position 1) must be tuple of ints, not {type(size).__name__}")
     value = fill_number(fill_value, "full")
     if dtype is None:
-        dtype = out.dtype if out is not None else number_dtype(value)
+        dtype = check_target(out).dtype if out is not None else number_dtype(value)
     made = filled(size_of((size,), "full"), value, dtype, device, requires_grad)
-    return made if out is None else store_out(out, made)
+    return made if out is None else store_out(out, made, dtype)
 
 
 def number_of(value: Any) -> Any:
@@ -209,6 +229,8 @@ def number_dtype(value: Any) -> Any:
 def empty_strided(size: Any, stride: Any, *, dtype: Any = None, layout: Any = None, device: Any = None,
                   requires_grad: bool = False, pin_memory: bool = False) -> Any:  # fmt: skip
     """Uninitialised memory with the given strides (in elements)."""
+    refuse_kind("empty_strided", "size", 1, INTS, size)
+    refuse_kind("empty_strided", "stride", 2, INTS, stride)
     if len(size) != len(stride):
         raise ShapeError(f"dimensionality of sizes ({len(size)}) must match dimensionality of strides ({len(stride)})")
     if min((*size, *stride), default=0) < 0:
@@ -242,7 +264,7 @@ def arange(*args: Any, out: Any = None, dtype: Any = None, layout: Any = None, d
         raise RuntimeError("upper bound and lower bound inconsistent with step sign")
     if not all(math.isfinite(x) for x in (start, end)):
         raise RuntimeError(f"unsupported range: {start} -> {end}")
-    dt = dtypes.as_dtype(dtype) if dtype is not None else out.dtype if out is not None else None
+    dt = dtypes.as_dtype(dtype) if dtype is not None else check_target(out).dtype if out is not None else None
     if dt is None:
         ints = all(isinstance(x, int) for x in (start, end, step))
         dt = dtypes.int64 if ints else dtypes.get_default_dtype()
@@ -260,7 +282,7 @@ def arange(*args: Any, out: Any = None, dtype: Any = None, layout: Any = None, d
         a = (start + steps * step).astype(dt.numpy, copy=False)
     where = target_device(device)
     made = finish(backend_for(where).from_numpy(a, where.index), requires_grad)
-    return made if out is None else store_out(out, made)
+    return made if out is None else store_out(out, made, dtype)
 
 
 def range_arguments(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[Any, Any, Any]:
@@ -282,6 +304,12 @@ def spaced(start: Any, end: Any, steps: int, dt: Any, name: str) -> Any:
         )
     if steps < 0:
         raise RuntimeError("number of steps must be non-negative")
+    for x in (start, end):
+        if isinstance(x, (str, list, tuple, dict)):
+            raise ArgumentError(
+                f"{name}() received an invalid combination of arguments: start and end must be Number or Tensor, not "
+                f"{type(x).__name__}"
+            )
     dims = [getattr(x, "ndim", 0) for x in (start, end)]
     if any(dims):
         raise ShapeError(
@@ -310,7 +338,7 @@ def linspace(start: Any, end: Any, steps: int, *, out: Any = None, dtype: Any = 
     where = target_device(device)
     made = finish(backend_for(where).from_numpy(spaced(start, end, steps, dt.numpy, "linspace"), where.index))
     if out is not None:
-        return store_out(out, made)
+        return store_out(out, made, dtype)
     return made.requires_grad_() if requires_grad else made
 
 
@@ -319,7 +347,7 @@ def range_dtype(dtype: Any, out: Any, start: Any, end: Any) -> Any:
     if dtype is not None:
         return dtypes.as_dtype(dtype)
     if out is not None:
-        return out.dtype
+        return check_target(out).dtype
     is_complex = any(isinstance(x, complex) for x in (start, end))
     return dtypes.get_default_complex_dtype() if is_complex else dtypes.get_default_dtype()
 
@@ -333,8 +361,8 @@ def logspace(start: Any, end: Any, steps: int, base: float = 10.0, *, out: Any =
     if dt.numpy.kind in "iu":  # integral ranges forget the fractions first
         start, end = (x if getattr(x, "ndim", 0) else int(number_of(x)) for x in (start, end))
     a = np.power(work.type(base), spaced(start, end, steps, work, "logspace")).astype(dt.numpy)
-    made = on_device(a, device if out is None else out.device, requires_grad and out is None)
-    return made if out is None else store_out(out, made)
+    made = on_device(a, device if out is None else check_target(out, dtype).device, requires_grad and out is None)
+    return made if out is None else store_out(out, made, dtype)
 
 
 @short
@@ -346,11 +374,14 @@ def eye(n: int, m: int | None = None, *, out: Any = None, dtype: Any = None, lay
             raise ArgumentError(f"eye(): argument '{label}' (position 1) must be int, not {type(value).__name__}")
         if value < 0:
             raise RuntimeError(f"{label} must be greater or equal to 0, got {value}")
-    dt = (out.dtype if out is not None else dtypes.get_default_dtype()) if dtype is None else dtypes.as_dtype(dtype)
+    if dtype is None:
+        dt = dtypes.get_default_dtype() if out is None else check_target(out).dtype
+    else:
+        dt = dtypes.as_dtype(dtype)
     where = target_device(device)
     a = np.eye(n, n if m is None else m, dtype=dt.numpy)
     made = finish(backend_for(where).from_numpy(a, where.index), requires_grad)
-    return made if out is None else store_out(out, made)
+    return made if out is None else store_out(out, made, dtype)
 
 
 def tril_indices(row: int, col: int, offset: int = 0, *, dtype: Any = None, device: Any = None,

@@ -10,8 +10,9 @@ from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays import histogram, return_types
 from wengert.core.arrays.device import contiguous_format
 from wengert.core.base.errors import ArgumentError, DtypeError, ShapeError
-from wengert.core.tape.core import RECORDED, wrap
-from wengert.core.tensor.creation import arange, empty_strided
+from wengert.core.tape.core import RECORDED, TensorBase, wrap
+from wengert.core.tape.refusals import INTS, refuse_kind, tensor_or_none, tensors_only, type_name
+from wengert.core.tensor.creation import arange, check_target, empty_strided
 from wengert.core.tensor.data import finish
 from wengert.core.tensor.interchange import host
 
@@ -62,6 +63,8 @@ def empty_permuted(size: Any, physical_layout: Any, *, dtype: Any = None, layout
 
     Raises: ShapeError unless that is an order of all dims.
     """
+    refuse_kind("empty_permuted", "size", 1, INTS, size)
+    refuse_kind("empty_permuted", "physical_layout", 2, INTS, physical_layout)
     count = len(size)
     if len(physical_layout) != count:
         raise ShapeError(
@@ -90,6 +93,14 @@ def histogramdd(input: Any, bins: Any, *, range: Any = None, weight: Any = None,
 
     `bins` is a number for all dims, one number a dim, or one tensor of edges a dim.
     """
+    tensors_only("histogramdd", input=input)
+    tensor_or_none("histogramdd", weight=weight)
+    if isinstance(bins, (list, tuple)) and any(isinstance(b, TensorBase) for b in bins):
+        for k, part in enumerate(bins):
+            if not isinstance(part, TensorBase):
+                raise ArgumentError(f"expected Tensor as element {k} in argument 1, but got {type_name(part)}")
+    if not isinstance(bins, (int, list, tuple)) or not_numbers(bins):
+        raise ArgumentError("histogramdd() received an invalid combination of arguments - bins are ints or tensors")
     given = host(input)
     weights = None if weight is None else host(weight)
     histogram.check_points(given, weights)
@@ -105,6 +116,11 @@ def histogramdd(input: Any, bins: Any, *, range: Any = None, weight: Any = None,
     return return_types.CLASSES["histogramdd"]((wrap(counts), tuple(wrap(line.copy()) for line in edges)))
 
 
+def not_numbers(bins: Any) -> bool:
+    """Whether there is a word among the numbers of bins."""
+    return isinstance(bins, (list, tuple)) and any(isinstance(b, str) for b in bins)
+
+
 def diagonal_copy(input: Any, offset: int = 0, dim1: int = 0, dim2: int = 1, *, out: Any = None) -> Any:
     """A copy of the diagonal of dims `dim1` and `dim2`."""
     return delivered(RECORDED.diagonal_copy(input, offset, dim1, dim2), out)
@@ -117,7 +133,7 @@ def row_major(view: Any) -> Any:
 
 def delivered(value: Any, out: Any) -> Any:
     """A result, put into `out=` if that is given."""
-    return value if out is None else out.resize_(value.shape).copy_(value)
+    return value if out is None else check_target(out).resize_(value.shape).copy_(value)
 
 
 def as_strided_copy(input: Any, size: Any, stride: Any, storage_offset: int | None = None, *, out: Any = None) -> Any:
@@ -164,7 +180,57 @@ def chalf(self: Any, memory_format: Any = None) -> Any:
     raise ArgumentError("chalf(): torch.complex32 has no NumPy counterpart, so no tensor can hold it; use cfloat()")
 
 
-METHODS: dict[str, Any] = {"where": where, "float_power_": float_power_, "chalf": chalf,
+def is_all_true(self: Any) -> Any:
+    """Whether all elements of a tensor of booleans are true, as a tensor.
+
+    Raises: DtypeError for other dtypes.
+    """
+    return RECORDED.all(of_booleans(self))
+
+
+def is_any_true(self: Any) -> Any:
+    """Whether an element of a tensor of booleans is true, as a tensor.
+
+    Raises: DtypeError for other dtypes.
+    """
+    return RECORDED.any(of_booleans(self))
+
+
+def of_booleans(x: Any) -> Any:
+    """The tensor, which must hold booleans."""
+    if x._array.dtype.kind != "b":
+        raise DtypeError(f"a tensor of booleans is needed, not of {x.dtype}")
+    return x
+
+
+def addmm_activation(self: Any, mat1: Any, mat2: Any, *, beta: Any = 1, alpha: Any = 1, use_gelu: bool = False) -> Any:
+    """relu, or gelu, of `addmm`."""
+    out = RECORDED.addmm(self, mat1, mat2, beta=beta, alpha=alpha)
+    return RECORDED.gelu(out) if use_gelu else RECORDED.relu(out)
+
+
+def lazy_clone(self: Any) -> Any:
+    """A copy."""
+    return RECORDED.clone(self)
+
+
+def neg_view(self: Any) -> Any:
+    """-self, computed at once."""
+    return RECORDED.neg(self)
+
+
+def view_func(self: Any, new_base: Any) -> Any:
+    """What this view shows of its base, shown of another base; None for no view, or a base of another layout."""
+    base = self._base
+    if base is None or tuple(new_base.shape) != tuple(base.shape) or new_base.stride() != base.stride():
+        return None
+    offset = self.storage_offset() - base.storage_offset() + new_base.storage_offset()
+    return RECORDED.as_strided(new_base, tuple(self.shape), self.stride(), offset)
+
+
+METHODS: dict[str, Any] = {"where": where, "_is_all_true": is_all_true, "_is_any_true": is_any_true,
+                           "_addmm_activation": addmm_activation, "_lazy_clone": lazy_clone, "_neg_view": neg_view,
+                           "_view_func": view_func, "float_power_": float_power_, "chalf": chalf,
                            "as_strided_scatter": as_strided_scatter}  # fmt: skip
 FUNCTIONS: dict[str, Any] = {
     "zero_": zero_, "range": range_, "empty_permuted": empty_permuted, "histogramdd": histogramdd,

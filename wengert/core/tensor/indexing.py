@@ -23,7 +23,7 @@ from wengert.core.arrays.backend import DEVICE_OF
 from wengert.core.base.errors import ArgumentError, DeviceError, IndexRangeError, ValueRangeError
 from wengert.core.operators.library import indexing as records
 from wengert.core.operators.library import views
-from wengert.core.operators.raw import FOREIGN, namespace_of
+from wengert.core.operators.raw import FOREIGN, SPARSE, namespace_of
 from wengert.core.operators.record import REGISTRY
 from wengert.core.tape import core
 from wengert.core.tape.calls import viewed
@@ -298,6 +298,8 @@ def bounds(item: Any) -> tuple[int | None, int | None, int]:
 def getitem(x: Any, key: Any) -> Any:
     """x[key]: a view for ints, slices, None and `...`; with index tensors, lists or masks a copy."""
     kind = key.__class__
+    if SPARSE and SPARSE["kind"](x):
+        return SPARSE["methods"]["__getitem__"](x, items_of(key))
     if x._flags & CARE:
         return general(x, items_of(key))
     if kind is int:

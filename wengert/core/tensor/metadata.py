@@ -21,6 +21,7 @@ from wengert.core.tape import core
 from wengert.core.tape.core import RECORDED, AccumulateGrad, TensorBase, wrap
 from wengert.core.tape.dispatch import new_node_class
 from wengert.core.tape.modes import current
+from wengert.core.tape.refusals import tensors_only
 from wengert.core.tape.views import (
     INFERENCE,
     STALE,
@@ -192,6 +193,8 @@ def resize_(self: Any, *sizes: Any, memory_format: Any = None) -> Any:
 
 def resize_as_(self: Any, the_template: Any, *, memory_format: Any = None) -> Any:
     """Resize to another tensor's shape."""
+    if not isinstance(the_template, TensorBase):
+        tensors_only("resize_as_", input=self, the_template=the_template)
     return resize_(self, the_template._array.shape)
 
 

@@ -10,12 +10,14 @@ from numpy import ndarray
 
 from wengert.core.base.errors import AliasError, ArgumentError
 from wengert.core.operators.kinds import Composite
+from wengert.core.operators.library.destinations import words_of
 from wengert.core.operators.record import REGISTRY, Op
 from wengert.core.tape import core, hot, inplace, plans, shortcuts
-from wengert.core.tape.arguments import bind, integers
+from wengert.core.tape.arguments import bind, integers, signature_text
 from wengert.core.tape.core import GENERAL, TensorBase
 from wengert.core.tape.modes import current
 from wengert.core.tape.plans import gathered
+from wengert.core.tape.refusals import refuse, told, type_name
 from wengert.core.tensor import (
     conversion,
     copying,
@@ -44,15 +46,40 @@ from wengert.core.tensor.tensor import Tensor
 
 def apply_out(op: Op, args: tuple[Any, ...], call: Any, out: Any) -> Any:
     """The `out=` form: results are stored in tensors, or in a tuple of them, and in nothing else."""
+    if op.kind.view or op.name in WITHOUT_OUT:
+        raise ArgumentError(f"{op.name}() got an unexpected keyword argument 'out'; it is {signature_text(op)}")
     for x in out if isinstance(out, (tuple, list)) else (out,):
         if not isinstance(x, TensorBase):
-            kind = type(x)
-            name = kind.__name__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__name__}"
-            raise ArgumentError(f"{op.name}(): argument 'out' must be Tensor, not {name}")
+            raise ArgumentError(f"{op.name}(): argument 'out' must be Tensor, not {type_name(x)}")
         metadata.check_mode(x, current())
-    return inplace.apply_out(op, args, call, out)
+    try:
+        return inplace.apply_out(op, args, call, out)
+    except Exception as error:
+        named = dict(zip(op.params[op.positional :], args[op.positional :], strict=True))
+        refuse(op, args[: op.positional], named, error)
+        raise
 
 
+WITHOUT_OUT = frozenset(
+    words_of(
+        "mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy binary_cross_entropy_with_logits kl_div "
+        "hardtanh relu6 leaky_relu rrelu prelu silu mish elu selu hardsigmoid hardswish tanhshrink "
+        "softsign bilinear positive nll_loss cross_entropy isfinite isreal is_nonzero isclose allclose equal conj "
+        "resolve_conj resolve_neg is_conj is_neg cov corrcoef trapezoid cumulative_trapezoid cdist pdist einsum "
+        "embedding one_hot gradient unravel_index norm_except_dim fftshift ifftshift atleast_1d atleast_2d "
+        "atleast_3d broadcast_tensors meshgrid cartesian_prod block_diag det logdet pinverse matrix_exp vander "
+        "max_pool1d max_pool2d max_pool3d max_pool1d_with_indices adaptive_max_pool1d adaptive_avg_pool2d "
+        "adaptive_avg_pool3d conv1d conv2d conv3d conv_transpose1d conv_transpose2d conv_transpose3d "
+        "soft_margin_loss multi_margin_loss multilabel_margin_loss layer_norm group_norm rms_norm lstm_cell "
+        "gru_cell rnn_tanh_cell rnn_relu_cell cosine_similarity pairwise_distance softmin glu argwhere reshape "
+        "broadcast_to flatten unflatten ravel movedim adjoint diagflat tile combinations fliplr flipud unique "
+        "unique_consecutive stft istft chunk tensor_split hsplit vsplit dsplit unsafe_chunk bincount clone "
+        "constant_pad_nd contiguous diag_embed diagonal_scatter dist flip index_put isinf isnan linalg_vander put "
+        "roll rot90 select_scatter trace masked_scatter adaptive_avg_pool1d avg_pool1d channel_shuffle "
+        "pixel_shuffle pixel_unshuffle masked_fill rsub index_fill fill repeat_interleave"
+    )
+)
+"""Operators that make views aside, those to which torch gives no `out=`."""
 plans.OUT["apply"] = apply_out
 
 
@@ -62,6 +89,7 @@ def inplace_call(op: Op) -> Callable[..., Any]:
     spread = op.positional - 1 if op.variadic else -1
 
     def call(*args: Any, **kwargs: Any) -> Any:
+        given = args
         try:
             if spread >= 0 and len(args) > spread:
                 args = gathered(args, spread)
@@ -70,13 +98,16 @@ def inplace_call(op: Op) -> Callable[..., Any]:
             if op.ints:
                 args = tuple(integers(x) if i in op.ints else x for i, x in enumerate(args))
             return inplace.apply_inplace(op, args)
-        except (ArgumentError, NotImplementedError) as error:
-            raise inplace_words(op, error, args) from None
         except AliasError:
             if op.name not in _CONSTANT:
                 raise
             call(once(args[0]), *args[1:])
             return args[0]
+        except Exception as error:
+            found = told(op, given, kwargs, error)
+            if found is error and not isinstance(error, (ArgumentError, NotImplementedError)):
+                raise
+            raise inplace_words(op, found, args) from None
 
     if takes_numbers_first(op):
         call.__name__ = op.name + "_"
@@ -179,7 +210,17 @@ WRITING = Writing()
 
 def inplace_composite(op: Op) -> Callable[..., Any]:
     """The in-place form of an operator that only chooses a record."""
-    return lambda *args, **kwargs: op.body(WRITING, *args, **kwargs)
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return op.body(WRITING, *args, **kwargs)
+        except Exception as error:
+            found = told(op, args, kwargs, error)
+            if found is error:
+                raise
+            raise inplace_words(op, found, args) from None
+
+    return call
 
 
 SPACES: dict[str, dict[str, Any]] = {"": {}, "linalg": {}, "special": {}, "fft": {}, "nn": {}}

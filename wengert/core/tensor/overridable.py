@@ -230,9 +230,18 @@ class Exchange:
             self.sites = sites + [site for site in self.sites if site[0] is not Tensor and is_armed(site)]
         return self.sites
 
+    def renew(self) -> None:
+        """Take up methods that others have put in place since (sparse tensors guard some when they come in)."""
+        for name, made in self.methods.items():
+            now = vars(Tensor).get(name)
+            if now is not None and now is not made.function and now is not made:
+                self.methods[name], self.known = self.method(name, now), 0
+
     def begin(self) -> None:
         """Let public functions ask; calls nest."""
         with self.lock:
+            if not self.count:
+                self.renew()
             self.count += 1
             for owner, name, _, asking in self.places():
                 setattr(owner, name, asking)
@@ -243,10 +252,10 @@ class Exchange:
         with self.lock:
             self.count -= 1
             if self.count == 0:
-                for owner, name, function, _ in self.sites:
+                for owner, name, function, asking in self.sites:
                     if owner is Tensor and name not in self.own:
                         delattr(owner, name)
-                    else:
+                    elif owner is not Tensor or vars(owner)[name] is asking:
                         setattr(owner, name, function)
                 protocols.take_slots(Tensor)
                 PUBLIC.clear()

@@ -17,6 +17,7 @@ from typing import Any
 
 from wengert.core.arrays.shape import Size
 from wengert.core.base.errors import ArgumentError
+from wengert.core.operators.raw import SPARSE
 from wengert.core.operators.record import Op
 from wengert.core.tape import core, dispatch
 from wengert.core.tape.core import TensorBase
@@ -201,6 +202,8 @@ def aware(function: Callable[..., Any], creates: bool = False, name: str = "") -
             result = kind.__torch_function__(public, (kind,), (self, *args), kwargs)  # type: ignore[attr-defined]
             if result is not NotImplemented:
                 return result
+        if SPARSE and public.__name__ in SPARSE["methods"] and SPARSE["kind"](self):
+            return SPARSE["methods"][public.__name__](self, *args, **kwargs)
         if creates and isinstance(self, TensorBase) and self._flags & BATCHED:
             return TRANSFORMS["like"](self, function(self, *args, **kwargs))
         return function(self, *args, **kwargs)

@@ -10,6 +10,7 @@ import numpy as np
 
 from wengert.core.arrays import device as devices
 from wengert.core.base.errors import ArgumentError, DeviceError, GraphError, ShapeError
+from wengert.core.operators.raw import LATE, SPARSE
 from wengert.core.tape.core import RECORDED, TensorBase, new_tensor, wrap
 from wengert.core.tape.views import INFERENCE
 from wengert.core.tensor import leaves
@@ -70,7 +71,12 @@ def fact(function: Callable[[Any], Any], doc: str) -> property:
     return property(function, doc=doc)
 
 
-_FALSE = "Always False: tensors are dense and strided, on the CPU or a CUDA device."
+def layout_of(x: Any) -> devices.layout:
+    """How a tensor's elements are kept."""
+    return devices.strided if x._array.__class__ is np.ndarray else getattr(x._array, "layout", devices.strided)
+
+
+_FALSE = "Always False: tensors are on the CPU or a CUDA device."
 PROPERTIES: dict[str, property] = {
     "T": fact(transposed, "Dims in reverse order."),
     "mT": fact(told_on_numbers("mT", "matrix_T", "This function is the identity in these cases."),
@@ -82,7 +88,9 @@ PROPERTIES: dict[str, property] = {
     "is_cuda": fact(lambda x: x.device.type == "cuda", "Whether the elements are on a GPU."),
     "is_cpu": fact(lambda x: x.device.type == "cpu", "Whether the elements are on the CPU."),
     "is_meta": fact(lambda x: x.device.type == "meta", "Whether there are no elements, only shape and dtype."),
-    "layout": fact(lambda x: devices.strided, "Always torch.strided."),
+    "layout": fact(layout_of, "How the elements are kept."),
+    "is_sparse": fact(lambda x: layout_of(x) is devices.sparse_coo, "Whether places are kept as coordinates."),
+    "is_sparse_csr": fact(lambda x: layout_of(x) is devices.sparse_csr, "Whether rows are kept compressed."),
     "itemsize": fact(lambda x: x._array.itemsize, "Bytes of one element."),
     "nbytes": fact(lambda x: x._array.nbytes, "Bytes of all elements."),
     "name": fact(lambda x: None, "Always None."),
@@ -93,7 +101,7 @@ PROPERTIES: dict[str, property] = {
 } | {
     name: fact(lambda x: False, _FALSE)
     for name in (
-        "is_sparse", "is_sparse_csr", "is_quantized", "is_nested", "is_mps", "is_xla", "is_xpu", "is_mkldnn", "is_ipu",
+        "is_quantized", "is_nested", "is_mps", "is_xla", "is_xpu", "is_mkldnn", "is_ipu",
         "is_maia", "is_mtia", "is_vulkan",
     )
 }  # fmt: skip
@@ -164,11 +172,6 @@ def itself(self: Any, *args: Any, **kwargs: Any) -> Any:
     return self
 
 
-def zero(self: Any) -> int:
-    """0: no dim is sparse."""
-    return 0
-
-
 def pin_memory(self: Any, device: Any = None) -> Any:
     """The tensor itself where there is a GPU.
 
@@ -184,15 +187,44 @@ def pin_memory(self: Any, device: Any = None) -> Any:
     return self
 
 
-def sparse_only(name: str, wants: str = "sparse coordinate tensor layout") -> Callable[..., NoReturn]:
+def sparse_only(name: str, wants: str) -> Callable[..., Any]:
     """A method of sparse tensors."""
 
-    def method(self: Any, *args: Any, **kwargs: Any) -> NoReturn:
+    def method(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if SPARSE and SPARSE["kind"](self):
+            return SPARSE["methods"][name](self, *args, **kwargs)
         raise GraphError(f"{name} expected {wants} but got Strided")
 
     method.__name__ = method.__qualname__ = name
     method.__doc__ = "A method of sparse tensors: raises for dense ones."
     return method
+
+
+def sparse_made(name: str) -> Callable[..., Any]:
+    """A method that gives a sparse tensor, or that only sparse tensors have: sparse tensors come in with it."""
+
+    def method(*args: Any, **kwargs: Any) -> Any:
+        return LATE["sparse"]()[name](*args, **kwargs)
+
+    method.__name__ = method.__qualname__ = name
+    method.__doc__ = f"`{name}` of sparse tensors; see the page about them."
+    return method
+
+
+SPARSE_ONLY = (
+    ("coalesce", "sparse coordinate tensor layout"), ("is_coalesced", "sparse coordinate tensor layout"),
+    ("indices", "sparse coordinate tensor layout"), ("values", "sparse tensor layout"),
+    ("crow_indices", "sparse row compressed tensor layout"), ("col_indices", "sparse row compressed tensor layout"),
+    ("ccol_indices", "sparse column compressed tensor layout"),
+    ("row_indices", "sparse column compressed tensor layout"),
+)  # fmt: skip
+"""Methods of sparse tensors, and the layout that torch's error names."""
+SPARSE_MADE = (
+    "to_dense", "_to_dense", "to_sparse", "to_sparse_coo", "to_sparse_csr", "to_sparse_csc", "to_sparse_bsr",
+    "to_sparse_bsc", "_to_sparse", "sparse_mask", "_nnz", "_indices", "_values", "_coalesced_", "_dimI", "_dimV",
+    "sparse_dim", "dense_dim", "sparse_resize_", "sparse_resize_and_clear_", "smm", "sspaddmm",
+    "resize_as_sparse_",
+)  # fmt: skip
 
 
 def record_stream(self: Any, s: Any) -> None:
@@ -314,13 +346,13 @@ METHODS: dict[str, Any] = {
     "numel": numel, "nelement": numel, "dim": dim, "ndimension": dim, "element_size": element_size,
     "get_device": get_device, "is_inference": is_inference, "is_same_size": same_size, "dim_order": dim_order,
     "is_pinned": false, "pin_memory": pin_memory,
-    "is_neg": false, "is_distributed": false, "_is_zerotensor": false, "to_dense": itself, "dequantize": itself,
-    "sparse_dim": zero, "dense_dim": dim, "record_stream": record_stream, "reinforce": reinforce,
+    "is_neg": false, "is_distributed": false, "_is_zerotensor": false, "dequantize": itself,
+    "record_stream": record_stream, "reinforce": reinforce,
     "module_load": module_load, "apply_": applied, "map_": mapped, "map2_": mapped2, "__reversed__": reversed_,
     "__dir__": directory, "as_subclass": as_subclass,
     **{name: f for name, f in REMOVED.items() if name != "matrix_rank"},
-    **{name: sparse_only(name) for name in ("coalesce", "is_coalesced", "indices")},
-    "values": sparse_only("values", "sparse tensor layout"),
+    **{name: sparse_only(name, wants) for name, wants in SPARSE_ONLY},
+    **{name: sparse_made(name) for name in SPARSE_MADE},
 }  # fmt: skip
 FUNCTIONS: dict[str, Any] = {
     **REMOVED, "get_device": get_device, "is_distributed": false, "is_neg": false, "dequantize": itself,

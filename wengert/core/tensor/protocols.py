@@ -9,6 +9,7 @@ import numpy as np
 
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.base.errors import ArgumentError
+from wengert.core.operators.raw import SPARSE
 from wengert.core.tape import hot
 from wengert.core.tape.core import GENERAL, RECORDED, TensorBase, wrap
 from wengert.core.tape.levels import BATCHED, MARKED, duals_of, open_levels
@@ -208,6 +209,8 @@ def text(self: Any, *, tensor_contents: str | None = None) -> str:
     """torch's printed form."""
     if self._flags & MARKED:
         return marked_text(self)
+    if SPARSE and SPARSE["kind"](self):
+        return SPARSE["methods"]["__repr__"](self)  # type: ignore[no-any-return]
     return printing.tensor_text(self, repr(dtypes.get_default_dtype()), contents=tensor_contents)
 
 

@@ -20,8 +20,9 @@ from wengert.core.tape.dispatch import fill, new_node_class
 from wengert.core.tape.inplace import check_writable
 from wengert.core.tape.levels import BATCHES, innermost_batch
 from wengert.core.tape.modes import current
+from wengert.core.tape.refusals import tensors_only
 from wengert.core.tape.views import check_inplace, counter_of, mark_views_stale, rebase, written
-from wengert.core.tensor.creation import size_of, store_out
+from wengert.core.tensor.creation import check_target, size_of, store_out
 from wengert.core.tensor.data import finish, target_device
 from wengert.core.tensor.generators import Generator, default_generator
 from wengert.core.tensor.interchange import host
@@ -98,7 +99,7 @@ def placed_once(draw: Callable[..., Any], shape: Any, kind: Any, device: Any, ou
     here = devices.get_default_device() if device is None else device
     if out is None and here is devices.cpu and not BATCHES.get():
         return finish(draw(shape, *options), requires_grad)
-    where = target_device(device) if out is None else out.device
+    where = target_device(device) if out is None else check_target(out).device
     backend = backend_for(where)
     single = innermost_batch() is None
 
@@ -129,7 +130,9 @@ def placed(draw: Callable[[], Any], shape: Any, kind: Any, device: Any, out: Any
 def float_kind(dtype: Any, out: Any) -> Any:
     """NumPy dtype of a random floating tensor."""
     if dtype is None:
-        return dtypes.default_float() if out is None else out._array.dtype
+        return dtypes.default_float() if out is None else check_target(out)._array.dtype
+    if out is not None:
+        check_target(out, dtype)
     return dtypes.as_dtype(dtype).numpy
 
 
@@ -185,7 +188,7 @@ def randint(*args: Any, generator: Any = None, out: Any = None, dtype: Any = Non
     if "high" not in values or "size" not in values:
         raise ArgumentError("randint() received an invalid combination of arguments: it takes (low=0, high, size)")
     kind = np.dtype(np.int64) if dtype is None else dtypes.as_dtype(dtype).numpy
-    kind = out._array.dtype if out is not None else kind
+    kind = check_target(out, dtype)._array.dtype if out is not None else kind
     low, high = int(values.get("low", 0)), int(values["high"])
     shape = size_of((values["size"],), "randint")
     return placed_once(
@@ -267,6 +270,8 @@ def normal(mean: Any = 0.0, std: Any = 1.0, size: Any = None, *, generator: Any 
 @short
 def bernoulli(input: Any, p: Any = None, *, generator: Any = None, out: Any = None) -> Any:
     """1 with probability `input` (elementwise) or `p`, else 0; the dtype of `input`."""
+    if not isinstance(input, TensorBase):
+        tensors_only("bernoulli", input=input)
     kind = input._array.dtype
 
     def draw(given: Any) -> Any:
@@ -331,10 +336,12 @@ def over_batch(sample: Callable[..., Any], sources: Any, level: Any) -> Any:
 def multinomial(input: Any, num_samples: int, replacement: bool = False, *, generator: Any = None,
                 out: Any = None) -> Any:  # fmt: skip
     """Indices drawn with probability proportional to the rows of `input` (..., n)."""
+    if not isinstance(input, TensorBase):
+        tensors_only("multinomial", input=input)
     shape = (*input._array.shape[:-1], num_samples)
     if shape[:-1] != input._array.shape and input._array.shape[-1] > 1 << 24:
         raise ShapeError(f"number of categories cannot exceed 2^24, but there are {input._array.shape[-1]}")
-    if out is not None and out._array.dtype != np.int64:
+    if out is not None and check_target(out)._array.dtype != np.int64:
         raise DtypeError(f"multinomial expects Long tensor out, got: {out.dtype.scalar}")
     level = drawing()
     if level is not None:

@@ -453,4 +453,5 @@ METHODS: dict[str, Any] = {
 }  # fmt: skip
 FUNCTIONS: dict[str, Any] = {
     "is_storage": is_storage, "UntypedStorage": UntypedStorage, "TypedStorage": TypedStorage, **LEGACY,
+    "StorageBase": StorageBase, "Storage": LEGACY["FloatStorage"],
 }  # fmt: skip

@@ -41,6 +41,7 @@ from wengert.nn.modules.flatten import *  # noqa: F403
 from wengert.nn.modules.fold import *  # noqa: F403
 from wengert.nn.modules.instancenorm import *  # noqa: F403
 from wengert.nn.modules.linear import *  # noqa: F403
+from wengert.nn.modules.linear_cross_entropy_options import LinearCrossEntropyOptions
 from wengert.nn.modules.loss import *  # noqa: F403
 from wengert.nn.modules.module import Module
 from wengert.nn.modules.normalization import *  # noqa: F403
@@ -57,7 +58,7 @@ container.ParameterList = parametercontainer.ParameterList  # type: ignore[attr-
 container.ParameterDict = parametercontainer.ParameterDict  # type: ignore[attr-defined]
 activation.MultiheadAttention = attention.MultiheadAttention  # type: ignore[attr-defined]
 
-__all__ = ["Module"]
+__all__ = ["LinearCrossEntropyOptions", "Module"]
 for _part in (
     activation, adaptive, attention, batchnorm, channelshuffle, container, conv, distance, dropout, flatten, fold,
     instancenorm, linear, loss, normalization, padding, parametercontainer, pixelshuffle, pooling, rnn, sparse,

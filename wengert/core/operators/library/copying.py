@@ -10,7 +10,7 @@ from wengert.core.arrays.large import LARGE
 from wengert.core.arrays.layout import RANKS, check_rank, empty_like
 from wengert.core.arrays.shape import unbroadcast_axes
 from wengert.core.arrays.strided import expanded
-from wengert.core.base.errors import DtypeError, ShapeError
+from wengert.core.base.errors import ArgumentError, DtypeError, ShapeError
 from wengert.core.operators.kinds import Composite, Elementwise, Linear, composite, linear, plain
 from wengert.core.operators.raw import sum_to as summed
 from wengert.core.operators.record import Array, register
@@ -274,6 +274,12 @@ def type_as(m, input: Array, other: Array):
 def sum_to_size(m, input: Array, *size):
     """Sum down to a shape from which broadcasting leads back; the input itself if it has it (and dims)."""
     size = tuple(size[0]) if len(size) == 1 and not isinstance(size[0], int) else size
+    for k, n in enumerate(size):
+        if not hasattr(n, "__index__"):
+            raise ArgumentError(
+                f"sum_to_size(): argument 'size' failed to unpack the object at pos {k + 1} with error \"type must be "
+                f'tuple of ints,but got {type(n).__name__}"'
+            )
     own = tuple(input.shape)
     lead = len(own) - len(size)
     if lead < 0 or any(n not in (1, k) for n, k in zip(size, own[lead:], strict=True)):

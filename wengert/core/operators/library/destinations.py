@@ -52,6 +52,11 @@ def expected_dtype(result: Any, given: Any) -> str:
     return f"Expected out tensor to have dtype {cplusplus_of(result)}, but got {cplusplus_of(given)} instead"
 
 
+def found_dtype(result: Any, given: Any) -> str:
+    """Words of functions of one tensor."""
+    return f"Found dtype {scalar_of(given)} but expected {scalar_of(result)}"
+
+
 def matching_dtype(result: Any, given: Any) -> str:
     """Words of the extreme values."""
     return (
@@ -94,6 +99,32 @@ def apart(arguments: Any, outs: Any, values: Any) -> None:
                     "unsupported operation: some elements of the input tensor and the written-to tensor refer to a "
                     "single memory location. Please clone() the tensor before performing the operation."
                 )
+
+
+def words_of(text: str) -> list[str]:
+    """Names that stand in a row."""
+    return text.split()
+
+
+STRICT: dict[str, Demand] = {
+    **dict.fromkeys(
+        words_of(
+            "addmm addmv baddbmm bmm mm mv cross linalg_cross diag diagonal_copy expand_copy index_add index_copy "
+            "index_reduce linalg_cholesky linalg_det linalg_eigvalsh linalg_inv linalg_ldl_solve linalg_lu_solve "
+            "lu_solve linalg_solve linalg_svdvals linalg_vector_norm log_softmax softmax msort avg_pool2d "
+            "avg_pool3d linear permute_copy prod renorm scatter scatter_add scatter_reduce squeeze_copy t_copy "
+            "take_along_dim transpose_copy tril triu unfold_copy unsqueeze_copy argmax argmin isin"
+        ),
+        of_dtype(expected_dtype),
+    ),
+    **dict.fromkeys(
+        words_of(
+            "abs ceil floor frac neg round sgn sign trunc conj_physical gelu hardshrink softplus softshrink bitwise_not"
+        ),
+        of_dtype(found_dtype),
+    ),
+}
+"""Operators whose results are stored in tensors of their own dtype alone, and what is asked."""
 
 
 def both(*demands: Demand) -> Demand:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from math import prod
 
-from wengert.core.base.errors import ShapeError, ValueRangeError
+from wengert.core.base.errors import ArgumentError, ShapeError, ValueRangeError
 from wengert.core.operators.kinds import composite
 from wengert.core.operators.samples import call
 
@@ -39,6 +39,8 @@ def einsum(m, *args):
 
     Raises: ShapeError for a malformed equation or sizes that do not fit, ValueRangeError for a missing operand.
     """
+    if args and not isinstance(args[0], str) and not hasattr(args[0], "ndim"):
+        raise ArgumentError(f"einsum(): argument 'equation' (position 1) must be str, not {type(args[0]).__name__}")
     if len(args) == 3 and args[0].__class__ is str:
         equation, left, right = args
         key = (equation, tuple(left.shape), tuple(right.shape))

@@ -2,31 +2,18 @@
 
 from __future__ import annotations
 
-import weakref
-
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.large import LARGE
 from wengert.core.base.errors import DtypeError, IndexRangeError, ShapeError
 from wengert.core.operators.derived import VALUES
 from wengert.core.operators.kinds import composite, linear, opaque, plain
 from wengert.core.operators.library.indexing import add_rows, scalar_name
+from wengert.core.operators.raw import LATE
 from wengert.core.operators.record import Array
 from wengert.core.operators.samples import call
 
-_tables: dict[int, weakref.ref] = {}
-
-
-def note_sparse(table):
-    """Remember a table that was used with `sparse=True`: its gradient is dense here, and zero but for the rows used."""
-    key = id(table)
-    if key not in _tables:
-        _tables[key] = weakref.ref(table, lambda ref: _tables.pop(key, None))
-
-
-def is_noted(table) -> bool:
-    """Whether a tensor was used as a table with `sparse=True`."""
-    found = _tables.get(id(table))
-    return found is not None and found() is table
+BATCHED = 32
+"""Flag of tensors that hold a batch (core/tape/levels.py)."""
 
 
 @opaque(
@@ -127,7 +114,7 @@ def embedding(
     Shapes: input (*) of int64 or int32, weight (rows, width) -> (*, width).
     padding_idx: this row gets no gradient (negative counts from the end).  max_norm: rows used are first scaled, in
     place, to a norm of at most this.  scale_grad_by_freq: each row's gradient is divided by how often it was used.
-    sparse: accepted; the gradient is dense, and `optim.SparseAdam` takes it.
+    sparse: the gradient of the table is a sparse tensor with the rows that were used (not inside `vmap`).
     Raises: IndexRangeError for an index outside the table.
     """
     if padding_idx is None:
@@ -141,8 +128,9 @@ def embedding(
         table = weight.detach()
         rows, shrunk = m.shrunk_rows(table, input, float(max_norm), float(norm_type))
         table[rows] = shrunk
-    if sparse:
-        note_sparse(weight)
+    if sparse and not (weight._flags | input._flags) & BATCHED:
+        LATE["sparse"]()
+        return m.sparse_embedding(weight, input, padding_idx, scale_grad_by_freq)
     return m.embedding_rows(weight, input, padding_idx, scale_grad_by_freq)
 
 

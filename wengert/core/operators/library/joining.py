@@ -239,6 +239,8 @@ def meshgrid(m, *tensors, indexing=None):
             raise ShapeError(
                 f"torch.meshgrid: Expected 0D or 1D tensor in the tensor list but got: shape {list(x.shape)}"
             )
+    if indexing is not None and not isinstance(indexing, str):
+        raise ArgumentError(f"meshgrid(): argument 'indexing' must be str, not {type(indexing).__name__}")
     if indexing not in (None, "xy", "ij"):
         raise ShapeError(f'torch.meshgrid: indexing must be one of "xy" or "ij", but received: {indexing}')
     swap = indexing == "xy" and len(tensors) > 1

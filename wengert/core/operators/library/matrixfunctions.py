@@ -120,6 +120,8 @@ def matrix_power(m, input: Array, n: int):
 
 def _two_dims(dim, ndim):
     name = "linalg.matrix_norm"
+    if not isinstance(dim, (int, tuple, list)) and not hasattr(dim, "__index__"):
+        raise ArgumentError(f"linalg_matrix_norm(): argument 'dim' must be tuple of ints, not {type(dim).__name__}")
     given = (dim,) if isinstance(dim, int) else tuple(dim)
     if len(given) != 2:
         raise ShapeError(f"{name}: dim must be a 2-tuple. Got {' '.join(map(str, given))}")

@@ -8,19 +8,24 @@ from wengert.core.operators.record import Array
 from wengert.core.operators.samples import call
 
 
-def _bag_weight(m, g, shape, indices, bags, factors, sizes, scale_grad_by_freq):
+def bag_rows(m, g, bags, factors, sizes):
+    """The gradient of each row that was looked up."""
     rows = m.index_select(g if sizes is None else g / m.unsqueeze(sizes, 1), 0, bags)
-    if factors is not None:
-        rows = rows * m.unsqueeze(factors, 1)
+    return rows if factors is None else rows * m.unsqueeze(factors, 1)
+
+
+def _bag_weight(m, g, shape, indices, bags, factors, sizes, scale_grad_by_freq):
+    rows = bag_rows(m, g, bags, factors, sizes)
     return m.embedding_backward(rows, shape, indices, -1, scale_grad_by_freq)
 
 
-def _bag_factors(m, g, weight, indices, bags):
+def bag_factors(m, g, weight, indices, bags):
+    """The gradient of the factor of each index."""
     return m.sum(m.index_select(g, 0, bags) * m.index_select(weight, 0, indices), 1)
 
 
 @opaque(
-    vjp=(_bag_weight, None, None, _bag_factors),
+    vjp=(_bag_weight, None, None, bag_factors),
     space=None,
     method=False,
     backward_name="EmbeddingBagBackward0",

@@ -19,8 +19,18 @@ _WORDS = {1: "one int", 2: "two ints", 3: "three ints"}
 # ---------------------------------------------------------------- attributes
 
 
+def check_ints(value, label, name):
+    """Refuse what is no int, list or tuple of ints."""
+    parts = value if isinstance(value, (tuple, list)) else (0,) if value is None else (value,)
+    for x in parts:
+        if x is not None and not hasattr(x, "__index__"):
+            raise ArgumentError(f"{label}(): argument '{name}' must be tuple of ints, not {type(value).__name__}")
+
+
 def spread_out(value, rank, label, name, empty=None):
     """A pooling attribute as one int per dim; None or () is `empty`."""
+    if value.__class__ is not int and name != "output_ratio":
+        check_ints(value, label, name)
     if value is None or not isinstance(value, int) and len(value) == 0:
         if empty is not None:
             return empty
@@ -383,6 +393,7 @@ def check_adaptive(input, rank, label, colon=""):
 def adaptive_max_pooled(m, rank, input, output_size):
     """Values and indices of adaptive_max_pool1d, 2d and 3d."""
     label = f"adaptive_max_pool{rank}d"
+    check_ints(output_size, label, "output_size")
     if rank > 1 and not isinstance(output_size, int) and input.ndim <= len(output_size):
         raise ValueRangeError(f"Input dimension should be at least {len(output_size) + 1}, it is {input.ndim}")
     check_adaptive(input, rank, label, ":" if rank > 1 else "")

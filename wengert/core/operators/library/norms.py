@@ -153,6 +153,8 @@ def norm(m, input: Array, p="fro", dim: Ints | None = None, keepdim=False, *, dt
     dims = listed_axes(dim, input.ndim)
     if p == "fro" and (dim is None or len(dims) <= 2):
         return m.vector_norm(input, 2, dim, keepdim, dtype=dtype)
+    if not isinstance(p, str):
+        raise ArgumentError(f"linalg_vector_norm(): argument 'ord' (position 2) must be Number, not {type(p).__name__}")
     if p not in ("fro", "nuc"):
         raise ShapeError(f'linalg.matrix_norm: Order {p} not supported; p is a number, "fro" or "nuc"')
     if len(dims) != 2:

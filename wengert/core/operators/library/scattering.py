@@ -10,6 +10,7 @@ from wengert.core.operators.library.copying import moving
 from wengert.core.operators.library.destinations import apart, both, expected_dtype, of_dtype
 from wengert.core.operators.library.indexing import check_range, element_of, scalar_name
 from wengert.core.operators.library.positions import added, combined, grid, picked, same_in_all_lanes
+from wengert.core.operators.raw import LATE
 from wengert.core.operators.record import Array
 from wengert.core.operators.samples import call
 
@@ -73,8 +74,16 @@ def _corner(src, shape):
 # ---------------------------------------------------------------- gather
 
 
+def gathered_back(m, g, shape, dim, index, sparse_grad):
+    """The gradient of what was gathered from."""
+    if not sparse_grad:
+        return m.gather_backward(g, shape, dim, index)
+    LATE["sparse"]()
+    return m.sparse_gather_backward(g, shape, dim, index)
+
+
 @moving(
-    transpose=lambda m, g, shape, dim, index: m.gather_backward(g, shape, dim, index),
+    transpose=lambda m, g, shape, dim, index, sparse_grad: gathered_back(m, g, shape, dim, index, sparse_grad),
     errors=both(of_dtype(expected_dtype), apart),
     samples=lambda s: [
         call(s.array(4, 3), 0, s.integers(5, 3)),
@@ -88,7 +97,7 @@ def gather(np, input: Array, dim: int, index: Array, *, sparse_grad=False):
     """out[i, j] = input[index[i, j], j] for dim 0, and so on: of index's shape.
 
     index: int64 or int32, of input's number of dims, no larger than input apart from `dim`.
-    sparse_grad: accepted; gradients are dense.
+    sparse_grad: the gradient is a sparse tensor of the places gathered from.
     Raises: DtypeError, ShapeError; also for positions outside [0, size), as torch does.
     """
     found = LARGE.gather(input, dim, index)

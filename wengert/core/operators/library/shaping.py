@@ -12,7 +12,7 @@ import numpy
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.large import LARGE
 from wengert.core.arrays.shape import wrap_dim, wrap_dims
-from wengert.core.base.errors import DimError, DtypeError, IndexRangeError, MissingError, ShapeError
+from wengert.core.base.errors import ArgumentError, DimError, IndexRangeError, MissingError, ShapeError
 from wengert.core.operators.kinds import composite, linear, plain
 from wengert.core.operators.library.copying import moving
 from wengert.core.operators.library.windows import placing
@@ -131,7 +131,7 @@ def repeat_interleave(m, input: Array, repeats=None, dim=None, *, output_size=No
     if getattr(repeats, "ndim", None) is None and not isinstance(repeats, (tuple, list)):
         return _interleaved(m, input, as_index(repeats), dim, n)
     if isinstance(repeats, (tuple, list)):
-        raise DtypeError("repeat_interleave(): argument 'repeats' must be an int or a Tensor, not a list")
+        raise ArgumentError("repeat_interleave(): argument 'repeats' must be an int or a Tensor, not a list")
     counts = repeats if not repeats.ndim or repeats.shape[0] != 1 else m.select(repeats, 0, 0)
     if not counts.ndim:
         counts = m.expand(counts, (n,))

@@ -515,7 +515,7 @@ def lstsq_parts(np, input: Array, b: Array, rcond=None, driver=None):
     right = b[..., None] if vector else b
     rows, columns = input.shape[-2:]
     u, s, vh = singular(np, input, True)
-    keep = s > tolerance(np, s, input.shape, None, rcond)
+    keep = s > tolerance(np, s, input.shape, None, None if driver == "gels" else rcond)
     inverse = np.where(keep, 1 / np.where(keep, s, 1), 0).astype(s.dtype)
     x = np.matmul(vh.swapaxes(-1, -2).conj(), inverse[..., None] * np.matmul(u.swapaxes(-1, -2).conj(), right))
     rank = keep.sum(axis=-1)

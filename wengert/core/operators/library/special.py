@@ -150,7 +150,7 @@ def logit(np, input: Array, eps=None):
     """
     refuse("logit_cpu", "c", input)
     if eps is not None and eps >= 0:
-        input = np.minimum(np.maximum(input, eps), 1 - eps)
+        input = np.maximum(np.minimum(input, 1 - eps), eps)
     return np.log(input / (1 - input))
 
 

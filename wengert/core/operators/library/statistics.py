@@ -352,6 +352,11 @@ def _check_quantile(input: Any, q: Any, interpolation: str) -> None:
         if not 0 <= q <= 1:
             raise ShapeError(f"quantile() q must be in the range [0, 1] but got {q}")
         return
+    if not hasattr(q, "ndim"):
+        raise ArgumentError(
+            "quantile() received an invalid combination of arguments - q must be float or Tensor, not "
+            f"{type(q).__name__}"
+        )
     if q.ndim > 1:
         raise ShapeError(f"quantile() q must be a scalar or 1D tensor, got {q.ndim} dims")
     if q.dtype != input.dtype:
