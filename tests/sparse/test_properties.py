@@ -110,7 +110,14 @@ def refused(x):
     except TypeError as error:
         return str(error) == "Cannot assign to a sparse tensor" and not x.is_contiguous()
 
+class Asking(torch.Tensor):
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        return super().__torch_function__(func, types, args, kwargs or {})
+
 dense = torch.ones(2, 2)
+if ARMED:
+    dense.as_subclass(Asking)
 if BEFORE:
     with Mode():
         dense.is_contiguous()
@@ -129,10 +136,14 @@ assert dense.sum() == 5
 """
 
 
+@pytest.mark.parametrize("armed", [False, True])
 @pytest.mark.parametrize("before", [False, True])
 @pytest.mark.parametrize("inside", [False, True])
-def test_guards_stay_when_modes_open_and_close(before, inside):
-    """In a process of its own, because the first sparse tensor changes the class of tensors once."""
-    text = BLOCKS.replace("BEFORE", str(before)).replace("INSIDE", str(inside))
+def test_guards_stay_when_modes_open_and_close(armed, before, inside):
+    """In a process of its own, because the first sparse tensor changes the class of tensors once.
+
+    armed: a subclass was there first, so that functions ask from then on.
+    """
+    text = BLOCKS.replace("BEFORE", str(before)).replace("INSIDE", str(inside)).replace("ARMED", str(armed))
     done = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr

@@ -28,6 +28,7 @@ from wengert.autograd.grad_mode import (
 )
 from wengert.autograd.grad_mode import is_multithreading_enabled as _is_multithreading_enabled
 from wengert.autograd.grad_mode import is_view_replay_enabled as _is_view_replay_enabled
+from wengert.backends import has_lapack, has_mkl, has_openmp, has_spectral
 from wengert.core.arrays.device import device
 from wengert.core.arrays.dtype import dtype, get_default_dtype
 from wengert.core.arrays.shape import Size
@@ -49,7 +50,7 @@ from wengert.overrides import has_torch_function_unary as _has_torch_function_un
 from wengert.overrides import has_torch_function_variadic as _has_torch_function_variadic
 from wengert.overrides import is_enabled as _is_torch_function_enabled
 
-has_cuda = has_mps = has_mkldnn = has_xpu = has_openmp = has_mkl = has_lapack = has_spectral = False
+has_cuda = has_mps = has_mkldnn = has_xpu = False
 _GLIBCXX_USE_CXX11_ABI = True
 
 

@@ -240,8 +240,7 @@ class Exchange:
     def begin(self) -> None:
         """Let public functions ask; calls nest."""
         with self.lock:
-            if not self.count:
-                self.renew()
+            self.renew()
             self.count += 1
             for owner, name, _, asking in self.places():
                 setattr(owner, name, asking)
