@@ -44,7 +44,7 @@ EXTRAS = (
     Extra("io", ("safetensors",), ("safetensors",), "reading and writing safetensors files", True),
     Extra("viz", ("pygraphviz",), ("pygraphviz",), "Graphviz's own drawings (pages and DOT need nothing)", True),
     Extra("tensorboard", ("tensorboardX",), ("tensorboardX",), "event files for TensorBoard", True),
-    Extra("sparse", ("scipy",), ("scipy",), "Sobol points of many dimensions (sparse matrices: not yet)", True),
+    Extra("sparse", ("scipy",), ("scipy",), "faster products of sparse matrices, Sobol points of many dims", True),
     Extra("onnx", ("onnx",), ("onnx",), "export to ONNX"),
 )
 
