@@ -52,8 +52,10 @@ def agreement(problem: Problem, loss: Any, gradients: list[Any]) -> Pairs:
         told.append(sum(float((g * d).sum()) for g, d in zip(found, direction, strict=True)))
         wanted.append(slope(lambda moved: problem.loss64(moved, data), points, direction))
     room = len(found)  # the part along the gradients is near the number of parameters, which sets the scale
+    # A loss may come out near 0: what parameters of their size make of it says how large its terms are.
+    scale = max(size * float(np.linalg.norm(p)) for size, p in zip(sizes, points, strict=True))
     return [
-        (loss, problem.loss64(points, data), 2e-5),
+        (np.array([float(plain(loss)), scale]), np.array([problem.loss64(points, data), scale]), 2e-5),
         (np.array(told) / room, np.array(wanted) / room, problem.tolerance),
     ]
 
