@@ -35,8 +35,8 @@ from wengert.core.kernels.amx_splitting import (
     UNITS,
     Source,
     chores,
-    packer,
     packer_name,
+    packers,
 )
 from wengert.core.kernels.host import Target
 from wengert.core.kernels.matrices import divided, fields
@@ -58,10 +58,7 @@ which are the columns where *_turned; rows and panels of columns of one piece; b
 def split_text(target: Target, source: Source) -> tuple[str, str]:
     """The module, and the name of its function `f(table)`."""
     symbol = source.symbol
-    functions: list[Any] = [
-        packer(target, source, left, turned, part)
-        for left in (True, False) for turned in (False, True) for part in (False, True)
-    ]  # fmt: skip
+    functions: list[Any] = [*packers(target, source)]
     functions += [*round_functions(target, source), chores(target, source), packed(source), piece(source, symbol)]
     return module([*functions, caller(symbol)], DECLARED), symbol
 

@@ -17,7 +17,7 @@ from wengert.core.arrays.dtype import bfloat16
 from wengert.core.kernels import multiplying, threads
 from wengert.core.kernels.acceptance import Rejected
 from wengert.core.kernels.amx import ARGUMENTS, split_text
-from wengert.core.kernels.amx_splitting import PANEL, SIDE, Source
+from wengert.core.kernels.amx_splitting import HIGH, LARGEST, LOW, PANEL, SIDE, SMALLEST, Source
 from wengert.core.kernels.host import Target, processor_flags
 from wengert.core.kernels.trials import Call
 
@@ -35,14 +35,8 @@ LEAST = {1: 40, 2: 60, 3: 110}
 MUCH = 1 << 25
 """Multiplications from which pieces are so large that their right sides are split meanwhile."""
 
-_LARGEST, _SMALLEST = 0x7E800000, 0x0C000000
-"""Bits of 2^126 and 2^-103: between them all parts of a float32 are normal numbers."""
-
 _NO_MEMORY = 0xFFFFFFFF
 """What a piece notes that found no memory."""
-
-_LOW, _HIGH = -98, 120
-"""Exponents between which products of two elements must lie: no product of parts is denormal, no sum overflows."""
 
 
 def pays(m: int, n: int, k: int, parts: int) -> bool:
@@ -65,11 +59,11 @@ def suits(marks: Any, k: int) -> bool:
     """Whether the elements that were met have exact parts, and products of ordinary size."""
     a_high, a_low, b_high, b_low = map(int, marks)
     if not a_high or not b_high:
-        return a_high < _LARGEST and b_high < _LARGEST
-    if max(a_high, b_high) >= _LARGEST or min(a_low, b_low) + 1 < _SMALLEST:
+        return a_high < LARGEST and b_high < LARGEST
+    if max(a_high, b_high) >= LARGEST or min(a_low, b_low) + 1 < SMALLEST:
         return False
     low, high = [(a >> 23) + (b >> 23) - 254 for a, b in ((a_low + 1, b_low + 1), (a_high, b_high))]
-    return low >= _LOW and high + k.bit_length() < _HIGH
+    return low >= LOW and high + k.bit_length() < HIGH
 
 
 def new_marks() -> Any:

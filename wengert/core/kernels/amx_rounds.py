@@ -170,12 +170,18 @@ def begun(f: Function, found: str) -> None:
         f.do(f"store {KIND} {value}, ptr {f.offset(found, LINES * k)}, align 64")
 
 
+def joined_mark(f: Function, found: str, k: int) -> str:
+    """The largest (k even), or the smallest less one, of all lanes of a mark."""
+    name = "umin" if k % 2 else "umax"
+    f.declared.add(f"declare i32 @llvm.vector.reduce.{name}.v{SIDE}i32({KIND})")
+    value = f.emit(f"load {KIND}, ptr {f.offset(found, LINES * k)}, align 64")
+    return f.emit(f"call i32 @llvm.vector.reduce.{name}.v{SIDE}i32({KIND} {value})")
+
+
 def told(f: Function, found: str, marks: str, there: str = "true") -> None:
     """What the piece met joins what others met; a piece without memory says that it met what has no parts."""
     for k, name in enumerate(("umax", "umin") * 2):
-        f.declared.add(f"declare i32 @llvm.vector.reduce.{name}.v{SIDE}i32({KIND})")
-        value = f.emit(f"load {KIND}, ptr {f.offset(found, LINES * k)}, align 64")
-        joined = f.emit(f"call i32 @llvm.vector.reduce.{name}.v{SIDE}i32({KIND} {value})")
+        joined = joined_mark(f, found, k)
         if not k:
             joined = f.emit(f"select i1 {there}, i32 {joined}, i32 -1")
         f.emit(f"atomicrmw {name} ptr {f.offset(marks, 4 * k)}, i32 {joined} monotonic")

@@ -11,19 +11,9 @@ from wengert.core.kernels.text import Block
 from wengert.core.kernels.tiles import exchanged
 
 __all__ = [
-    "DEPTH",
-    "JOB",
-    "LINES",
-    "PANEL",
-    "SIDE",
-    "STEPS",
-    "TILE",
-    "Source",
-    "beyond",
-    "chores",
-    "packer",
-    "packer_name",
-]
+    "DEPTH", "HIGH", "JOB", "LARGEST", "LINES", "LOW", "PANEL", "SIDE", "SMALLEST", "STEPS", "TILE", "Source", "beyond",
+    "chores", "packer", "packer_name", "packers",
+]  # fmt: skip
 
 DEPTH = 512
 """Steps of the inner dim that are done at once."""
@@ -36,6 +26,12 @@ TILE = 1024
 
 LINES = 64
 """Bytes of a row of a tile."""
+
+LARGEST, SMALLEST = 0x7E800000, 0x0C000000
+"""Bits of 2^126 and 2^-103: between them all parts of a float32 are normal numbers."""
+
+LOW, HIGH = -98, 120
+"""Exponents between which products of two elements must lie: no product of parts is denormal, no sum overflows."""
 
 
 class Source:
@@ -117,6 +113,14 @@ def packer(
         stored(f, source, left, one, other, f.offset("%to", LINES * i))
     f.do("ret void")
     return f
+
+
+def packers(target: Target, source: Source) -> list[Block]:
+    """The functions that make tiles of both sides, turned or not, whole or not."""
+    return [
+        packer(target, source, left, turned, part)
+        for left in (True, False) for turned in (False, True) for part in (False, True)
+    ]  # fmt: skip
 
 
 def stored(f: Block, source: Source, left: bool, one: str, other: str, to: str) -> None:

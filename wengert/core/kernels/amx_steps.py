@@ -9,8 +9,20 @@ from __future__ import annotations
 from functools import partial
 
 from wengert.core.kernels.amx import packed
-from wengert.core.kernels.amx_rounds import CONFIGURATION, begun, moved, tile, with_tiles
-from wengert.core.kernels.amx_splitting import LINES, PANEL, SIDE, STEPS, TILE, Source, packer
+from wengert.core.kernels.amx_rounds import CONFIGURATION, begun, joined_mark, moved, tile, with_tiles
+from wengert.core.kernels.amx_splitting import (
+    HIGH,
+    LARGEST,
+    LINES,
+    LOW,
+    PANEL,
+    SIDE,
+    SMALLEST,
+    STEPS,
+    TILE,
+    Source,
+    packers,
+)
 from wengert.core.kernels.host import Target
 from wengert.core.kernels.matrices import divided
 from wengert.core.kernels.text import Function
@@ -22,12 +34,6 @@ SOURCE = Source("float", 3)
 ACROSS = 4
 """Tiles of columns of the result that are computed together: as many sums as the processor has under way at once."""
 
-LARGEST, SMALLEST = 0x7E800000, 0x0C000000
-"""Bits of 2^126 and 2^-103: between them all parts of a float32 are normal numbers."""
-
-LOW, HIGH = -98, 120
-"""Exponents between which products of two elements must lie: no product of parts is denormal, no sum overflows."""
-
 
 MARKS = 4 * LINES // 8
 """Where the marks of the weight stand in the room of marks, after those of the rows."""
@@ -35,12 +41,8 @@ MARKS = 4 * LINES // 8
 
 def tiled_functions(target: Target) -> list[object]:
     """The functions that `TiledWeight` calls."""
-    packers = [
-        packer(target, SOURCE, left, turned, part)
-        for left in (True, False) for turned in (False, True) for part in (False, True)
-    ]  # fmt: skip
     bands = [band(across) for across in range(1, ACROSS + 1)]
-    return [*packers, packed(SOURCE), *bands, moved(target), moved(target, True), rows_text()]
+    return [*packers(target, SOURCE), packed(SOURCE), *bands, moved(target), moved(target, True), rows_text()]
 
 
 def band(across: int) -> Function:
@@ -78,13 +80,8 @@ def band(across: int) -> Function:
 
 def joined_marks(f: Function, found: str) -> tuple[str, str]:
     """(bits of the largest |x|, of the smallest that is not 0) of what was noted, as i64."""
-    kind, values = f"<{SIDE} x i32>", []
-    for k, name in enumerate(("umax", "umin")):
-        f.declared.add(f"declare i32 @llvm.vector.reduce.{name}.v{SIDE}i32({kind})")
-        value = f.emit(f"load {kind}, ptr {f.offset(found, LINES * k)}, align 64")
-        joined = f.emit(f"call i32 @llvm.vector.reduce.{name}.v{SIDE}i32({kind} {value})")
-        values.append(f.emit(f"zext i32 {joined} to i64"))
-    return values[0], f.long("add", values[1], 1)
+    high, low = [f.emit(f"zext i32 {joined_mark(f, found, k)} to i64") for k in range(2)]
+    return high, f.long("add", low, 1)
 
 
 def exact(f: Function, a: tuple[str, str], b: tuple[str, str], k: str) -> str:
