@@ -1,5 +1,6 @@
 """The pool: the same result for any number of threads, calls from several threads, forks, limits."""
 
+import ctypes
 import os
 import subprocess
 import sys
@@ -30,6 +31,37 @@ def test_results_do_not_depend_on_the_number_of_threads(factory):
         for _ in range(5):
             found.append((total(x), rows(x[:400_000].reshape(1000, 400)).tobytes(), grown(x).tobytes()))
     assert len(set(found)) == 1
+
+
+ORDER = """
+declare void @wengert_parallel(ptr, ptr, i64)
+define internal void @noted(ptr %room, i64 %index) {
+  %at = atomicrmw add ptr %room, i64 1 seq_cst
+  %next = add i64 %at, 1
+  %entry = getelementptr i64, ptr %room, i64 %next
+  store i64 %index, ptr %entry
+  ret void
+}
+define void @job(ptr %room, i64 %count) {
+  call void @wengert_parallel(ptr @noted, ptr %room, i64 %count)
+  ret void
+}
+"""
+"""A job whose pieces write down their indices, behind how many there are."""
+
+
+@pytest.mark.parametrize("n", [1, 2, 3])
+@pytest.mark.parametrize("count", [1, 2, 3, 64, 101])
+def test_every_piece_is_computed_once_and_every_other_job_runs_backwards(factory, n, count):
+    job = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64)(factory.machine.build(ORDER, ["job"])[0])
+    threads.set_count(n)
+    rooms = [np.zeros(count + 1, np.int64) for _ in range(4)]
+    for room in rooms:
+        job(room.ctypes.data, count)
+    assert all(room[0] == count and sorted(room[1:]) == list(range(count)) for room in rooms)
+    if n == 1:
+        first, second, third, _ = [room[1:].tolist() for room in rooms]
+        assert first == second[::-1] == third and abs(first[0] - first[-1]) == count - 1
 
 
 def test_several_threads_call_at_once(factory):

@@ -28,6 +28,9 @@ __all__ = ["Loop", "flat_text", "loop_text"]
 PIECE = 8192
 """Elements of one piece of a parallel call, at least."""
 
+AHEAD, LINE = 1024, 64
+"""Bytes before its use that memory is asked for, and bytes that come at a time."""
+
 FILL = 16
 """Elements of a room that holds one number again and again; no vector has more."""
 
@@ -92,9 +95,15 @@ def core(target: Target, loop: Loop) -> Block:
             b.store(value, b.offset(p, index, loop.dtype), mask)
 
     def several(index: str) -> None:
+        for further in range(0, loop.unroll * b.lanes * b.size, LINE):
+            ahead = b.long("add", index, (AHEAD + further) // b.size)
+            for p in outs:
+                b.prefetch(p, ahead, writing=True)
+            for p in arrays:
+                b.prefetch(p, b.long("and", ahead, f"%m{p[2:]}"))
         step(index, None)
         for u in range(1, loop.unroll):
-            step(b.emit(f"add i64 {index}, {u * b.lanes}"), None)
+            step(b.long("add", index, u * b.lanes), None)
 
     def masked(index: str) -> None:
         step(index, b.first_lanes(b.emit(f"sub i64 %n, {index}")))

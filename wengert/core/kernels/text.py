@@ -327,6 +327,12 @@ class Block(Lines):
             f"{self.mask_kind} {mask})"
         )
 
+    def prefetch(self, pointer: str, index: str, writing: bool = False) -> None:
+        """Ask for the line of an element that will be needed; it need not exist."""
+        self.declared.add("declare void @llvm.prefetch.p0(ptr, i32, i32, i32)")
+        at = self.emit(f"getelementptr {self.dtype}, ptr {pointer}, i64 {index}")
+        self.do(f"call void @llvm.prefetch.p0(ptr {at}, i32 {int(writing)}, i32 3, i32 1)")
+
     def first_lanes(self, count: str) -> str:
         """A mask of the first `count` lanes (an i64)."""
         kind = f"<{self.lanes} x i32>"

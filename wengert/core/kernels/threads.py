@@ -6,6 +6,9 @@ had.  A thread takes its own range first, so that it meets the same memory in ev
 one that the system has put aside delays the piece it is at, no more.  What a piece computes depends on its index
 alone: results are the same for any number of threads.
 
+Every other job takes its pieces from the last to the first.  What the end of one job read or wrote is still near when
+the next begins, while the start of memory that is larger than a cache has been driven out by its end.
+
 A thread without work spins a while, then sleeps in the kernel (futex) until the next job.  A second caller while a
 job is running computes alone.  A forked child has no threads and starts its own.
 """
@@ -23,25 +26,41 @@ __all__ = ["count", "pool_text", "set_count", "starting_count"]
 _SPIN = 20_000
 _YIELD = 1000
 
-# Offsets in the pool's memory; what different threads write lies on different cache lines.
+# Offsets in the pool's memory; what different threads write lies on different cache lines.  The two i64 after the
+# pointers turn the order of a job: index i of a range stands for piece (i ^ first) + second.
 _LAYOUT = """
-%pool = type { i64, [56 x i8], i32, i32, [56 x i8], i64, [56 x i8], ptr, ptr, [48 x i8], i32, i32, i32, [52 x i8] }
+%pool = type { i64, [56 x i8], i32, i32, [56 x i8], i64, [56 x i8], ptr, ptr, i64, i64, [32 x i8], i32, i32, i32,
+  [52 x i8] }
 @pool = internal global %pool zeroinitializer, align 64
 @words = internal global [64 x [8 x i64]] zeroinitializer, align 64
+"""
+
+_ALONE = """
+@turned = internal global i64 0, align 64
+define internal void @alone(ptr %piece, ptr %table, i64 %count) #0 {
+entry:
+  %turn = atomicrmw xor ptr @turned, i64 -1 monotonic
+  %base = and i64 %turn, %count
+  br label %check
+check:
+  %i = phi i64 [0, %entry], [%j, %next]
+  %more = icmp ult i64 %i, %count
+  br i1 %more, label %next, label %done
+next:
+  %i2 = xor i64 %i, %turn
+  %index = add i64 %i2, %base
+  call void %piece(ptr %table, i64 %index)
+  %j = add i64 %i, 1
+  br label %check
+done:
+  ret void
+}
 """
 
 _SERIAL = """
 define void @wengert_parallel(ptr %piece, ptr %table, i64 %count) #0 {
 entry:
-  %none = icmp eq i64 %count, 0
-  br i1 %none, label %done, label %next
-next:
-  %i = phi i64 [0, %entry], [%j, %next]
-  call void %piece(ptr %table, i64 %i)
-  %j = add i64 %i, 1
-  %more = icmp ult i64 %j, %count
-  br i1 %more, label %next, label %done
-done:
+  call void @alone(ptr %piece, ptr %table, i64 %count)
   ret void
 }
 define void @wengert_threads(i32 %n) #0 {
@@ -58,6 +77,7 @@ attributes #0 = { nounwind }
 _POOL = """
 declare i64 @syscall(i64, ...)
 declare i64 @llvm.umin.i64(i64, i64)
+declare i64 @llvm.umax.i64(i64, i64)
 declare void @llvm.memset.p0.i64(ptr, i8, i64, i1)
 declare void DECLARED
 declare i32 @sched_yield()
@@ -70,6 +90,8 @@ entry:
   %tablep = getelementptr %pool, ptr @pool, i32 0, i32 8
   %rangesp = getelementptr %pool, ptr @pool, i32 0, i32 0
   %ranges = load atomic i64, ptr %rangesp acquire, align 8
+  %turnp = getelementptr %pool, ptr @pool, i32 0, i32 9
+  %basep = getelementptr %pool, ptr @pool, i32 0, i32 10
   br label %range
 range:
   %d = phi i64 [0, %entry], [%d2, %none]
@@ -95,7 +117,11 @@ try:
 run:
   %piece = load ptr, ptr %piecep
   %table = load ptr, ptr %tablep
-  call void %piece(ptr %table, i64 %i2)
+  %turn = load i64, ptr %turnp
+  %base = load i64, ptr %basep
+  %i3 = xor i64 %i2, %turn
+  %index = add i64 %i3, %base
+  call void %piece(ptr %table, i64 %index)
   %o = atomicrmw add ptr %donep, i64 1 acq_rel
   br label %again
 none:
@@ -110,7 +136,7 @@ entry:
   %number32 = trunc i64 %number to i32
   %genp = getelementptr %pool, ptr @pool, i32 0, i32 2
   %sleepp = getelementptr %pool, ptr @pool, i32 0, i32 3
-  %allowedp = getelementptr %pool, ptr @pool, i32 0, i32 10
+  %allowedp = getelementptr %pool, ptr @pool, i32 0, i32 12
   br label %outer
 outer:
   %gen = load atomic i32, ptr %genp seq_cst, align 4
@@ -154,8 +180,8 @@ done:
 define internal void @start() #0 {
 entry:
   %t = alloca i64
-  %startedp = getelementptr %pool, ptr @pool, i32 0, i32 11
-  %allowedp = getelementptr %pool, ptr @pool, i32 0, i32 10
+  %startedp = getelementptr %pool, ptr @pool, i32 0, i32 13
+  %allowedp = getelementptr %pool, ptr @pool, i32 0, i32 12
   br label %check
 check:
   %started = load i32, ptr %startedp
@@ -180,25 +206,11 @@ fewer:
 done:
   ret void
 }
-define internal void @alone(ptr %piece, ptr %table, i64 %count) #0 {
-entry:
-  br label %check
-check:
-  %i = phi i64 [0, %entry], [%j, %next]
-  %more = icmp ult i64 %i, %count
-  br i1 %more, label %next, label %done
-next:
-  call void %piece(ptr %table, i64 %i)
-  %j = add i64 %i, 1
-  br label %check
-done:
-  ret void
-}
 define void @wengert_parallel(ptr %piece, ptr %table, i64 %count) #0 {
 entry:
-  %allowedp = getelementptr %pool, ptr @pool, i32 0, i32 10
-  %startedp = getelementptr %pool, ptr @pool, i32 0, i32 11
-  %busyp = getelementptr %pool, ptr @pool, i32 0, i32 12
+  %allowedp = getelementptr %pool, ptr @pool, i32 0, i32 12
+  %startedp = getelementptr %pool, ptr @pool, i32 0, i32 13
+  %busyp = getelementptr %pool, ptr @pool, i32 0, i32 14
   %donep = getelementptr %pool, ptr @pool, i32 0, i32 5
   %piecep = getelementptr %pool, ptr @pool, i32 0, i32 7
   %tablep = getelementptr %pool, ptr @pool, i32 0, i32 8
@@ -228,15 +240,31 @@ publish:
   %helpers = zext i32 %allowed to i64
   %all64 = add i64 %helpers, 1
   %ranges = call i64 @llvm.umin.i64(i64 %all64, i64 64)
+  %turnp = getelementptr %pool, ptr @pool, i32 0, i32 9
+  %basep = getelementptr %pool, ptr @pool, i32 0, i32 10
+  %turned = load i64, ptr %turnp
+  %turn = xor i64 %turned, -1
+  %base = and i64 %turn, %count
+  store i64 %turn, ptr %turnp
+  store i64 %base, ptr %basep
   store atomic i64 %ranges, ptr @pool release, align 8
   br label %share
 share:
   %v = phi i64 [0, %publish], [%v2, %share]
   %v2 = add i64 %v, 1
   %p1 = mul i64 %count, %v
-  %start = udiv i64 %p1, %ranges
+  %s1 = udiv i64 %p1, %ranges
   %p2 = mul i64 %count, %v2
-  %end = udiv i64 %p2, %ranges
+  %e1 = udiv i64 %p2, %ranges
+  %s2 = xor i64 %s1, %turn
+  %e2 = xor i64 %e1, %turn
+  %one = and i64 %turn, 1
+  %s3 = add i64 %s2, %base
+  %e3 = add i64 %e2, %base
+  %s4 = add i64 %s3, %one
+  %e4 = add i64 %e3, %one
+  %start = call i64 @llvm.umin.i64(i64 %s4, i64 %e4)
+  %end = call i64 @llvm.umax.i64(i64 %s4, i64 %e4)
   %high = shl i64 %end, 32
   %word = or i64 %high, %start
   %wordp = getelementptr [64 x [8 x i64]], ptr @words, i64 0, i64 %v
@@ -268,7 +296,7 @@ done:
 }
 define void @wengert_threads(i32 %n) #0 {
 entry:
-  %allowedp = getelementptr %pool, ptr @pool, i32 0, i32 10
+  %allowedp = getelementptr %pool, ptr @pool, i32 0, i32 12
   store atomic i32 %n, ptr %allowedp seq_cst, align 4
   call void @wake()
   ret void
@@ -279,9 +307,9 @@ entry:
   call void @llvm.memset.p0.i64(ptr @words, i8 0, i64 4096, i1 false)
   %genp = getelementptr %pool, ptr @pool, i32 0, i32 2
   store i64 0, ptr %genp
-  %startedp = getelementptr %pool, ptr @pool, i32 0, i32 11
+  %startedp = getelementptr %pool, ptr @pool, i32 0, i32 13
   store i32 0, ptr %startedp
-  %busyp = getelementptr %pool, ptr @pool, i32 0, i32 12
+  %busyp = getelementptr %pool, ptr @pool, i32 0, i32 14
   store i32 0, ptr %busyp
   ret void
 }
@@ -295,11 +323,11 @@ def pool_text(target: Target) -> str:
     Where the system's calls are not known, the pool has no threads.
     """
     if not linux():
-        return _SERIAL
+        return _ALONE + _SERIAL
     futex = "202" if target.triple.startswith("x86_64") else "98"
     text = _POOL.replace("SPIN", str(_SPIN)).replace("YIELD", str(_YIELD))
     text = text.replace("PAUSE", target.pause).replace("DECLARED", target.pause.replace("i32 1", "i32"))
-    return _LAYOUT + text.replace("FUTEX", futex)
+    return _LAYOUT + _ALONE + text.replace("FUTEX", futex)
 
 
 def starting_count() -> int:
