@@ -15,7 +15,7 @@ from wengert.core.operators.record import REGISTRY
 
 SIGNED = ("int64", "int32", "int16", "int8")
 WHOLE = (*SIGNED, "uint8")
-N = 20011
+N = 40011
 
 PAIRS = {
     "add": lambda x, y: x + y,

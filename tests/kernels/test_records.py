@@ -6,6 +6,7 @@ import pytest
 import wengert
 from wengert.core.kernels import workshop
 from wengert.core.kernels.workshop import LARGE
+from wengert.core.operators import row_kernels
 
 peer = pytest.importorskip("torch")
 
@@ -99,6 +100,41 @@ def test_cross_entropy(reduction, dtype):
     for found, wanted in zip(results[1][:2], results[2][:2], strict=True):
         assert np.allclose(found, wanted, rtol=1e-5, atol=1e-6)
     assert results[1][2] == results[2][2] == "NllLossBackward0"
+
+
+@pytest.mark.parametrize("reduction", ["mean", "sum"])
+@pytest.mark.parametrize("ignored", [0, 7, 300])
+def test_the_gradient_of_a_large_cross_entropy_is_made_with_it(reduction, ignored):
+    rng = np.random.default_rng(0)
+    values, classes = (rng.standard_normal((300, 257)) * 4).astype("f4"), rng.integers(0, 257, 300)
+    classes[:ignored] = -100
+    found = []
+    for lib in (wengert, wengert, peer):
+        x = lib.from_numpy(values.copy()).requires_grad_()
+        loss = lib.nn.functional.cross_entropy(x, lib.from_numpy(classes), reduction=reduction)
+        grads = []
+        for weight in (1.0, 1.0, 0.5):
+            x.grad = None
+            (loss * weight).backward(retain_graph=True)
+            grads.append(x.grad.numpy().copy())
+        (loss * 3).backward()  # is added to what is there
+        found.append((loss.detach().numpy(), *grads, x.grad.numpy()))
+        workshop.finish()
+    assert len(row_kernels.AHEAD.kept) == 0
+    for ours, theirs in zip(found[1], found[2], strict=True):
+        assert np.allclose(ours, theirs, rtol=2e-5, atol=1e-6, equal_nan=True)
+
+
+def test_a_gradient_that_nobody_asks_for_goes_with_its_loss():
+    x = wengert.randn(300, 257, requires_grad=True)
+    for _ in range(2):
+        loss = wengert.nn.functional.cross_entropy(x, wengert.zeros(300, dtype=wengert.int64))
+        workshop.finish()
+    assert len(row_kernels.AHEAD.kept) == 1
+    del loss
+    assert not row_kernels.AHEAD.kept
+    wengert.nn.functional.cross_entropy(x.detach(), wengert.zeros(300, dtype=wengert.int64))
+    assert not row_kernels.AHEAD.kept
 
 
 def test_cross_entropy_has_a_second_derivative_and_checks_classes():

@@ -1,5 +1,7 @@
 """Calls with which the compiled core's loops are tried besides the records' own samples, and how close they are."""
 
+import numpy as np
+
 from wengert.core.operators.samples import Sampler, call
 
 S = Sampler(3)
@@ -12,6 +14,18 @@ CALLS = {
         call(S.array(5), 1, None),
         call(S.array(3), 2, 1),
     ],
+    "any": [call(S.booleans(3, 4), 1), call(S.booleans(3, 4)), call(S.booleans(0)), call(S.booleans(2, 0), 1, True)],
+    "all": [call(S.booleans(3, 4), 1), call(S.booleans(3, 4)), call(S.booleans(0)), call(S.booleans(2, 0), 1, True)],
+    "to_dtype": [call(S.array(7), np.dtype(t)) for t in ("float32", "float64", "bool")]
+    + [call(x, np.dtype(t)) for x in (S.booleans(5), S.integers(5)) for t in ("float32", "float64")],
+    "add": [call(S.integers(3, 4), S.integers(4)), call(S.integers(3), 5), call(S.integers(3), S.integers())],
+    "sub": [call(S.integers(3, 4), S.integers(4)), call(S.integers(3), 5), call(S.integers(3), S.integers())],
+    "mul": [call(S.integers(3, 4), S.integers(4)), call(S.integers(3), 5), call(S.integers(3), S.integers())],
+    "sum": [call(S.array(2, 3, 4, 5), (0, 2)), call(S.array(2, 3, 4, 5), (3, 1), True), call(S.booleans(3, 4), 1)]
+    + [call(S.integers(3, 4), 1), call(S.integers(3, 4))],
+    "mean": [call(S.array(2, 3, 4, 5), (0, 2)), call(S.array(2, 3, 4, 5), (3, 1), True)],
+    "eq": [call(S.integers(3, 4), S.integers(3, 4)), call(S.integers(9), 2), call(S.array(3, 20), S.array(20))],
+    "lt": [call(S.integers(3, 4), S.integers(3, 4)), call(S.integers(9), 2), call(S.array(3, 20), S.array())],
     "clamp_min": [call(S.array(5), 0.3)],
     "clamp_max": [call(S.array(5), 0.3)],
     "rsub": [call(S.array(5), 1.0), call(S.array(2, 2), 3, alpha=2.5)],
@@ -28,7 +42,7 @@ CALLS = {
 
 LOOSE = {
     "gelu": 30, "mish": 30, "_softmax": 4, "_log_softmax": 8, "softmax_back": 8, "log_softmax_back": 8,
-    "layer_norm_kernel": 16, "bmm": 8, "mv": 8, "dot": 8,
+    "layer_norm_kernel": 16, "sum": 4, "mean": 4, "prod": 4, "bmm": 8, "mv": 8, "dot": 8,
 }  # fmt: skip
 """Units of the dtype's epsilon, relative and absolute, where the way differs or differences cancel; 2 for the rest."""
 

@@ -21,6 +21,7 @@ from wengert.core.arrays import (
     loops_reductions,
     loops_rows,
     loops_slopes,
+    loops_wholes,
 )
 from wengert.core.base import uncompiled as cython
 
@@ -36,6 +37,7 @@ if cython.compiled:
         loops_places,
         loops_layers,
         loops_products,
+        loops_wholes,
     ):
         LOOPS.update(part.LOOPS)
     for part in (loops_slopes, loops_rows, loops_reductions, loops_pairs, loops_places, loops_layers, loops_products):

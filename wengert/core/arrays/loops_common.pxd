@@ -15,6 +15,7 @@ cdef enum:
     SOME = 256
     MANY = 1024
     MOST = 4096
+    WIDE = 32768  # loops that vectors.pxd has
 
 cdef inline int small(object a, Py_ssize_t most):
     """The type number of a plain contiguous float32 or float64 array of at most `most` elements, else 0."""
@@ -56,6 +57,9 @@ cdef inline float *floats(object a):
 
 cdef inline double *doubles(object a):
     return <double *> cnp.PyArray_DATA(a)
+
+cdef inline void *data(object a):
+    return cnp.PyArray_DATA(a)
 
 cdef inline real fit(real like, double value) noexcept:
     """A value rounded to the other's dtype."""

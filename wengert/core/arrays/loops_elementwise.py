@@ -18,7 +18,9 @@ if cython.compiled:
         FEW,
         MANY,
         SOME,
+        WIDE,
         bend,
+        data,
         doubles,
         fit,
         floats,
@@ -34,6 +36,26 @@ if cython.compiled:
         small,
     )
     from cython.cimports.wengert.core.arrays.loops_elementwise import Value
+    from cython.cimports.wengert.core.arrays.vectors import (
+        WENGERT_ABS,
+        WENGERT_CEIL,
+        WENGERT_CLIP,
+        WENGERT_CUBE,
+        WENGERT_FLOOR,
+        WENGERT_FROM,
+        WENGERT_LEAKY,
+        WENGERT_LOWER,
+        WENGERT_NEGATE,
+        WENGERT_RAISE,
+        WENGERT_RECIPROCAL,
+        WENGERT_ROUND,
+        WENGERT_RSQRT,
+        WENGERT_SIGN,
+        WENGERT_SQRT,
+        WENGERT_SQUARE,
+        WENGERT_TRUNC,
+        wengert_ones,
+    )
 
     cnp.import_array()
 
@@ -186,17 +208,58 @@ if cython.compiled:
                 r[i] = curved_value(op, a[i], c, d, e)
 
     @cython.cfunc
+    @cython.exceptval(check=False)
+    def vectors(op: cython.int, c: cython.double, d: cython.double) -> cython.int:
+        """What vectors.pxd calls a function, or -1."""
+        if op == Value.CLIP:
+            return WENGERT_CLIP if c <= d else -1
+        if op == Value.RAISE:
+            return WENGERT_RAISE
+        if op == Value.LOWER:
+            return WENGERT_LOWER
+        if op == Value.ABS:
+            return WENGERT_ABS
+        if op == Value.NEGATE:
+            return WENGERT_NEGATE
+        if op == Value.SQRT:
+            return WENGERT_SQRT
+        if op == Value.RSQRT:
+            return WENGERT_RSQRT
+        if op == Value.SQUARE:
+            return WENGERT_SQUARE
+        if op == Value.RECIPROCAL:
+            return WENGERT_RECIPROCAL
+        if op == Value.LEAKY:
+            return WENGERT_LEAKY
+        if op == Value.FLOOR:
+            return WENGERT_FLOOR
+        if op == Value.CEIL:
+            return WENGERT_CEIL
+        if op == Value.TRUNC:
+            return WENGERT_TRUNC
+        if op == Value.ROUND:
+            return WENGERT_ROUND
+        if op == Value.FROM:
+            return WENGERT_FROM
+        if op == Value.SIGN:
+            return WENGERT_SIGN
+        return WENGERT_CUBE if op == Value.POWER and c == 3 else -1
+
+    @cython.cfunc
     def values(
         op: cython.int, simple: cython.bint, a: object, c: cython.double, d: cython.double, e: cython.double
     ) -> object:
         """A function of a small array, or None."""
-        kind: cython.int = small(a, MANY if simple else FEW if op < Value.ABS else SOME)
+        quick: cython.int = vectors(op, c, d)
+        kind: cython.int = small(a, WIDE if quick >= 0 else MANY if simple else FEW if op < Value.ABS else SOME)
         out: object
         if not kind:
             return None
         out = like(a)
         n: cython.Py_ssize_t = cnp.PyArray_SIZE(a)
-        if kind == cnp.NPY_FLOAT:
+        if quick >= 0:
+            wengert_ones(kind, quick, data(a), c, d, data(out), n)
+        elif kind == cnp.NPY_FLOAT:
             loop_values[cython.float](op, simple, floats(a), floats(out), n, c, d, e)
         else:
             loop_values[cython.double](op, simple, doubles(a), doubles(out), n, c, d, e)

@@ -14,7 +14,9 @@ if cython.compiled:
     from cython.cimports.wengert.core.arrays.loops_common import (
         MANY,
         SOME,
+        WIDE,
         bools,
+        data,
         doubles,
         ends,
         flat,
@@ -30,8 +32,28 @@ if cython.compiled:
         truths,
     )
     from cython.cimports.wengert.core.arrays.loops_pairs import Pair, Test
+    from cython.cimports.wengert.core.arrays.loops_wholes import whole_test
+    from cython.cimports.wengert.core.arrays.vectors import (
+        WENGERT_ADD,
+        WENGERT_EQUAL,
+        WENGERT_GREATER,
+        WENGERT_GREATER_EQUAL,
+        WENGERT_LESS,
+        WENGERT_LESS_EQUAL,
+        WENGERT_MAXIMUM,
+        WENGERT_MINIMUM,
+        WENGERT_MULTIPLY,
+        WENGERT_SUBTRACT,
+        WENGERT_UNEQUAL,
+        wengert_choices,
+        wengert_ones,
+        wengert_pairs,
+        wengert_tests,
+    )
 
     cnp.import_array()
+
+    RUN: cython.Py_ssize_t = 16  # elements that repeat from which vectors pay
 
     # ------------------------------------------------------------ the larger, the smaller
 
@@ -66,9 +88,10 @@ if cython.compiled:
     @cython.cfunc
     def pair(op: cython.int, a: object, b: object, g: object) -> object:
         """A function of two small arrays, or its slope times g, or None."""
-        kind: cython.int = small(a, SOME)
+        most: cython.Py_ssize_t = WIDE if op <= Pair.MINIMUM else SOME
+        kind: cython.int = small(a, most)
         wide: object = a
-        if not kind or not flat(b, kind, SOME) or not cnp.PyArray_SIZE(a) or not cnp.PyArray_SIZE(b):
+        if not kind or not flat(b, kind, most) or not cnp.PyArray_SIZE(a) or not cnp.PyArray_SIZE(b):
             return None
         if not ends(a, b):
             if not ends(b, a):
@@ -82,6 +105,12 @@ if cython.compiled:
         n: cython.Py_ssize_t = cnp.PyArray_SIZE(wide)
         na: cython.Py_ssize_t = cnp.PyArray_SIZE(a)
         nb: cython.Py_ssize_t = cnp.PyArray_SIZE(b)
+        if op <= Pair.MINIMUM and na == n and (nb == n or nb >= RUN):
+            wengert_pairs(kind, WENGERT_MAXIMUM if op == Pair.MAXIMUM else WENGERT_MINIMUM, data(a), data(b), data(out),
+                          n, nb)  # fmt: skip
+            return out
+        if n > SOME:
+            return None
         if kind == cnp.NPY_FLOAT:
             loop_pair(op, floats(a), floats(b), floats(g), floats(out), n, na, nb)
         else:
@@ -123,6 +152,21 @@ if cython.compiled:
         return x >= y if op == Test.GREATER_EQUAL else x <= y
 
     @cython.cfunc
+    @cython.inline
+    @cython.exceptval(check=False)
+    def sign(op: cython.int) -> cython.int:
+        """What vectors.pxd calls a comparison."""
+        if op == Test.GREATER:
+            return WENGERT_GREATER
+        if op == Test.LESS:
+            return WENGERT_LESS
+        if op == Test.EQUAL:
+            return WENGERT_EQUAL
+        if op == Test.UNEQUAL:
+            return WENGERT_UNEQUAL
+        return WENGERT_GREATER_EQUAL if op == Test.GREATER_EQUAL else WENGERT_LESS_EQUAL
+
+    @cython.cfunc
     @cython.exceptval(check=False)
     def loop_test(op: cython.int, a: cython.pointer(real), b: cython.pointer(real), c: real,
                   r: cython.pointer(cnp.npy_bool), n: cython.Py_ssize_t, na: cython.Py_ssize_t,
@@ -135,26 +179,42 @@ if cython.compiled:
     @cython.cfunc
     def compared(op: cython.int, a: object, b: object) -> object:
         """A comparison of a small array with another or a number, or None."""
-        kind: cython.int = small(a, SOME)
+        i: cython.Py_ssize_t
+        kind: cython.int = small(a, WIDE)
         wide: object = a
         c: cython.double = 0
         nb: cython.Py_ssize_t = 0
-        if not kind or not cnp.PyArray_SIZE(a):
+        if not kind:
+            return whole_test(sign(op), a, b)
+        if not cnp.PyArray_SIZE(a):
             return None
         if number(b):
             c = b
             b = a
         else:
-            if not flat(b, kind, SOME) or not cnp.PyArray_SIZE(b):
+            if not flat(b, kind, WIDE) or not cnp.PyArray_SIZE(b):
                 return None
             if not ends(a, b):
                 if not ends(b, a):
                     return None
                 wide = b
             nb = cnp.PyArray_SIZE(b)
-        out: object = fresh(wide, cnp.NPY_BOOL)
+            if nb == 1:
+                c = floats(b)[0] if kind == cnp.NPY_FLOAT else doubles(b)[0]
+                nb = 0
         n: cython.Py_ssize_t = cnp.PyArray_SIZE(wide)
         na: cython.Py_ssize_t = cnp.PyArray_SIZE(a)
+        even: cython.bint = na == n and (nb == n or nb == 0 or nb >= RUN)
+        if n > SOME and not even:
+            return None
+        out: object = fresh(wide, cnp.NPY_BOOL)
+        if even:
+            step: cython.Py_ssize_t = nb if nb else n
+            width: cython.Py_ssize_t = 4 if kind == cnp.NPY_FLOAT else 8
+            for i in range(n // step):
+                row: cython.p_char = cython.cast(cython.p_char, data(a)) + i * step * width
+                wengert_tests(kind, sign(op), row, data(b) if nb else cython.NULL, c, bools(out) + i * step, step)
+            return out
         if kind == cnp.NPY_FLOAT:
             loop_test(op, floats(a), floats(b), c, bools(out), n, na, nb)
         else:
@@ -193,25 +253,25 @@ if cython.compiled:
         d: cython.double = 0
         na: cython.Py_ssize_t = 0
         nb: cython.Py_ssize_t = 0
-        if not truths(k, MANY) or not cnp.PyArray_SIZE(k):
+        if not truths(k, WIDE) or not cnp.PyArray_SIZE(k):
             return None
         if number(a):
-            kind = small(b, MANY)
+            kind = small(b, WIDE)
             if not kind:
                 return None
             c = a
             a = b
             nb = cnp.PyArray_SIZE(b)
         elif number(b):
-            kind = small(a, MANY)
+            kind = small(a, WIDE)
             if not kind:
                 return None
             d = b
             b = a
             na = cnp.PyArray_SIZE(a)
         else:
-            kind = small(a, MANY)
-            if not kind or not flat(b, kind, MANY):
+            kind = small(a, WIDE)
+            if not kind or not flat(b, kind, WIDE):
                 return None
             na = cnp.PyArray_SIZE(a)
             nb = cnp.PyArray_SIZE(b)
@@ -222,10 +282,17 @@ if cython.compiled:
             wide = k
         if not ends(wide, a) or not ends(wide, b) or not ends(wide, k) or not cnp.PyArray_SIZE(wide):
             return None
-        out: object = fresh(wide, kind)
         n: cython.Py_ssize_t = cnp.PyArray_SIZE(wide)
         nk: cython.Py_ssize_t = cnp.PyArray_SIZE(k)
-        if kind == cnp.NPY_FLOAT:
+        even: cython.bint = nk == n and (na == n or na == 0) and (nb == n or nb == 0)
+        if n > MANY and not even:
+            return None
+        out: object = fresh(wide, kind)
+        if even:
+            wengert_choices(
+                kind, bools(k), data(a) if na else cython.NULL, data(b) if nb else cython.NULL, c, d, data(out), n
+            )
+        elif kind == cnp.NPY_FLOAT:
             loop_choice(bools(k), floats(a), floats(b), c, d, floats(out), n, nk, na, nb)
         else:
             loop_choice(bools(k), doubles(a), doubles(b), c, d, doubles(out), n, nk, na, nb)
@@ -256,6 +323,44 @@ if cython.compiled:
     def filled(environment: list) -> object:
         """g in the mask."""
         return choice(environment[5], environment[1], 0)
+
+    # ------------------------------------------------------------ products added, the way between two
+
+    def product_added(args: tuple) -> object:
+        """(input, tensor1, tensor2, value) of one shape."""
+        a: object = args[0]
+        value: object = args[3]
+        kind: cython.int = small(a, WIDE)
+        if not kind or not number(value):
+            return None
+        for b in args[1:3]:
+            if not flat(b, kind, WIDE) or not cnp.PyArray_SAMESHAPE(a, b):
+                return None
+        out: object = like(a)
+        n: cython.Py_ssize_t = cnp.PyArray_SIZE(a)
+        wengert_pairs(kind, WENGERT_MULTIPLY, data(args[1]), data(args[2]), data(out), n, n)
+        if value != 1:
+            wengert_ones(kind, WENGERT_MULTIPLY, data(out), value, 0, data(out), n)
+        wengert_pairs(kind, WENGERT_ADD, data(a), data(out), data(out), n, n)
+        return out
+
+    def between(args: tuple) -> object:
+        """(input, end, weight) of one shape, for a number as weight."""
+        a: object = args[0]
+        b: object = args[1]
+        weight: object = args[2]
+        kind: cython.int = small(a, WIDE)
+        if not kind or not number(weight) or not flat(b, kind, WIDE) or not cnp.PyArray_SAMESHAPE(a, b):
+            return None
+        out: object = like(a)
+        n: cython.Py_ssize_t = cnp.PyArray_SIZE(a)
+        near: cython.bint = -0.5 < weight < 0.5
+        wengert_pairs(kind, WENGERT_SUBTRACT, data(b), data(a), data(out), n, n)
+        wengert_ones(kind, WENGERT_MULTIPLY, data(out), weight if near else 1 - weight, 0, data(out), n)
+        wengert_pairs(
+            kind, WENGERT_ADD if near else WENGERT_SUBTRACT, data(a if near else b), data(out), data(out), n, n
+        )
+        return out
 
     # ------------------------------------------------------------ squared differences
 
@@ -345,6 +450,8 @@ if cython.compiled:
             "chosen": chosen,
             "masked_fill": masked_fill,
             "mse_loss": squared_difference,
+            "addcmul": product_added,
+            "lerp": between,
         }
     )
     RULES.update(

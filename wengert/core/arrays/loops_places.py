@@ -14,7 +14,7 @@ if cython.compiled:
     from cython.cimports.libc.string import memcpy, memset
     from cython.cimports.wengert.core.arrays.loops_common import (
         MANY,
-        MOST,
+        WIDE,
         doubles,
         flat,
         floats,
@@ -101,7 +101,7 @@ if cython.compiled:
     @cython.cfunc
     def pick(x: object, index: object, dim: object, keepdim: cython.bint) -> object:
         """The elements of x at an index along a dim, or None."""
-        kind: cython.int = small(x, MOST)
+        kind: cython.int = small(x, WIDE)
         s: cython.Py_ssize_t[3]
         if not kind:
             return None
@@ -159,7 +159,7 @@ if cython.compiled:
     @cython.cfunc
     def taken(x: object, index: object, dim: object) -> object:
         """x.take(index, dim): slices of a small array, or None."""
-        kind: cython.int = small(x, MOST)
+        kind: cython.int = small(x, WIDE)
         s: cython.Py_ssize_t[3]
         dims: cnp.npy_intp[64]
         i: cython.Py_ssize_t
@@ -281,7 +281,7 @@ if cython.compiled:
         if kind >= cnp.NPY_OBJECT or axis < 0 or axis >= top:
             return None
         for a in arrays:
-            if not flat(a, kind, MOST) or cnp.PyArray_NDIM(a) != n or cnp.PyArray_SIZE(a) == 0:
+            if not flat(a, kind, WIDE) or cnp.PyArray_NDIM(a) != n or cnp.PyArray_SIZE(a) == 0:
                 return None
             for k in range(n):
                 if (new or k != axis) and cnp.PyArray_DIM(a, k) != cnp.PyArray_DIM(first, k):

@@ -1,3 +1,3 @@
 # The C side of loops_reductions.py: names of what a loop computes.
 cdef enum Reduction:
-    TOTAL, MEAN, LARGEST, SMALLEST, VARIANCE, DEVIATION, EUCLIDEAN, ABSOLUTE, LOG_SUM_EXP
+    TOTAL, MEAN, LARGEST, SMALLEST, PRODUCT, VARIANCE, DEVIATION, EUCLIDEAN, ABSOLUTE, LOG_SUM_EXP

@@ -14,20 +14,41 @@ if cython.compiled:
     from cython.cimports.libc import math
     from cython.cimports.wengert.core.arrays.loops_common import (
         MANY,
+        WIDE,
         added,
+        data,
         doubles,
         fit,
         flat,
         floats,
         like,
+        longs,
         number,
         reach,
         real,
-        root,
         small,
         without,
     )
     from cython.cimports.wengert.core.arrays.loops_reductions import Reduction
+    from cython.cimports.wengert.core.arrays.loops_wholes import counted, whole_extremum
+    from cython.cimports.wengert.core.arrays.vectors import (
+        WENGERT_ABS,
+        WENGERT_ADD,
+        WENGERT_DIVIDE,
+        WENGERT_MAXIMUM,
+        WENGERT_MINIMUM,
+        WENGERT_MULTIPLY,
+        WENGERT_SQRT,
+        WENGERT_SQUARE,
+        WENGERT_SUBTRACT,
+        wengert_column_places,
+        wengert_columns,
+        wengert_extremes,
+        wengert_ones,
+        wengert_pairs,
+        wengert_places,
+        wengert_sums,
+    )
 
     cnp.import_array()
 
@@ -52,104 +73,172 @@ if cython.compiled:
 
     @cython.cfunc
     @cython.exceptval(check=False)
-    def one(op: cython.int, x: cython.pointer(real), w: cython.pointer(real), n: cython.Py_ssize_t,
-            step: cython.Py_ssize_t, c: real) -> real:  # fmt: skip
-        """A reduction of n elements, `step` apart; w is room for as many."""
+    def log_sum_exp(x: cython.pointer(real), w: cython.pointer(real), n: cython.Py_ssize_t,
+                    step: cython.Py_ssize_t) -> real:  # fmt: skip
+        """The logarithm of the sum of exponentials of n elements, `step` apart; w is room for as many."""
         i: cython.Py_ssize_t
-        s: real
-        if op == Reduction.TOTAL:
-            return added(x, n, step)
-        if op == Reduction.MEAN:
-            return added(x, n, step) / n
-        if op == Reduction.LARGEST:
-            return x[place(x, n, step, True) * step]
-        if op == Reduction.SMALLEST:
-            return x[place(x, n, step, False) * step]
-        if op == Reduction.EUCLIDEAN:
-            for i in range(n):
-                w[i * step] = x[i * step] * x[i * step]
-            return root(added(w, n, step))
-        if op == Reduction.ABSOLUTE:
-            for i in range(n):
-                w[i * step] = fit(x[0], math.fabs(x[i * step]))
-            return added(w, n, step)
-        if op == Reduction.LOG_SUM_EXP:
-            s = x[place(x, n, step, True) * step]
-            if s - s != 0:
-                s = 0
-            for i in range(n):
-                w[i * step] = x[i * step] - s
-                w[i * step] = fit(s, math.exp(w[i * step]))
-            return fit(s, math.log(added(w, n, step))) + s
-        s = added(x, n, step) / n
+        s: real = x[place(x, n, step, True) * step]
+        if s - s != 0:
+            s = 0
         for i in range(n):
             w[i * step] = x[i * step] - s
-            w[i * step] = w[i * step] * w[i * step]
-        s = added(w, n, step) / c
-        return s if op == Reduction.VARIANCE else root(s)
+            w[i * step] = fit(s, math.exp(w[i * step]))
+        return fit(s, math.log(added(w, n, step))) + s
 
     @cython.cfunc
     @cython.exceptval(check=False)
-    def every(op: cython.int, x: cython.pointer(real), w: cython.pointer(real), r: cython.pointer(real),
-              s: cython.pointer(cython.Py_ssize_t), c: real) -> cython.void:  # fmt: skip
-        """A reduction of all runs."""
+    def every(x: cython.pointer(real), w: cython.pointer(real), r: cython.pointer(real),
+              s: cython.pointer(cython.Py_ssize_t)) -> cython.void:  # fmt: skip
+        """The same of all runs."""
         i: cython.Py_ssize_t
         j: cython.Py_ssize_t
         k: cython.Py_ssize_t
         for i in range(s[0]):
             for j in range(s[2]):
                 k = i * s[1] * s[2] + j
-                r[i * s[2] + j] = one(op, x + k, w + k, s[1], s[2], c)
+                r[i * s[2] + j] = log_sum_exp(x + k, w + k, s[1], s[2])
+
+    @cython.cfunc
+    @cython.inline
+    def at(a: object, i: cython.Py_ssize_t, width: cython.Py_ssize_t) -> cython.p_void:
+        """Where the element i of an array is."""
+        return cython.cast(cython.p_char, data(a)) + i * width
+
+    @cython.cfunc
+    def plain(op: cython.int, kind: cython.int, x: object, out: object,
+              s: cython.pointer(cython.Py_ssize_t)) -> cython.void:  # fmt: skip
+        """The sums, means, products or extrema of all runs."""
+        i: cython.Py_ssize_t
+        run: cython.Py_ssize_t = s[1] * s[2]
+        width: cython.Py_ssize_t = 4 if kind == cnp.NPY_FLOAT else 8
+        what: cython.int = WENGERT_ADD
+        if op == Reduction.PRODUCT:
+            what = WENGERT_MULTIPLY
+        elif op == Reduction.LARGEST or op == Reduction.SMALLEST:
+            what = WENGERT_MAXIMUM if op == Reduction.LARGEST else WENGERT_MINIMUM
+        if s[2] > 1:
+            for i in range(s[0]):
+                wengert_columns(kind, what, at(x, i * run, width), at(out, i * s[2], width), s[1], s[2])
+        elif what == WENGERT_ADD:
+            wengert_sums(kind, data(x), data(out), s[0], s[1])
+        else:
+            wengert_extremes(kind, what, data(x), data(out), s[0], s[1])
+        if op == Reduction.MEAN:
+            wengert_ones(kind, WENGERT_DIVIDE, data(out), s[1], 0, data(out), s[0] * s[2])
+
+    @cython.cfunc
+    def squared(op: cython.int, kind: cython.int, x: object, room: object, out: object,
+                s: cython.pointer(cython.Py_ssize_t), free: cython.double) -> cython.void:  # fmt: skip
+        """The variances, deviations or norms of all runs; room: for as many elements as x has."""
+        i: cython.Py_ssize_t
+        run: cython.Py_ssize_t = s[1] * s[2]
+        n: cython.Py_ssize_t = s[0] * run
+        width: cython.Py_ssize_t = 4 if kind == cnp.NPY_FLOAT else 8
+        if op == Reduction.VARIANCE or op == Reduction.DEVIATION:
+            plain(Reduction.MEAN, kind, x, out, s)
+            for i in range(s[0]):
+                wengert_pairs(
+                    kind, WENGERT_SUBTRACT, at(x, i * run, width), at(out, i * s[2], width), at(room, i * run, width),
+                    run, s[2],
+                )  # fmt: skip
+            wengert_ones(kind, WENGERT_SQUARE, data(room), 0, 0, data(room), n)
+        else:
+            wengert_ones(
+                kind, WENGERT_ABS if op == Reduction.ABSOLUTE else WENGERT_SQUARE, data(x), 0, 0, data(room), n
+            )
+        plain(Reduction.TOTAL, kind, room, out, s)
+        if op == Reduction.VARIANCE or op == Reduction.DEVIATION:
+            wengert_ones(kind, WENGERT_DIVIDE, data(out), free, 0, data(out), s[0] * s[2])
+        if op == Reduction.DEVIATION or op == Reduction.EUCLIDEAN:
+            wengert_ones(kind, WENGERT_SQRT, data(out), 0, 0, data(out), s[0] * s[2])
+
+    @cython.cfunc
+    def apart(op: cython.int, x: object, dim: tuple, keepdim: cython.bint) -> object:
+        """A sum, mean or extremum over dims that do not stand side by side: those that do at a time; or None."""
+        i: cython.int
+        axis: cython.int
+        end: cython.int
+        n: cython.int = cnp.PyArray_NDIM(x)
+        gone: cython.bint[64]
+        for i in range(n):
+            gone[i] = False
+        for one in dim:
+            if type(one) is not int or not -n <= one < n:
+                return None
+            axis = one
+            if axis < 0:
+                axis += n
+            if gone[axis]:
+                return None
+            gone[axis] = True
+        out: object = x
+        end = n
+        while end > 0:
+            if not gone[end - 1]:
+                end -= 1
+                continue
+            axis = end
+            while axis > 0 and gone[axis - 1]:
+                axis -= 1
+            out = reduction(
+                Reduction.TOTAL if op == Reduction.MEAN else op, out, tuple([i for i in range(axis, end)]), True, 0
+            )
+            end = axis
+        kind: cython.int = cnp.PyArray_TYPE(out)
+        if op == Reduction.MEAN:
+            wengert_ones(kind, WENGERT_DIVIDE, data(out), cnp.PyArray_SIZE(x) // cnp.PyArray_SIZE(out), 0, data(out),
+                         cnp.PyArray_SIZE(out))  # fmt: skip
+        if keepdim:
+            return out
+        return out.reshape(tuple([cnp.PyArray_DIM(out, i) for i in range(n) if not gone[i]]))
 
     @cython.cfunc
     def reduction(op: cython.int, x: object, dim: object, keepdim: cython.bint, correction: cython.double) -> object:
         """A reduction of a small array, or None."""
-        kind: cython.int = small(x, MANY)
+        kind: cython.int = small(x, MANY if op == Reduction.LOG_SUM_EXP else WIDE)
         s: cython.Py_ssize_t[3]
         gone: cython.bint[64]
         out: object
-        room: object = x
+        room: object
         free: cython.double
-        if not kind or not cnp.PyArray_SIZE(x) or not reach(x, dim, s, gone):
+        if not kind or not cnp.PyArray_SIZE(x):
             return None
+        if not reach(x, dim, s, gone):
+            return apart(op, x, dim, keepdim) if op < Reduction.VARIANCE and type(dim) is tuple else None
         free = s[1] - correction
         if free < 0:
             free = 0
         out = without(x, gone, keepdim, kind)
-        if op >= Reduction.VARIANCE:
-            room = like(x)
-        if kind == cnp.NPY_FLOAT:
-            every(op, floats(x), floats(room), floats(out), s, free)
+        if op < Reduction.VARIANCE:
+            plain(op, kind, x, out, s)
+            return out
+        room = like(x)
+        if op != Reduction.LOG_SUM_EXP:
+            squared(op, kind, x, room, out, s, free)
+        elif kind == cnp.NPY_FLOAT:
+            every(floats(x), floats(room), floats(out), s)
         else:
-            every(op, doubles(x), doubles(room), doubles(out), s, free)
+            every(doubles(x), doubles(room), doubles(out), s)
         return out
-
-    @cython.cfunc
-    @cython.exceptval(check=False)
-    def places(x: cython.pointer(real), r: cython.pointer(cnp.npy_int64), s: cython.pointer(cython.Py_ssize_t),
-               largest: cython.bint) -> cython.void:  # fmt: skip
-        """Where the extrema of all runs are."""
-        i: cython.Py_ssize_t
-        j: cython.Py_ssize_t
-        for i in range(s[0]):
-            for j in range(s[2]):
-                r[i * s[2] + j] = place(x + i * s[1] * s[2] + j, s[1], s[2], largest)
 
     @cython.cfunc
     def positions(x: object, dim: object, keepdim: cython.bint, largest: cython.bint) -> object:
         """Where extrema of a small array are, or None."""
-        kind: cython.int = small(x, MANY)
+        i: cython.Py_ssize_t
+        kind: cython.int = small(x, WIDE)
         s: cython.Py_ssize_t[3]
         gone: cython.bint[64]
         out: object
         if not kind or not cnp.PyArray_SIZE(x) or not (dim is None or type(dim) is int) or not reach(x, dim, s, gone):
             return None
         out = without(x, gone, keepdim, cnp.NPY_INT64)
-        r: cython.pointer(cnp.npy_int64) = cython.cast(cython.pointer(cnp.npy_int64), cnp.PyArray_DATA(out))
-        if kind == cnp.NPY_FLOAT:
-            places(floats(x), r, s, largest)
-        else:
-            places(doubles(x), r, s, largest)
+        what: cython.int = WENGERT_MAXIMUM if largest else WENGERT_MINIMUM
+        if s[2] == 1:
+            wengert_places(kind, what, data(x), longs(out), s[0], s[1])
+            return out
+        width: cython.Py_ssize_t = 4 if kind == cnp.NPY_FLOAT else 8
+        for i in range(s[0]):
+            wengert_column_places(kind, what, at(x, i * s[1] * s[2], width), longs(out) + i * s[2], s[1], s[2])
         return out
 
     @cython.cfunc
@@ -266,9 +355,16 @@ if cython.compiled:
         """A sum or mean, (input, dim, keepdim, dtype)."""
 
         def apply(args: tuple) -> object:
-            return reduction(op, args[0], args[1], args[2], 0) if args[3] is None else None
+            if args[3] is not None:
+                return None
+            found: object = reduction(op, args[0], args[1], args[2], 0)
+            return counted(args[0], args[1], args[2]) if found is None and op == Reduction.TOTAL else found
 
         return apply
+
+    def product(args: tuple) -> object:
+        """(input, dim, keepdim, dtype)."""
+        return reduction(Reduction.PRODUCT, args[0], args[1], args[2], 0) if args[3] is None else None
 
     def reduced(op: cython.int) -> Any:
         """A reduction, (input, dim, keepdim)."""
@@ -288,7 +384,8 @@ if cython.compiled:
 
     def extremum(args: tuple) -> object:
         """The largest or smallest of all."""
-        return reduction(Reduction.LARGEST if args[1] else Reduction.SMALLEST, args[0], None, False, 0)
+        found: object = reduction(Reduction.LARGEST if args[1] else Reduction.SMALLEST, args[0], None, False, 0)
+        return whole_extremum(args[0], args[1]) if found is None else found
 
     def extremum_indices(args: tuple) -> object:
         """Where the extrema along a dim are."""
@@ -342,6 +439,7 @@ if cython.compiled:
         {
             "sum": summed(Reduction.TOTAL),
             "mean": summed(Reduction.MEAN),
+            "prod": product,
             "amax": reduced(Reduction.LARGEST),
             "amin": reduced(Reduction.SMALLEST),
             "logsumexp": reduced(Reduction.LOG_SUM_EXP),

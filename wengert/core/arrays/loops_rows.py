@@ -24,9 +24,16 @@ if cython.compiled:
         small,
         spans,
     )
-    from cython.cimports.wengert.core.arrays.loops_rows import Row
+    from cython.cimports.wengert.core.arrays.loops_rows import SOFT, Row
 
     cnp.import_array()
+
+    _soft_limit = cython.declare(cython.int, SOFT)
+
+    def leave_softmax(size: cython.int) -> None:
+        """From now on arrays of more elements are for kernels."""
+        global _soft_limit
+        _soft_limit = size
 
     @cython.cfunc
     @cython.exceptval(check=False)
@@ -121,7 +128,7 @@ if cython.compiled:
     @cython.cfunc
     def rows(op: cython.int, x: object, y: object, dim: object) -> object:
         """A function along a dim of a small array, or None; y has x's shape."""
-        kind: cython.int = small(x, MANY)
+        kind: cython.int = small(x, MANY if op >= Row.SUMS else _soft_limit)
         s: cython.Py_ssize_t[3]
         out: object
         room: object
@@ -191,3 +198,7 @@ if cython.compiled:
             "cumsum": (cumsum_rule,),
         }
     )
+else:
+
+    def leave_softmax(size: int) -> None:
+        """There are no loops."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy
+
 from wengert.core.arrays.large import LARGE, SIZE
+from wengert.core.arrays.small import cube
 
 __all__ = ["power_slope", "powered"]
 
@@ -14,7 +17,7 @@ def powered(np: Any, x: Any, exponent: Any) -> Any:
     if exponent == 2:
         return np.multiply(x, x)
     if exponent == 3:
-        return LARGE.cube(x) if plainly_large(x) else np.multiply(np.multiply(x, x), x)
+        return cube(x) if x.__class__ is numpy.ndarray else np.multiply(np.multiply(x, x), x)
     if exponent == 1:
         return np.positive(x)
     if exponent == 0.5:

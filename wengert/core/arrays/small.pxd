@@ -3,16 +3,12 @@ cimport cython
 cimport numpy as cnp
 from cpython.object cimport PyObject
 
-ctypedef fused real:
-    float
-    double
-
 cdef enum:
     ADD = 0
     SUBTRACT = 1
     MULTIPLY = 2
     DIVIDE = 3
-    LOOP = 4097
+    LOOP = 32769
     WORK = 1048576
 
 cdef object room(int nd, cnp.npy_intp *dims, int kind)
@@ -23,6 +19,7 @@ cpdef object subtract(object a, object b)
 cpdef object multiply(object a, object b)
 cpdef object divide(object a, object b)
 cpdef object square(object a)
+cpdef object cube(object a)
 cpdef object negative(object a)
 cpdef object relu(object a)
 cpdef object tanh_slope(object g, object out)

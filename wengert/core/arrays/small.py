@@ -1,8 +1,8 @@
 """Arithmetic on raw arrays as the hot core wants it: NumPy's functions, and loops of our own for small arrays.
 
 Uncompiled, NumPy computes, or a kernel from 65536 elements on.  Compiled, a call with contiguous `float32` or
-`float64` arrays of at most 4096 elements runs a typed loop, which saves the price of a ufunc call
-(about 0.25 microseconds); everything else still goes to NumPy.  Sums add in NumPy's order and the
+`float64` arrays of at most 32768 elements runs a typed loop, which saves the price of a ufunc call
+(about 0.25 microseconds) and of threads; everything else still goes to NumPy.  Sums add in NumPy's order and the
 four operations round once, so that both forms give the same bits; products of tiny matrices may
 differ from BLAS in the last place.
 """
@@ -22,7 +22,20 @@ if cython.compiled:
     from cython.cimports import numpy as cnp
     from cython.cimports.cpython.object import PyObject
     from cython.cimports.wengert.core.arrays.reuse import wengert_put, wengert_room
-    from cython.cimports.wengert.core.arrays.small import ADD, DIVIDE, MULTIPLY, SUBTRACT, WORK, real
+    from cython.cimports.wengert.core.arrays.small import ADD, DIVIDE, LOOP, MULTIPLY, SUBTRACT, WORK
+    from cython.cimports.wengert.core.arrays.vectors import (
+        WENGERT_ADD,
+        WENGERT_CUBE,
+        WENGERT_NEGATE,
+        WENGERT_RELU,
+        WENGERT_RELU_SLOPE,
+        WENGERT_TANH_SLOPE,
+        wengert_columns,
+        wengert_lines,
+        wengert_ones,
+        wengert_pairs,
+        wengert_sums,
+    )
 
     cnp.import_array()
 
@@ -85,6 +98,10 @@ if not cython.compiled:
     def square(a: Any) -> Any:
         """a * a."""
         return multiply(a, a)
+
+    def cube(a: Any) -> Any:
+        """a * a * a."""
+        return LARGE.cube(a) if a.size >= SIZE and a.dtype.kind == "f" else np.multiply(np.multiply(a, a), a)
 
     def dot_right(g: Any, b: Any) -> Any:
         """g @ b.T."""
@@ -177,49 +194,6 @@ else:
 
     @cython.cfunc
     @cython.inline
-    @cython.exceptval(check=False)
-    def loop_two(op: cython.int, a: cython.pointer(real), b: cython.pointer(real), r: cython.pointer(real),
-                 n: cython.Py_ssize_t, step: cython.Py_ssize_t) -> cython.void:  # fmt: skip
-        """r = a (op) b; `step` is how many elements of b repeat along a."""
-        i: cython.Py_ssize_t = 0  # not `range(0, n, step)`: with a step that varies that makes objects
-        j: cython.Py_ssize_t
-        while i < n:
-            if op == MULTIPLY:
-                for j in range(step):
-                    r[i + j] = a[i + j] * b[j]
-            elif op == ADD:
-                for j in range(step):
-                    r[i + j] = a[i + j] + b[j]
-            elif op == SUBTRACT:
-                for j in range(step):
-                    r[i + j] = a[i + j] - b[j]
-            else:
-                for j in range(step):
-                    r[i + j] = a[i + j] / b[j]
-            i += step
-
-    @cython.cfunc
-    @cython.inline
-    @cython.exceptval(check=False)
-    def loop_number(op: cython.int, a: cython.pointer(real), c: real, r: cython.pointer(real),
-                    n: cython.Py_ssize_t) -> cython.void:  # fmt: skip
-        """r = a (op) c."""
-        i: cython.Py_ssize_t
-        if op == MULTIPLY:
-            for i in range(n):
-                r[i] = a[i] * c
-        elif op == ADD:
-            for i in range(n):
-                r[i] = a[i] + c
-        elif op == SUBTRACT:
-            for i in range(n):
-                r[i] = a[i] - c
-        else:
-            for i in range(n):
-                r[i] = a[i] / c
-
-    @cython.cfunc
-    @cython.inline
     def plainly_large(a: object) -> cython.bint:
         """Whether `LARGE` takes an array."""
         kind: cython.int
@@ -242,6 +216,43 @@ else:
         return cnp.PyArray_SIZE(b)
 
     @cython.cfunc
+    @cython.inline
+    @cython.exceptval(check=False)
+    def pairs(
+        kind: cython.int, op: cython.int, a: object, b: object, r: object, step: cython.Py_ssize_t
+    ) -> cython.void:
+        """r = a (op) b; `step` is how many elements of b repeat along a."""
+        wengert_pairs(
+            kind, op, cnp.PyArray_DATA(a), cnp.PyArray_DATA(b), cnp.PyArray_DATA(r), cnp.PyArray_SIZE(a), step
+        )
+
+    @cython.cfunc
+    def one(kind: cython.int, op: cython.int, a: object) -> object:
+        """A function of one array."""
+        out: object = like(a)
+        wengert_ones(kind, op, cnp.PyArray_DATA(a), 0, 0, cnp.PyArray_DATA(out), cnp.PyArray_SIZE(a))
+        return out
+
+    @cython.cfunc
+    def apart(a: object, b: object) -> cython.bint:
+        """Whether two contiguous arrays share no memory."""
+        x: cython.p_char = cython.cast(cython.p_char, cnp.PyArray_DATA(a))
+        y: cython.p_char = cython.cast(cython.p_char, cnp.PyArray_DATA(b))
+        return x + cnp.PyArray_NBYTES(a) <= y or y + cnp.PyArray_NBYTES(b) <= x
+
+    @cython.cfunc
+    def rows_with(a: object, b: object) -> cython.Py_ssize_t:
+        """The length of a's rows, where b has a number for each of them and they are long; else 0."""
+        i: cython.int
+        n: cython.int = cnp.PyArray_NDIM(a)
+        if n < 2 or cnp.PyArray_NDIM(b) != n or cnp.PyArray_DIM(b, n - 1) != 1 or cnp.PyArray_DIM(a, n - 1) < 16:
+            return 0
+        for i in range(n - 1):
+            if cnp.PyArray_DIM(a, i) != cnp.PyArray_DIM(b, i):
+                return 0
+        return cnp.PyArray_DIM(a, n - 1)
+
+    @cython.cfunc
     def arithmetic(op: cython.int, a: object, b: object) -> object:
         """a (op) b of two arrays, or of an array and a number."""
         kind: cython.int
@@ -252,25 +263,9 @@ else:
             kind = small_one(a)
             if kind:
                 c = b
-                out = like(a)
-                if kind == cnp.NPY_FLOAT:
-                    if -3.0e38 < c < 3.0e38 or c != c:
-                        loop_number[cython.float](
-                            op,
-                            cython.cast(cython.p_float, cnp.PyArray_DATA(a)),
-                            cython.cast(cython.float, c),
-                            cython.cast(cython.p_float, cnp.PyArray_DATA(out)),
-                            cnp.PyArray_SIZE(a),
-                        )
-                        return out
-                else:
-                    loop_number[cython.double](
-                        op,
-                        cython.cast(cython.p_double, cnp.PyArray_DATA(a)),
-                        c,
-                        cython.cast(cython.p_double, cnp.PyArray_DATA(out)),
-                        cnp.PyArray_SIZE(a),
-                    )
+                if kind == cnp.NPY_DOUBLE or -3.0e38 < c < 3.0e38 or c != c:
+                    out = like(a)
+                    wengert_ones(kind, op, cnp.PyArray_DATA(a), c, 0, cnp.PyArray_DATA(out), cnp.PyArray_SIZE(a))
                     return out
         else:
             kind = small_pair(a, b)
@@ -284,24 +279,13 @@ else:
                         step = 0
                 if step:
                     out = like(a)
-                    if kind == cnp.NPY_FLOAT:
-                        loop_two[cython.float](
-                            op,
-                            cython.cast(cython.p_float, cnp.PyArray_DATA(a)),
-                            cython.cast(cython.p_float, cnp.PyArray_DATA(b)),
-                            cython.cast(cython.p_float, cnp.PyArray_DATA(out)),
-                            cnp.PyArray_SIZE(a),
-                            step,
-                        )
-                    else:
-                        loop_two[cython.double](
-                            op,
-                            cython.cast(cython.p_double, cnp.PyArray_DATA(a)),
-                            cython.cast(cython.p_double, cnp.PyArray_DATA(b)),
-                            cython.cast(cython.p_double, cnp.PyArray_DATA(out)),
-                            cnp.PyArray_SIZE(a),
-                            step,
-                        )
+                    pairs(kind, op, a, b, out, step)
+                    return out
+                step = rows_with(a, b)
+                if step:
+                    out = like(a)
+                    wengert_lines(kind, op, cnp.PyArray_DATA(a), cnp.PyArray_DATA(b), cnp.PyArray_DATA(out),
+                                  cnp.PyArray_SIZE(b), step)  # fmt: skip
                     return out
         if (not cnp.PyArray_Check(b) or floating(b)) if plainly_large(a) else (plainly_large(b) and floating(a)):
             return as_array((LARGE.add, LARGE.subtract, LARGE.multiply, LARGE.divide)[op](a, b))
@@ -327,57 +311,33 @@ else:
         """a * a."""
         return arithmetic(MULTIPLY, a, a)
 
-    @cython.cfunc
-    @cython.inline
-    @cython.exceptval(check=False)
-    def loop_slope(op: cython.int, g: cython.pointer(real), y: cython.pointer(real), r: cython.pointer(real),
-                   n: cython.Py_ssize_t) -> cython.void:  # fmt: skip
-        """r = g (1 - y²) for op 0, g where y > 0 for op 1."""
-        i: cython.Py_ssize_t
-        one: real = 1
-        if op == 0:
-            for i in range(n):
-                r[i] = g[i] * (one - y[i] * y[i])
-        else:
-            for i in range(n):
-                r[i] = 0 if y[i] <= 0 else g[i]
+    def cube(a: object) -> object:
+        """a * a * a."""
+        kind: cython.int = small_one(a)
+        if not kind:
+            return LARGE.cube(a) if plainly_large(a) else np.multiply(np.multiply(a, a), a)
+        return one(kind, WENGERT_CUBE, a)
 
     @cython.cfunc
     def slope(op: cython.int, g: object, y: object) -> object:
         """The gradient of an operator from its result, by a loop; None: not for small arrays."""
         kind: cython.int = small_pair(g, y)
-        out: object
         if not kind or not cnp.PyArray_SAMESHAPE(g, y):
             return None
-        out = like(g)
-        if kind == cnp.NPY_FLOAT:
-            loop_slope[cython.float](
-                op,
-                cython.cast(cython.p_float, cnp.PyArray_DATA(g)),
-                cython.cast(cython.p_float, cnp.PyArray_DATA(y)),
-                cython.cast(cython.p_float, cnp.PyArray_DATA(out)),
-                cnp.PyArray_SIZE(g),
-            )
-        else:
-            loop_slope[cython.double](
-                op,
-                cython.cast(cython.p_double, cnp.PyArray_DATA(g)),
-                cython.cast(cython.p_double, cnp.PyArray_DATA(y)),
-                cython.cast(cython.p_double, cnp.PyArray_DATA(out)),
-                cnp.PyArray_SIZE(g),
-            )
+        out: object = like(g)
+        pairs(kind, op, g, y, out, cnp.PyArray_SIZE(g))
         return out
 
     def tanh_slope(g: object, out: object) -> object:
         """g * (1 - out²)."""
-        r: object = slope(0, g, out)
+        r: object = slope(WENGERT_TANH_SLOPE, g, out)
         if r is None:
             r = LARGE.tanh_slope(g, out) if plainly_large(out) and plainly_large(g) else g * (1.0 - out * out)
         return as_array(r)
 
     def relu_slope(g: object, out: object) -> object:
         """g where the result was positive; a masked inf or nan leaves 0."""
-        r: object = slope(1, g, out)
+        r: object = slope(WENGERT_RELU_SLOPE, g, out)
         if r is None:
             large: cython.bint = plainly_large(out) and plainly_large(g)
             r = LARGE.relu_slope(g, out) if large else _where(out <= 0, g.dtype.type(0), g)
@@ -386,126 +346,38 @@ else:
     def relu(a: object) -> object:
         """max(a, 0), NaN stays."""
         kind: cython.int = small_one(a)
-        out: object
-        i: cython.Py_ssize_t
-        f: cython.p_float
-        d: cython.p_double
         if not kind:
             return as_array(LARGE.relu(a) if plainly_large(a) else _maximum(a, a.dtype.type(0)))
-        out = cnp.PyArray_NewCopy(a, cnp.NPY_CORDER)
-        if kind == cnp.NPY_FLOAT:
-            f = cython.cast(cython.p_float, cnp.PyArray_DATA(out))
-            for i in range(cnp.PyArray_SIZE(a)):
-                f[i] = 0 if f[i] <= 0 else f[i]
-        else:
-            d = cython.cast(cython.p_double, cnp.PyArray_DATA(out))
-            for i in range(cnp.PyArray_SIZE(a)):
-                d[i] = 0 if d[i] <= 0 else d[i]
-        return out
+        return one(kind, WENGERT_RELU, a)
 
     def negative(a: object) -> object:
         """-a."""
         kind: cython.int = small_one(a)
-        out: object
-        i: cython.Py_ssize_t
-        f: cython.p_float
-        d: cython.p_double
         if not kind:
             return as_array(LARGE.negative(a) if plainly_large(a) else _negative(a))
-        out = cnp.PyArray_NewCopy(a, cnp.NPY_CORDER)
-        if kind == cnp.NPY_FLOAT:
-            f = cython.cast(cython.p_float, cnp.PyArray_DATA(out))
-            for i in range(cnp.PyArray_SIZE(a)):
-                f[i] = -f[i]
-        else:
-            d = cython.cast(cython.p_double, cnp.PyArray_DATA(out))
-            for i in range(cnp.PyArray_SIZE(a)):
-                d[i] = -d[i]
-        return out
-
-    @cython.cfunc
-    @cython.inline
-    @cython.exceptval(check=False)
-    def loop_sum(a: cython.pointer(real), n: cython.Py_ssize_t) -> real:
-        """The sum in the order in which NumPy adds up to 128 elements."""
-        i: cython.Py_ssize_t
-        r: real[8]
-        s: real
-        if n < 8:
-            s = -0.0
-            for i in range(n):
-                s += a[i]
-            return s
-        for i in range(8):
-            r[i] = a[i]
-        for i in range(8, n - n % 8, 8):
-            r[0] += a[i]
-            r[1] += a[i + 1]
-            r[2] += a[i + 2]
-            r[3] += a[i + 3]
-            r[4] += a[i + 4]
-            r[5] += a[i + 5]
-            r[6] += a[i + 6]
-            r[7] += a[i + 7]
-        s = ((r[0] + r[1]) + (r[2] + r[3])) + ((r[4] + r[5]) + (r[6] + r[7]))
-        for i in range(n - n % 8, n):
-            s += a[i]
-        return s
+        return one(kind, WENGERT_NEGATE, a)
 
     def total(a: object) -> object:
         """Sum of all elements."""
         kind: cython.int = small_one(a)
         out: object
-        n: cython.Py_ssize_t
-        if not kind or cnp.PyArray_SIZE(a) > 128 or cnp.PyArray_SIZE(a) == 0:
+        if not kind or cnp.PyArray_SIZE(a) == 0:
             return as_array(LARGE.total(a) if plainly_large(a) else _sum(a, None))
-        n = cnp.PyArray_SIZE(a)
         out = wengert_room(0, cython.NULL, kind)
-        if kind == cnp.NPY_FLOAT:
-            cython.cast(cython.p_float, cnp.PyArray_DATA(out))[0] = loop_sum[cython.float](
-                cython.cast(cython.p_float, cnp.PyArray_DATA(a)), n
-            )
-        else:
-            cython.cast(cython.p_double, cnp.PyArray_DATA(out))[0] = loop_sum[cython.double](
-                cython.cast(cython.p_double, cnp.PyArray_DATA(a)), n
-            )
+        wengert_sums(kind, cnp.PyArray_DATA(a), cnp.PyArray_DATA(out), 1, cnp.PyArray_SIZE(a))
         return out
-
-    @cython.cfunc
-    @cython.inline
-    @cython.exceptval(check=False)
-    def loop_rows(a: cython.pointer(real), r: cython.pointer(real), m: cython.Py_ssize_t,
-                  n: cython.Py_ssize_t) -> cython.void:  # fmt: skip
-        """r = the sum of m rows of length n."""
-        i: cython.Py_ssize_t
-        j: cython.Py_ssize_t
-        for j in range(n):
-            r[j] = a[j]
-        for i in range(1, m):
-            for j in range(n):
-                r[j] += a[i * n + j]
 
     def rows_sum(a: object) -> object:
         """Sum over the first dim."""
         kind: cython.int = small_one(a)
-        out: object
+        m: cython.Py_ssize_t
+        n: cython.Py_ssize_t
         if not kind or cnp.PyArray_NDIM(a) != 2 or cnp.PyArray_DIM(a, 0) == 0:
             return as_array(LARGE.rows_sum(a) if plainly_large(a) and cnp.PyArray_NDIM(a) == 2 else _sum(a, 0))
-        out = wengert_room(1, cython.address(cnp.PyArray_DIMS(a)[1]), kind)
-        if kind == cnp.NPY_FLOAT:
-            loop_rows[cython.float](
-                cython.cast(cython.p_float, cnp.PyArray_DATA(a)),
-                cython.cast(cython.p_float, cnp.PyArray_DATA(out)),
-                cnp.PyArray_DIM(a, 0),
-                cnp.PyArray_DIM(a, 1),
-            )
-        else:
-            loop_rows[cython.double](
-                cython.cast(cython.p_double, cnp.PyArray_DATA(a)),
-                cython.cast(cython.p_double, cnp.PyArray_DATA(out)),
-                cnp.PyArray_DIM(a, 0),
-                cnp.PyArray_DIM(a, 1),
-            )
+        m = cnp.PyArray_DIM(a, 0)
+        n = cnp.PyArray_DIM(a, 1)
+        out: object = wengert_room(1, cython.address(cnp.PyArray_DIMS(a)[1]), kind)
+        wengert_columns(kind, WENGERT_ADD, cnp.PyArray_DATA(a), cnp.PyArray_DATA(out), m, n)
         return out
 
     def dot(a: object, b: object) -> object:
@@ -549,25 +421,8 @@ else:
         step: cython.Py_ssize_t
         if kind and cnp.PyArray_ISWRITEABLE(a):
             step = repeats(a, b)
-            if step and (step == cnp.PyArray_SIZE(a) or cnp.PyArray_DATA(a) != cnp.PyArray_DATA(b)):
-                if kind == cnp.NPY_FLOAT:
-                    loop_two[cython.float](
-                        op,
-                        cython.cast(cython.p_float, cnp.PyArray_DATA(a)),
-                        cython.cast(cython.p_float, cnp.PyArray_DATA(b)),
-                        cython.cast(cython.p_float, cnp.PyArray_DATA(a)),
-                        cnp.PyArray_SIZE(a),
-                        step,
-                    )
-                else:
-                    loop_two[cython.double](
-                        op,
-                        cython.cast(cython.p_double, cnp.PyArray_DATA(a)),
-                        cython.cast(cython.p_double, cnp.PyArray_DATA(b)),
-                        cython.cast(cython.p_double, cnp.PyArray_DATA(a)),
-                        cnp.PyArray_SIZE(a),
-                        step,
-                    )
+            if step and (step == cnp.PyArray_SIZE(a) if cnp.PyArray_DATA(a) == cnp.PyArray_DATA(b) else apart(a, b)):
+                pairs(kind, op, a, b, a, step)
                 return
         (LARGE.write if cnp.PyArray_CheckExact(a) and cnp.PyArray_SIZE(a) >= 65536 else write_plainly)(op, a, b)
 

@@ -24,11 +24,16 @@ MODULES = (
     "wengert.core.arrays.loops_rows",
     "wengert.core.arrays.loops_reductions",
     "wengert.core.arrays.loops_pairs",
+    "wengert.core.arrays.loops_wholes",
     "wengert.core.arrays.loops_places",
     "wengert.core.arrays.loops_layers",
     "wengert.core.arrays.loops_products",
     "wengert.core.arrays.loops",
     "wengert.core.arrays.windows",
+    "wengert.core.operators.kernels",
+    "wengert.core.operators.mixed_kernels",
+    "wengert.core.operators.row_kernels",
+    "wengert.core.kernels.rowcalls",
     "wengert.core.tape.core",
     "wengert.core.tape.hot_nodes",
     "wengert.core.tape.hot",
@@ -62,7 +67,12 @@ MODULES = (
     "wengert.optim.adam",
 )
 """What is compiled, in the order of their imports."""
-HEADERS = ("wengert.core.arrays.loops_common", "wengert.core.arrays.reuse", "wengert.core.tape.interpreter")
+HEADERS = (
+    "wengert.core.arrays.loops_common",
+    "wengert.core.arrays.reuse",
+    "wengert.core.arrays.vectors",
+    "wengert.core.tape.interpreter",
+)
 """C sides without a module of their own."""
 FOLDER = "native"
 MANIFEST = "manifest.json"

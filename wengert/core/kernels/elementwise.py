@@ -52,7 +52,7 @@ def loop_text(target: Target, loops: Sequence[Loop]) -> str:
     """The module of several kernels."""
     functions: list[Any] = []
     for loop in loops:
-        functions += [core(target, loop), piece(loop), entry(target, loop)]
+        functions += [core(target, loop), piece(loop), entry(target, loop), direct(loop)]
     return module(functions, "declare void @wengert_parallel(ptr, ptr, i64)")
 
 
@@ -232,8 +232,7 @@ def whole(f: Function, loop: Loop, operands: Operands, rooms: dict[int, str], ta
         for at, s in enumerate(operands.numbers, 2 * len(given)):
             f.put(table, at, loop.dtype, s)
         f.put(table, 2 * len(given) + len(operands.numbers), "i64", n)
-        pieces = f.long("udiv", f.long("add", n, PIECE - 1), PIECE)
-        f.do(f"call void @wengert_parallel(ptr @{loop.name}_piece, ptr {table}, i64 {pieces})")
+        every(f, loop, n, table)
 
     def alone() -> None:
         call_core(f, loop, given, operands.numbers, n, masks_of(f, [operands.steps[k] for k in order if k < count]))
@@ -261,6 +260,21 @@ def blocks(f: Function, loop: Loop, operands: Operands, rooms: dict[int, str]) -
     f.loop("0", operands.n, STRIDED, block)
 
 
+def direct(loop: Loop) -> Function:
+    """`void f_direct(table)`: all pieces; the table is theirs."""
+    f = Function(f"define void @{loop.name}_direct(ptr %table)")
+    singles = sum(loop.scalars)
+    every(f, loop, f.field("%table", 2 * (len(loop.results) + len(loop.scalars) - singles) + singles, "i64"), "%table")
+    f.do("ret void")
+    return f
+
+
+def every(f: Lines, loop: Loop, n: str, table: str) -> None:
+    """All pieces of n elements."""
+    pieces = f.long("udiv", f.long("add", n, PIECE - 1), PIECE)
+    f.do(f"call void @wengert_parallel(ptr @{loop.name}_piece, ptr {table}, i64 {pieces})")
+
+
 def flat(loop: Loop) -> Function:
     """`void f_flat(table)` for contiguous operands: pointers of results and arrays, n, and the scalars as doubles."""
     outs, arrays, numbers = names(loop)
@@ -278,8 +292,7 @@ def flat(loop: Loop) -> Function:
     for k, s in enumerate(singles):
         f.put(inner, 2 * count + k, loop.dtype, s)
     f.put(inner, 2 * count + len(singles), "i64", n)
-    pieces = f.long("udiv", f.long("add", n, PIECE - 1), PIECE)
-    f.do(f"call void @wengert_parallel(ptr @{loop.name}_piece, ptr {inner}, i64 {pieces})")
+    every(f, loop, n, inner)
     f.do("ret void")
     return f
 

@@ -72,10 +72,14 @@ class Factory:
         if not loops:
             assert failure is not None
             raise failure
-        symbols = [f"{loop.name}_loop" for loop in loops]
+        symbols = [f"{loop.name}_{entry}" for entry in ("loop", "direct") for loop in loops]
         addresses = self.machine.build(loop_text(self.target, loops), symbols)
-        places = {loop.dtype: address for loop, address in zip(loops, addresses, strict=True)}
-        return native.ufunc(name, places, count, len(loops[0].results))
+        places = {loop.dtype: address for loop, address in zip(loops, addresses, strict=False)}
+        kernel = native.ufunc(name, places, count, len(loops[0].results))
+        if len(loops[0].results) == 1:
+            for loop, address in zip(loops, addresses[len(loops) :], strict=True):
+                native.addresses[kernel, loop.dtype] = address
+        return kernel
 
     def mixed(self, name: str, trace: Trace, dtypes: Sequence[Any], reference: Any, domain: Any) -> Any:
         """(ufunc of operands of NumPy's dtypes that computes `trace`, function of arrays, dtype of the result); tested.

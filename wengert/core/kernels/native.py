@@ -16,7 +16,7 @@ import numpy
 
 from wengert.core.kernels.text import Function
 
-__all__ = ["builtin", "builtin_text", "typed_ufunc", "ufunc"]
+__all__ = ["addresses", "builtin", "builtin_text", "typed_ufunc", "ufunc"]
 
 _FLOAT, _DOUBLE = 11, 12  # NPY_FLOAT, NPY_DOUBLE
 _TYPES = {"float": _FLOAT, "double": _DOUBLE}
@@ -24,6 +24,9 @@ _FROM_FUNCTIONS = 1  # place of PyUFunc_FromFuncAndData in NumPy's table of ufun
 _NO_IDENTITY = -1
 
 _kept: list[Any] = []
+
+addresses: dict[tuple[Any, str], int] = {}
+"""(ufunc, LLVM's name of a dtype) -> a function of the table of a job, for contiguous operands."""
 
 
 def _table() -> Any:

@@ -10,8 +10,17 @@ from typing import Any
 
 import numpy as np
 
+from wengert.core.base import uncompiled as cython
 from wengert.core.kernels.acceptance import Rejected, difference, excess
 from wengert.core.kernels.rows import PIECE
+
+if cython.compiled:
+    from cython.cimports import numpy as cnp
+    from cython.cimports.wengert.core.arrays.loops_common import like
+
+    cnp.import_array()
+else:
+    like = np.empty_like
 
 __all__ = ["CALLS"]
 
@@ -21,7 +30,7 @@ ROW = 2048
 """Elements that are added up one after the other (in some hundred lanes); their sums are added pairwise."""
 
 COLUMN_PIECES = 16
-"""Pieces of a sum over rows, whatever the number of threads."""
+"""Pieces of a sum over rows at most, whatever the number of threads."""
 
 
 def part(n: int) -> int:
@@ -39,8 +48,8 @@ def softmax(run: Any) -> Callable[..., Any]:
 
     def call(x: Any) -> Any:
         x = _contiguous(x)
-        out, n = _empty(x.shape, x.dtype), x.shape[-1]
-        run(out, x, lines(x, n), n, part(n))
+        out, n = like(x), x.shape[-1]
+        run(out, x, x.size // n, n, part(n))
         return out
 
     return call
@@ -51,7 +60,7 @@ def softmax_back(run: Any) -> Callable[..., Any]:
 
     def call(g: Any, out: Any) -> Any:
         g, out = _contiguous(g), _contiguous(out)
-        dx, n = _empty(out.shape, out.dtype), out.shape[-1]
+        dx, n = like(out), out.shape[-1]
         run(dx, g, out, lines(out, n), n, part(n))
         return dx
 
@@ -59,14 +68,14 @@ def softmax_back(run: Any) -> Callable[..., Any]:
 
 
 def layer_norm(run: Any) -> Callable[..., Any]:
-    """(out, mean, 1 / sqrt(variance + eps)) of x over rows of length n."""
+    """(out, mean, 1 / sqrt(variance + eps)) of x over rows of length n; kept: the shape of mean and the third."""
 
-    def call(x: Any, weight: Any, bias: Any, n: int, eps: float) -> tuple[Any, Any, Any]:
+    def call(x: Any, weight: Any, bias: Any, n: int, eps: float, kept: Any) -> tuple[Any, Any, Any]:
         x = _contiguous(x)
-        rows = lines(x, n)
-        weight = np.ones(n, x.dtype) if weight is None else _contiguous(weight)
-        bias = np.zeros(n, x.dtype) if bias is None else _contiguous(bias)
-        out, mean, inverse = _empty(x.shape, x.dtype), _empty(rows, x.dtype), _empty(rows, x.dtype)
+        rows, dtype = x.size // n, x.dtype
+        weight = np.ones(n, dtype) if weight is None else _contiguous(weight)
+        bias = np.zeros(n, dtype) if bias is None else _contiguous(bias)
+        out, mean, inverse = like(x), _empty(kept, dtype), _empty(kept, dtype)
         run(out, mean, inverse, x, weight, bias, rows, n, part(n), eps)
         return out, mean, inverse
 
@@ -76,8 +85,13 @@ def layer_norm(run: Any) -> Callable[..., Any]:
 def column_room(x: Any, n: int) -> tuple[Any, int, int]:
     """Room for the sums of each piece, rows, rows of a piece."""
     rows = lines(x, n)
-    some = max(1, -(-rows // COLUMN_PIECES))
+    some = max(1, -(-rows // max(1, min(COLUMN_PIECES, x.size // PIECE))))
     return _empty((-(-rows // some), n), x.dtype), rows, some
+
+
+def joined(room: Any) -> Any:
+    """The sums of all pieces."""
+    return room[0] if len(room) == 1 else np.add.reduce(room, 0)
 
 
 def layer_norm_back(run: Any) -> Callable[..., Any]:
@@ -86,11 +100,11 @@ def layer_norm_back(run: Any) -> Callable[..., Any]:
     def call(g: Any, x: Any, mean: Any, inverse: Any, weight: Any, g_mean: Any, g_inverse: Any, n: int) -> Any:
         g, x = _contiguous(g), _contiguous(x)
         weight = np.ones(n, x.dtype) if weight is None else _contiguous(weight)
-        dx, small = _empty(x.shape, x.dtype), [_contiguous(a) for a in (mean, inverse, g_mean, g_inverse)]
+        dx, small = like(x), [_contiguous(a) for a in (mean, inverse, g_mean, g_inverse)]
         slopes, rows, some = column_room(x, n)
         shifts = _empty(slopes.shape, x.dtype)
         run(slopes, shifts, dx, g, x, small[0], small[1], weight, small[2], small[3], rows, n, some)
-        return dx, np.add.reduce(slopes, 0), np.add.reduce(shifts, 0)
+        return dx, joined(slopes), joined(shifts)
 
     return call
 
@@ -102,7 +116,7 @@ def layer_norm_weight(run: Any) -> Callable[..., Any]:
         g, x = _contiguous(g), _contiguous(x)
         room, rows, some = column_room(x, n)
         run(room, g, x, _contiguous(mean), _contiguous(inverse), rows, n, some)
-        return np.add.reduce(room, 0)
+        return joined(room)
 
     return call
 
@@ -113,7 +127,7 @@ def column_sum(run: Any) -> Callable[..., Any]:
     def call(x: Any) -> Any:
         room, rows, some = column_room(x, x.shape[-1])
         run(room, x, rows, x.shape[-1], some)
-        return np.add.reduce(room, 0)
+        return joined(room)
 
     return call
 
@@ -177,7 +191,7 @@ def rms_norm(run: Any) -> Callable[..., Any]:
     def call(x: Any, weight: Any, n: int, eps: float) -> tuple[Any, Any]:
         x, rows = _contiguous(x), lines(x, n)
         weight = np.ones(n, x.dtype) if weight is None else _contiguous(weight)
-        out, inverse = _empty(x.shape, x.dtype), _empty(rows, x.dtype)
+        out, inverse = like(x), _empty(rows, x.dtype)
         run(out, inverse, x, weight, rows, n, part(n), eps)
         return out, inverse
 
@@ -190,9 +204,9 @@ def rms_norm_back(run: Any) -> Callable[..., Any]:
     def call(g: Any, g_inverse: Any, x: Any, inverse: Any, weight: Any, n: int) -> tuple[Any, Any]:
         g, x = _contiguous(g), _contiguous(x)
         weight = np.ones(n, x.dtype) if weight is None else _contiguous(weight)
-        dx, (room, rows, some) = _empty(x.shape, x.dtype), column_room(x, n)
+        dx, (room, rows, some) = like(x), column_room(x, n)
         run(room, dx, g, x, _contiguous(inverse), weight, _contiguous(g_inverse), rows, n, some)
-        return dx, np.add.reduce(room, 0)
+        return dx, joined(room)
 
     return call
 
@@ -201,7 +215,7 @@ def logsumexp_back(run: Any) -> Callable[..., Any]:
     """exp(x - level) g; level and g: one number for each row."""
 
     def call(g: Any, x: Any, level: Any) -> Any:
-        out, n = _empty(x.shape, x.dtype), x.shape[-1]
+        out, n = like(x), x.shape[-1]
         run(out, x, _contiguous(level), _contiguous(g), lines(x, n), n, part(n))
         return out
 
@@ -209,14 +223,30 @@ def logsumexp_back(run: Any) -> Callable[..., Any]:
 
 
 def cross_entropy(run: Any) -> Callable[..., Any]:
-    """(loss, level) per row of x: level = log(sum(exp(x))), loss = level - x[target], 0 where target is `ignored`."""
+    """(loss, level) per row of x: level = log(sum(exp(x))), loss = level - x[target], 0 where target is `ignored`.
 
-    def call(x: Any, target: Any, ignored: int, *smoothing: float) -> tuple[Any, Any]:
+    Third: whether any target is ignored, and whether any is neither that nor a class.
+    """
+
+    def call(x: Any, target: Any, ignored: int, *smoothing: float) -> tuple[Any, Any, list[int]]:
         x = _contiguous(x)
         rows, n = x.shape
-        loss, level = _empty(rows, x.dtype), _empty(rows, x.dtype)
-        run(loss, level, x, _contiguous(target), rows, n, part(n), ignored, *smoothing)
-        return loss, level
+        loss, level, marks = _empty(rows, x.dtype), _empty(rows, x.dtype), np.zeros(2, np.int64)
+        run(loss, level, marks, x, _contiguous(target), rows, n, part(n), ignored, *smoothing)
+        return loss, level, marks.tolist()
+
+    return call
+
+
+def cross_entropy_ahead(run: Any) -> Callable[..., Any]:
+    """What `cross_entropy` gives, and the gradient of scale times the sum of the losses."""
+
+    def call(x: Any, target: Any, ignored: int, scale: float) -> tuple[Any, Any, list[int], Any]:
+        x = _contiguous(x)
+        rows, n = x.shape
+        dx, loss, level, marks = like(x), _empty(rows, x.dtype), _empty(rows, x.dtype), np.zeros(2, np.int64)
+        run(dx, loss, level, marks, x, _contiguous(target), rows, n, part(n), ignored, scale)
+        return loss, level, marks.tolist(), dx
 
     return call
 
@@ -230,7 +260,7 @@ def cross_entropy_back(run: Any) -> Callable[..., Any]:
     def call(x: Any, level: Any, target: Any, scale: Any, given: Any, ignored: int, *smoothing: float) -> Any:
         x = _contiguous(x)
         rows, n = x.shape
-        dx = _empty(x.shape, x.dtype)
+        dx = like(x)
         run(dx, x, level, _contiguous(target), scale, _contiguous(given), rows, n, part(n), ignored, *smoothing)
         return dx
 
@@ -291,7 +321,7 @@ def try_layer_norm(call: Any, rng: Any, shape: tuple[int, int], dtype: Any) -> A
     """Found and wanted."""
     x, w, b = _rows(rng, shape, dtype), _rows(rng, shape, dtype)[0], _rows(rng, shape, dtype)[0]
     found, mean, inverse = normal(x, 1e-2)
-    return call(x, w, b, shape[1], 1e-2), (found * w + b, mean.reshape(-1), inverse.reshape(-1))
+    return call(x, w, b, shape[1], 1e-2, shape[0]), (found * w + b, mean.reshape(-1), inverse.reshape(-1))
 
 
 def try_layer_norm_back(call: Any, rng: Any, shape: tuple[int, int], dtype: Any) -> Any:
@@ -392,7 +422,20 @@ def try_cross_entropy(call: Any, rng: Any, shape: tuple[int, int], dtype: Any, *
     score = x[np.arange(len(x)), np.where(target < 0, 0, target)]
     for s in smoothing:
         score = (1 - s) * score + s * x.mean(-1)
-    return call(x, target, -100, *smoothing), (np.where(target < 0, dtype.type(0), level - score), level)
+    loss, found, _ = call(x, target, -100, *smoothing)
+    return (loss, found), (np.where(target < 0, dtype.type(0), level - score), level)
+
+
+def try_cross_entropy_ahead(call: Any, rng: Any, shape: tuple[int, int], dtype: Any) -> Any:
+    """Found and wanted."""
+    x, target = _rows(rng, shape, dtype), _targets(rng, shape)
+    level, share = np.log(np.exp(x).sum(-1)), soft(x)
+    place = np.where(target < 0, 0, target)
+    share[np.arange(len(x)), place] -= 1
+    share[target < 0] = 0
+    loss, found, _, slopes = call(x, target, -100, 0.25)
+    losses = np.where(target < 0, dtype.type(0), level - x[np.arange(len(x)), place])
+    return (loss, found, slopes), (losses, level, share * dtype.type(0.25))
 
 
 def try_cross_entropy_back(call: Any, rng: Any, shape: tuple[int, int], dtype: Any, *smoothing: float) -> Any:
@@ -431,6 +474,7 @@ CALLS: dict[str, tuple[str, Any, Any]] = {
     "row_squares": ("row_squares", row_squares, try_row_squares),
     "total_squares": ("row_squares", total_squares, try_total_squares),
     "cross_entropy": ("cross_entropy", cross_entropy, try_cross_entropy),
+    "cross_entropy_ahead": ("cross_entropy_ahead", cross_entropy_ahead, try_cross_entropy_ahead),
     "cross_entropy_back": ("cross_entropy_back", cross_entropy_back, try_cross_entropy_back),
     "cross_entropy_smooth": ("cross_entropy_smooth", cross_entropy, smoothed(try_cross_entropy)),
     "cross_entropy_smooth_back": ("cross_entropy_smooth_back", cross_entropy_back, smoothed(try_cross_entropy_back)),

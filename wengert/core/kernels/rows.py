@@ -81,13 +81,14 @@ ROWS = {
         Kernel("layer_norm", ("row", "one", "one", "row", "all", "all"), numbers=1),
         Kernel("layer_norm_back", ("all", "all", "row", "row", "row", "one", "one", "all", "one", "one"), columns=2),
         Kernel("layer_norm_weight", ("all", "row", "row", "one", "one"), columns=1),
-        Kernel("cross_entropy", ("one", "one", "row", "long"), numbers=1),
+        Kernel("cross_entropy", ("one", "one", "all", "row", "long"), numbers=1),
+        Kernel("cross_entropy_ahead", ("row", "one", "one", "all", "row", "long"), numbers=2),
         Kernel("cross_entropy_back", ("row", "row", "one", "long", "all", "one"), numbers=1),
         Kernel("logsumexp", ("one", "row")),
         Kernel("logsumexp_back", ("row", "row", "one", "one")),
         Kernel("rms_norm", ("row", "one", "row", "all"), numbers=1),
         Kernel("rms_norm_back", ("all", "row", "row", "row", "one", "all", "one"), columns=1),
-        Kernel("cross_entropy_smooth", ("one", "one", "row", "long"), numbers=2),
+        Kernel("cross_entropy_smooth", ("one", "one", "all", "row", "long"), numbers=2),
         Kernel("cross_entropy_smooth_back", ("row", "row", "one", "long", "all", "one"), numbers=2),
         Kernel("column_sum", ("all", "row"), columns=1),
         Kernel("row_sum", ("one", "row")),
@@ -288,18 +289,18 @@ class Builder:
     def cross_entropy(self, smooth: bool = False) -> None:
         """log(sum(exp(x))) - x[target], and log(sum(exp(x))); 0 for a target that is ignored.
 
+        Two marks become 1: the first where a target is ignored, the second where one is no class.
         smooth: for x[target], the number c1 times the mean of x and the rest times x[target].
         """
         joins = ["max", "add"] if smooth else ["max"]
         self.sweep("greatest", 1, 0, 0, joins, lambda b, x, s: ([], [x[0]] * len(joins)))
         self.sweep("grown", 1, 0, 1, ["add"], lambda b, x, s: ([], _grown(b, x, s)[1]), 2)
-        f = self.row("loss", "level", "x", "target", numbers=1 + smooth)
+        f = self.row("loss", "level", "marks", "x", "target", numbers=1 + smooth)
         top, *total_x = f.run("greatest", ["%x"], [], "%n", len(joins))
         (total,) = f.run("grown", ["%x"], [top], "%n", 1)
         level = f.arithmetic("fadd", top, f.log(total))
-        target, ignored = ignored_target(f)
-        at = f.emit(f"select i1 {ignored}, i64 0, i64 {target}")
-        score = f.load(f.offset("%x", at, self.dtype))
+        ignored, place = checked_target(f)
+        score = f.load(f.offset("%x", place, self.dtype))
         if smooth:
             mean = f.arithmetic("fdiv", total_x[0], f.emit(f"uitofp i64 %n to {self.dtype}"))
             score = f.arithmetic("fmul", score, f.arithmetic("fsub", "1.0", "%c1"))
@@ -312,6 +313,25 @@ class Builder:
     def cross_entropy_smooth(self) -> None:
         """The same with labels smoothed by the number c1."""
         self.cross_entropy(True)
+
+    def cross_entropy_ahead(self) -> None:
+        """What `cross_entropy` gives, and the gradient c1 (softmax(x) - [class = target]), 0 where it is ignored."""
+        self.sweep("greatest", 1, 0, 0, ["max"], lambda b, x, s: ([], [x[0]]))
+        self.sweep("grown", 1, 1, 1, ["add"], _grown, 2)
+        self.sweep("scaled", 1, 1, 1, [], lambda b, x, s: ([b.mul(x[0], s[0])], []))
+        f = self.row("dx", "loss", "level", "marks", "x", "target", numbers=2)
+        (top,) = f.run("greatest", ["%x"], [], "%n", 1)
+        (total,) = f.run("grown", ["%dx", "%x"], [top], "%n", 1)
+        level = f.arithmetic("fadd", top, f.log(total))
+        ignored, place = checked_target(f)
+        loss = f.arithmetic("fsub", level, f.load(f.offset("%x", place, self.dtype)))
+        f.save(f.emit(f"select i1 {ignored}, {self.dtype} 0.0, {self.dtype} {loss}"), "%loss")
+        f.save(level, "%level")
+        scale = f.emit(f"select i1 {ignored}, {self.dtype} 0.0, {self.dtype} %c1")
+        f.run("scaled", ["%dx", "%dx"], [f.arithmetic("fdiv", scale, total)], "%n")
+        at = f.offset("%dx", place, self.dtype)
+        f.save(f.arithmetic("fsub", f.load(at), scale), at)
+        f.do("ret void")
 
     def cross_entropy_back(self, smooth: bool = False) -> None:
         """scale (p - [class = target]) + given p with p = exp(x - level); scale is 0 for a target that is ignored.
@@ -347,6 +367,18 @@ def ignored_target(f: Row) -> tuple[str, str]:
     """The row's class, and whether it is the ignored one (the number c0)."""
     target = f.emit("load i64, ptr %target")
     return target, f.long("icmp eq", target, f.emit(f"fptosi {f.dtype} %c0 to i64"))
+
+
+def checked_target(f: Row) -> tuple[str, str]:
+    """Whether the row's class is ignored, and where it stands: 0 if it is ignored, or no class, which marks tell."""
+    target, ignored = ignored_target(f)
+    outside = f.long("icmp uge", target, "%n")
+    f.when(
+        ignored,
+        lambda: f.put("%marks", 0, "i64", "1"),
+        lambda: f.when(outside, lambda: f.put("%marks", 1, "i64", "1")),
+    )
+    return ignored, f.emit(f"select i1 {f.emit(f'or i1 {ignored}, {outside}')}, i64 0, i64 {target}")
 
 
 def _grown(b: Block, x: list[str], s: list[str]) -> tuple[list[Any], list[Any]]:

@@ -19,10 +19,13 @@ from typing import Any
 from wengert.core.base.settings import settings
 from wengert.core.kernels.memory import keep_freed_memory
 
-__all__ = ["LARGE", "Order", "finish", "order", "orders", "possible", "trouble", "wait_for_kernels"]
+__all__ = ["LARGE", "OFTEN", "SOME", "Order", "finish", "order", "orders", "possible", "trouble", "wait_for_kernels"]
 
 LARGE = 4096
-"""Elements from which a kernel is faster than NumPy, threads and the price of the question included."""
+"""Elements from which a kernel is ordered at once."""
+
+SOME, OFTEN = 256, 64
+"""Elements from which a kernel that is ready is faster than NumPy, and after how many such calls it is ordered."""
 
 Maker = Callable[[Any], Callable[..., Any]]
 

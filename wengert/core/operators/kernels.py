@@ -1,4 +1,4 @@
-"""Kernels behind records: from `LARGE` elements on, an elementwise operator runs machine code made from its statement.
+"""Kernels behind records: from `SOME` elements on, an elementwise operator runs machine code made from its statement.
 
 Body and rules of a record are called once with expressions in place of arrays (`core/kernels/expressions.py`); what
 they return is the kernel.  Until it is made and accepted, and wherever it cannot be made, the body itself computes.
@@ -14,10 +14,23 @@ from typing import Any
 import numpy
 
 from wengert.core.arrays import activation as formulas
-from wengert.core.kernels.workshop import LARGE, Order, order
+from wengert.core.base import uncompiled as cython
+from wengert.core.kernels.native import addresses
+from wengert.core.kernels.workshop import LARGE, OFTEN, SOME, Order, order
 from wengert.core.operators.kinds import Elementwise
 from wengert.core.operators.raw import NUMPY
 from wengert.core.operators.record import FIRST, GRADIENT, NAMESPACE, REGISTRY, RESULT, Op
+
+if cython.compiled:
+    from cython.cimports import numpy as cnp
+    from cython.cimports.wengert.core.kernels.calling import run_direct
+
+    cnp.import_array()
+else:
+
+    def run_direct(address: int, arrays: tuple[Any, ...], floats: tuple[float, ...]) -> Any:
+        """Only the compiled form calls machine code itself."""
+
 
 __all__ = ["install"]
 
@@ -37,30 +50,45 @@ class Variants:
     of a schedule; where it asks what they are (a condition, a power), they are constants of a kernel's text.
     """
 
-    __slots__ = ("name", "orders")
+    __slots__ = ("name", "orders", "calls", "recent")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.orders: dict[Any, Order] = {}
+        self.calls = 0
+        self.recent: tuple[Any, ...] = (None, (), None, False, 0)
+        """What was found last."""
 
-    def find(self, dtype: Any, attributes: tuple[Any, ...], make: Any, *given: Any) -> Any:
-        """(kernel, the floats that it takes after the arrays) if one is ready, else (None, ()).
+    def find(self, size: int, dtype: Any, attributes: tuple[Any, ...], make: Any, *given: Any) -> Any:
+        """What is known of a kernel that is ready for `size` elements, or None.
 
-        The first question orders it by `make(dtype, attributes, floats, *given)`.
+        (dtype, attributes, kernel, whether it takes floats after the arrays, its address).  It is ordered by
+        `make(dtype, attributes, floats, *given)`, when there is work for it.
         """
-        floats = tuple([a for a in attributes if a.__class__ is float])
+        recent = self.recent
+        if dtype is recent[0] and (attributes is recent[1] or alike(attributes, recent[1], recent[3])):
+            return recent
+        floats = floats_of(attributes)
         if floats:
             kinds = tuple([float if a.__class__ is float else a for a in attributes])
-            placed = self.placed((dtype, kinds), make, attributes, floats, given)
+            placed = self.placed(size, (dtype, kinds), make, attributes, floats, given)
             if placed is None or not placed.done:
-                return None, ()
+                return None
             if placed.function is not None:
-                return placed.function, floats
-        placed = self.placed((dtype, attributes), make, attributes, (), given)
-        return (None, ()) if placed is None else (placed.function, ())
+                return self.keep(dtype, attributes, placed.function, True)
+        placed = self.placed(size, (dtype, attributes), make, attributes, (), given)
+        return (
+            None if placed is None or placed.function is None else self.keep(dtype, attributes, placed.function, False)
+        )
 
-    def placed(self, key: Any, make: Any, attributes: Any, floats: Any, given: Any) -> Order | None:
-        """The order of this key; None for what there will be no kernel for."""
+    def keep(self, dtype: Any, attributes: tuple[Any, ...], function: Any, floating: bool) -> Any:
+        """Note the kernel that was found."""
+        address = addresses.get((function, _LETTERS[dtype]), 0)
+        self.recent = (dtype, attributes, function, floating, address)
+        return self.recent
+
+    def placed(self, size: int, key: Any, make: Any, attributes: Any, floats: Any, given: Any) -> Order | None:
+        """The order of this key; None for what there will be no kernel for, or not yet."""
         try:
             found = self.orders.get(key)
         except TypeError:  # attributes that are lists
@@ -68,8 +96,36 @@ class Variants:
         if found is None:
             if key[0] not in _LETTERS or len(self.orders) >= VARIANTS:
                 return None
+            if size < LARGE:
+                self.calls += 1
+                if self.calls < OFTEN:
+                    return None
             found = self.orders[key] = order(self.name, make(_LETTERS[key[0]], attributes, floats, *given))
         return found
+
+
+def alike(attributes: tuple[Any, ...], kept: tuple[Any, ...], floating: bool) -> bool:
+    """Whether a kernel for `kept` is for these attributes too; floating: it takes their floats."""
+    if len(attributes) != len(kept):
+        return False
+    for a, b in zip(attributes, kept, strict=True):
+        if a is not b:
+            kind = a.__class__
+            if kind is not b.__class__ or not (a == b or (floating and kind is float)):
+                return False
+    return True
+
+
+def floats_of(attributes: tuple[Any, ...]) -> tuple[float, ...]:
+    """Those attributes that are floats."""
+    return tuple([a for a in attributes if a.__class__ is float]) if attributes else ()
+
+
+def computed(known: tuple[Any, ...], arrays: tuple[Any, ...], attributes: tuple[Any, ...]) -> Any:
+    """The result of a kernel; small contiguous arrays are handed to it without a call of NumPy's."""
+    floats = floats_of(attributes) if known[3] else ()
+    found = run_direct(known[4], arrays, floats) if known[4] else None
+    return known[2](*arrays, *floats) if found is None else found
 
 
 def same_shape(arrays: list[Any]) -> bool:
@@ -89,7 +145,7 @@ def same_shape(arrays: list[Any]) -> bool:
 def most(input: Any, others: tuple[Any, ...]) -> int:
     """Elements of the largest operand; what comes after a large one is not asked."""
     size: int = getattr(input, "size", 0)
-    if size < LARGE:
+    if size < SOME:
         for x in others:
             if x.__class__ is _ndarray and x.size > size:
                 size = x.size
@@ -221,10 +277,14 @@ def alone(op: Op, body: Any, variants: Variants) -> Any:
     """The body of a record of one array and nothing else."""
 
     def faster(np: Any, input: Any) -> Any:
-        if input.size < LARGE or input.__class__ is not _ndarray:
+        size = input.size
+        if size < SOME or input.__class__ is not _ndarray:
             return body(np, input)
-        kernel, _ = variants.find(input.dtype, (), forward_maker, op, body, ())
-        return body(np, input) if kernel is None else kernel(input)
+        dtype = input.dtype
+        known = variants.recent
+        if known[0] is not dtype:
+            known = variants.find(size, dtype, (), forward_maker, op, body, ())
+        return body(np, input) if known is None else computed(known, (input,), ())
 
     return faster
 
@@ -233,11 +293,12 @@ def one_array(op: Op, body: Any, variants: Variants) -> Any:
     """The body of a record of one array and attributes."""
 
     def faster(np: Any, input: Any, *attributes: Any, **named: Any) -> Any:
-        if input.size >= LARGE and input.__class__ is _ndarray:
+        size = input.size
+        if size >= SOME and input.__class__ is _ndarray:
             given = (*attributes, *named.values()) if named else attributes
-            kernel, floats = variants.find(input.dtype, given, forward_maker, op, body, tuple(named))
-            if kernel is not None:
-                return kernel(input, *floats)
+            known = variants.find(size, input.dtype, given, forward_maker, op, body, tuple(named))
+            if known is not None:
+                return computed(known, (input,), given)
         return body(np, input, *attributes, **named)
 
     return faster
@@ -248,17 +309,17 @@ def several_arrays(op: Op, body: Any, variants: Variants) -> Any:
     count, broadcasting = len(op.arrays), Variants(f"{op.name} of several shapes")
 
     def faster(np: Any, input: Any, *others: Any, **named: Any) -> Any:
-        if len(others) + 1 >= count and most(input, others) >= LARGE:
+        if len(others) + 1 >= count and (size := most(input, others)) >= SOME:
             arrays, attributes = [input, *others[: count - 1]], others[count - 1 :]
-            if getattr(input, "size", 0) >= LARGE and same_shape(arrays):
+            if getattr(input, "size", 0) >= SOME and same_shape(arrays):
                 given = (*attributes, *named.values())
-                kernel, floats = variants.find(input.dtype, given, forward_maker, op, body, tuple(named))
-                if kernel is not None:
-                    return kernel(*arrays, *floats)
+                known = variants.find(size, input.dtype, given, forward_maker, op, body, tuple(named))
+                if known is not None:
+                    return computed(known, tuple(arrays), given)
             elif (dtype := broad(arrays)) is not None:
                 given = (*attributes, *named.values())
-                kernel, floats = broadcasting.find(dtype, given, forward_maker, op, body, tuple(named), True)
-                found = None if kernel is None else kernel(*arrays, *floats)
+                known = broadcasting.find(size, dtype, given, forward_maker, op, body, tuple(named), True)
+                found = None if known is None else computed(known, tuple(arrays), given)
                 if found is not None:
                     return found
         return body(np, input, *others, **named)
@@ -282,8 +343,11 @@ def writer(op: Op, body: Any, variants: Variants) -> Any:
         kept, names = rest, named
         if named and all([a is b for a, b in zip(raw[op.positional :], usual, strict=True)]):
             kept, names = rest[: op.positional - count], ()
-        kernel, floats = variants.find(input.dtype, kept, forward_maker, op, body, names)
-        return None if kernel is None else lambda: kernel(*arrays, *floats, out=target)
+        known = variants.find(target.size, input.dtype, kept, forward_maker, op, body, names)
+        if known is None:
+            return None
+        floats = floats_of(kept) if known[3] else ()
+        return lambda: known[2](*arrays, *floats, out=target)
 
     return into
 
@@ -335,18 +399,18 @@ def speed_up_rule(op: Op, index: int) -> None:
 
     def faster(environment: list[Any]) -> Any:
         g = environment[GRADIENT]
-        if g.__class__ is not _ndarray or g.size < LARGE:
+        if g.__class__ is not _ndarray or (size := g.size) < SOME:
             return old(environment)
         operands = [environment[p] for p in places]
         if same_shape(operands):
             attributes = tuple([environment[p] for p in rest])
-            kernel, floats = variants.find(g.dtype, attributes, backward_maker, op, old, places)
-            if kernel is not None:
-                return kernel(*operands, *floats)
+            known = variants.find(size, g.dtype, attributes, backward_maker, op, old, places)
+            if known is not None:
+                return computed(known, tuple(operands), attributes)
         elif broad(operands) is not None:
             attributes = tuple([environment[p] for p in rest])
-            kernel, floats = broadcasting.find(g.dtype, attributes, backward_maker, op, old, places, True)
-            found = None if kernel is None else kernel(*operands, *floats)
+            known = broadcasting.find(size, g.dtype, attributes, backward_maker, op, old, places, True)
+            found = None if known is None else computed(known, tuple(operands), attributes)
             if found is not None:
                 return found
         return old(environment)

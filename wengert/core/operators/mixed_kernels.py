@@ -16,7 +16,7 @@ from wengert.core.arrays.dtype import default_float
 from wengert.core.arrays.shape import broadcast_shapes
 from wengert.core.kernels import casts
 from wengert.core.kernels.mixing import BROAD
-from wengert.core.kernels.workshop import LARGE, Order, order
+from wengert.core.kernels.workshop import LARGE, SOME, Order, order
 from wengert.core.operators.kernels import called, most
 from wengert.core.operators.kinds import Elementwise
 from wengert.core.operators.record import REGISTRY, Op
@@ -24,7 +24,7 @@ from wengert.core.operators.record import REGISTRY, Op
 __all__ = ["Mixed", "install"]
 
 _ndarray = numpy.ndarray
-_BOOL = numpy.dtype(bool)
+_BOOL, _F32, _F64 = numpy.dtype(bool), numpy.dtype(numpy.float32), numpy.dtype(numpy.float64)
 DTYPES = {dtype: dtype.kind for dtype in map(numpy.dtype, ("i8", "i4", "i2", "i1", "u1", "?", "f4", "f8"))}
 """NumPy's dtype -> its kind."""
 
@@ -206,19 +206,39 @@ def as_operand(x: Any, dtype: Any, kind: str) -> Any:
 # ---------------------------------------------------------------- bodies
 
 
+def common(x: Any) -> bool:
+    """Whether an array is of one of the dtypes for which smaller arrays have kernels too."""
+    dtype = x.dtype
+    return dtype is _F32 or dtype is _F64
+
+
+def same(x: Any, first: Any) -> bool:
+    """Whether an operand has the dtype and shape of the first one."""
+    return x.__class__ is _ndarray and x.dtype is first.dtype and x.shape == first.shape
+
+
 def with_kernels(op: Op) -> None:
     """Put kernels before an elementwise record's body."""
     body, inner = getattr(op.body, "__wrapped__", op.body), op.body
     mixed, count, single = Mixed(op, body), len(op.arrays), len(op.params) == 1
+    floating = isinstance(op.kind, Elementwise) and op.name not in PLAIN
 
     def one(np: Any, input: Any) -> Any:
-        if input.size < LARGE or input.__class__ is not _ndarray:
+        size = input.size
+        if size < SOME or input.__class__ is not _ndarray:
+            return body(np, input)
+        if floating and common(input):
+            return inner(np, input)
+        if size < LARGE:
             return body(np, input)
         known = mixed.ready.get(input.dtype) or mixed.searched(input.dtype, (input,), (), ())
         return inner(np, input) if known is None else known[0][0](input)
 
     def several(np: Any, input: Any, *others: Any, **named: Any) -> Any:
         size = most(input, others)
+        plain = floating and size >= SOME and input.__class__ is _ndarray and common(input)
+        if plain and (count == 1 or (count == 2 and others and same(others[0], input))):
+            return inner(np, input, *others, **named)
         if size < LARGE and (size < FEW or not outer(input, others)):
             return body(np, input, *others, **named)
         if len(others) + 1 >= count:

@@ -13,9 +13,9 @@ from typing import Any
 import numpy
 
 from wengert.core.kernels import large as kernels
-from wengert.core.kernels.workshop import LARGE, Order, order
+from wengert.core.kernels.workshop import LARGE, SOME, Order, order
 from wengert.core.operators.record import FIRST, GRADIENT, REGISTRY, RESULT
-from wengert.core.operators.row_kernels import NARROW, bias_rule, large, last, ready
+from wengert.core.operators.row_kernels import NARROW, bias_rule, large, last, ready, row_size, suits
 
 __all__ = ["install"]
 
@@ -23,13 +23,13 @@ _ndarray = numpy.ndarray
 _broad: dict[Any, Order] = {}
 
 
-def rule_on_arrays(op: Any, index: int, found: Any) -> None:
-    """Give a rule a way for arrays: `found(environment)`, or None where it is not for them."""
+def rule_on_arrays(op: Any, index: int, found: Any, least: int = LARGE) -> None:
+    """Give a rule a way for arrays from a size on: `found(environment)`, or None where it is not for them."""
     rule = op.rules[index]
     old = copy(rule)
 
     def faster(environment: list[Any]) -> Any:
-        if environment[FIRST].__class__ is _ndarray and environment[FIRST].size >= LARGE:
+        if environment[FIRST].__class__ is _ndarray and environment[FIRST].size >= least:
             made = found(environment)
             if made is not None:
                 return made
@@ -224,6 +224,30 @@ def glu_back(op: Any) -> Any:
     return found
 
 
+# ---------------------------------------------------------------- layer norm
+
+
+def layer_norm_back(op: Any) -> Any:
+    """The rule of its input; what it finds for weight and bias is kept for their rules."""
+    weight_at, shape_at = op.position("weight"), op.position("normalized_shape")
+
+    def found(environment: list[Any]) -> Any:
+        input, weight, given = environment[FIRST], environment[weight_at], environment[GRADIENT]
+        shape = environment[shape_at]
+        n = row_size(input, shape) if large(input) else 0
+        if not n or not suits(weight, shape, input) or not same(given[0], input):
+            return None
+        kernel = ready("layer_norm_back", input)
+        if kernel is None:
+            return None
+        out = environment[RESULT]
+        dx, slopes, shifts = kernel(given[0], input, out[1], out[2], weight, given[1], given[2], n)
+        kernels.SUMS.put(given[0], input, slopes.reshape(shape), shifts)
+        return dx
+
+    return found
+
+
 # ---------------------------------------------------------------- root mean square
 
 
@@ -239,7 +263,7 @@ def rms_norm(body: Any, least: Any) -> Any:
     """The body of root-mean-square norm; least: the eps that stands for None."""
 
     def faster(np: Any, input: Any, normalized_shape: Any, weight: Any, eps: Any) -> Any:
-        n = fitting(input, normalized_shape, weight) if input.size >= LARGE else 0
+        n = fitting(input, normalized_shape, weight) if input.size >= SOME else 0
         kernel = ready("rms_norm", input) if n else None
         if kernel is None:
             return body(np, input, normalized_shape, weight, eps)
@@ -281,7 +305,7 @@ def logsumexp(body: Any) -> Any:
     """The body of logsumexp."""
 
     def faster(np: Any, input: Any, dim: Any, keepdim: bool = False) -> Any:
-        if input.size >= LARGE and large(input) and the_last(dim, input):
+        if input.size >= SOME and large(input) and the_last(dim, input):
             kernel = ready("logsumexp", input)
             if kernel is not None:
                 found = kernel(input)
@@ -317,11 +341,14 @@ def install(least: Any) -> None:
         (level, logsumexp(level.body)),
     ):
         op.body = update_wrapper(wrapped, op.body)
+    layer = REGISTRY["layer_norm_kernel"]
+    rule_on_arrays(layer, 0, layer_norm_back(layer), SOME)
+    rule_on_arrays(layer, 1, kept_slopes, SOME)
     rule_on_arrays(batch, 0, batch_norm_back(batch))
     rule_on_arrays(gated, 0, glu_back(gated))
     rule_on_arrays(group, 0, group_norm_back(group))
     rule_on_arrays(group, 1, kept_slopes)
     bias_rule(group)
-    rule_on_arrays(square, 0, rms_norm_back(square))
-    rule_on_arrays(square, 1, kept_slopes)
-    rule_on_arrays(level, 0, logsumexp_back(level))
+    rule_on_arrays(square, 0, rms_norm_back(square), SOME)
+    rule_on_arrays(square, 1, kept_slopes, SOME)
+    rule_on_arrays(level, 0, logsumexp_back(level), SOME)

@@ -9,38 +9,57 @@ from __future__ import annotations
 from functools import update_wrapper
 from math import prod
 from typing import Any
+from weakref import ref
 
 import numpy
 
+from wengert.core.arrays.loops_rows import leave_softmax
 from wengert.core.kernels import large as large_functions
 from wengert.core.kernels import picking, products
-from wengert.core.kernels.workshop import LARGE, Order, order
+from wengert.core.kernels.workshop import LARGE, OFTEN, SOME, Order, order
 from wengert.core.operators.record import GRADIENT, REGISTRY, RESULT
 
 __all__ = ["install"]
 
-_ndarray = numpy.ndarray
+_ndarray, _add = numpy.ndarray, numpy.add.reduce
 _F32, _F64, _I64 = numpy.dtype(numpy.float32), numpy.dtype(numpy.float64), numpy.dtype(numpy.int64)
+AHEAD_LEAST = 1 << 16
+"""Scores from which the gradient of a cross entropy is computed with it."""
+
 NARROW = 16
 """Rows shorter than this stay with NumPy."""
 
-_orders: dict[Any, Order] = {}
+_orders: dict[Any, dict[str, Order]] = {_F32: {}, _F64: {}}
+_calls: dict[str, int] = {}
 
 
 def ready(name: str, x: Any) -> Any:
-    """The kernel of this name for x's dtype, or None; the first question orders it."""
+    """The kernel of this name for x's dtype, or None; it is ordered when there is work for it."""
     dtype = x.dtype
-    placed = _orders.get((name, dtype))
+    if dtype is not _F32 and dtype is not _F64:
+        return None
+    known = _orders[dtype]
+    placed = known.get(name)
     if placed is None:
-        if dtype is not _F32 and dtype is not _F64:
-            return None
-        placed = _orders[name, dtype] = order(name.replace("_", " "), lambda factory: factory.call(name, dtype))
+        if x.size < LARGE:
+            calls = _calls[name] = _calls.get(name, 0) + 1
+            if calls < OFTEN:
+                return None
+        placed = known[name] = order(name.replace("_", " "), lambda factory: made(factory, name, dtype))
     return placed.function
 
 
+def made(factory: Any, name: str, dtype: Any) -> Any:
+    """A kernel; from then on loops leave to it what it is quicker at."""
+    kernel = factory.call(name, dtype)
+    if "softmax" in name:
+        leave_softmax(SOME)
+    return kernel
+
+
 def large(x: Any) -> bool:
-    """Whether x is a plain large array whose elements follow each other."""
-    return x.__class__ is _ndarray and x.size >= LARGE and x.flags.c_contiguous
+    """Whether x is a plain array of some size whose elements follow each other."""
+    return x.__class__ is _ndarray and x.size >= SOME and x.flags.c_contiguous
 
 
 def last(dim: Any, x: Any) -> bool:
@@ -64,7 +83,7 @@ def soft(name: str, body: Any) -> Any:
     """The body of softmax or its logarithm."""
 
     def faster(np: Any, input: Any, dim: int) -> Any:
-        if input.size >= LARGE and large(input):
+        if input.size >= SOME and large(input):
             kernel = ready(name, input) if last(dim, input) else across(name, dim, input)
             if kernel is not None:
                 return kernel(input)
@@ -80,7 +99,7 @@ def soft_rule(name: str, op: Any) -> None:
 
     def faster(environment: list[Any]) -> Any:
         g = environment[GRADIENT]
-        if g.__class__ is _ndarray and g.size >= LARGE:
+        if g.__class__ is _ndarray and g.size >= SOME:
             out = environment[RESULT]
             if large(out) and g.dtype is out.dtype:
                 along = environment[dim]
@@ -99,21 +118,31 @@ def layer_norm(body: Any) -> Any:
     """The body of layer norm."""
 
     def faster(np: Any, input: Any, normalized_shape: Any, weight: Any, bias: Any, eps: float) -> Any:
-        if input.size >= LARGE and large(input):
-            shape = tuple(normalized_shape) if normalized_shape.__class__ is not int else ()
-            n = 1
-            for size in shape:
-                n *= size
-            fits = len(shape) <= input.ndim and input.shape[input.ndim - len(shape) :] == shape and n >= NARROW
-            if fits and all(x is None or (x.shape == shape and x.dtype is input.dtype) for x in (weight, bias)):
+        if input.size >= SOME and large(input):
+            n = row_size(input, normalized_shape)
+            if n and suits(weight, normalized_shape, input) and suits(bias, normalized_shape, input):
                 kernel = ready("layer_norm", input)
                 if kernel is not None:
-                    out, mean, inverse = kernel(input, weight, bias, n, eps)
-                    kept = input.shape[: input.ndim - len(shape)] + (1,) * len(shape)
-                    return out, mean.reshape(kept), inverse.reshape(kept)
+                    kept = input.shape[: input.ndim - len(normalized_shape)] + (1,) * len(normalized_shape)
+                    return kernel(input, weight, bias, n, eps, kept)
         return body(np, input, normalized_shape, weight, bias, eps)
 
     return faster
+
+
+def row_size(x: Any, shape: Any) -> int:
+    """Elements of a row if x's last dims have this shape, a tuple, and make rows for kernels; else 0."""
+    if shape.__class__ is not tuple or x.shape[max(x.ndim - len(shape), 0) :] != shape:
+        return 0
+    n = 1
+    for size in shape:
+        n *= size
+    return n if n >= NARROW else 0
+
+
+def suits(x: Any, shape: Any, input: Any) -> bool:
+    """Whether a weight is absent, or has this shape and the input's dtype."""
+    return x is None or (x.shape == shape and x.dtype is input.dtype)
 
 
 def trailing(x: Any, axes: Any) -> int:
@@ -141,7 +170,7 @@ def layer_norm_back(body: Any) -> Any:
         weight: Any,
         axes: Any,
     ) -> Any:
-        if input.size >= LARGE and large(input) and grad.dtype is input.dtype:
+        if input.size >= SOME and large(input) and grad.dtype is input.dtype:
             n = trailing(input, axes)
             if n and (weight is None or weight.size == n):
                 kernel = ready("layer_norm_back", input)
@@ -161,7 +190,7 @@ def bias_rule(op: Any) -> None:
 
     def faster(environment: list[Any]) -> Any:
         g = environment[GRADIENT][0]
-        if g.__class__ is _ndarray and g.size >= LARGE:
+        if g.__class__ is _ndarray and g.size >= SOME:
             found = large_functions.SUMS.shifts(g)
             if found is not None and found.size == environment[place].size:
                 return found.reshape(environment[place].shape)
@@ -174,7 +203,7 @@ def layer_norm_weight(body: Any) -> Any:
     """The gradient of the weight of a normalisation of rows."""
 
     def faster(np: Any, grad: Any, input: Any, mean: Any, inverse: Any, axes: Any) -> Any:
-        if input.size >= LARGE and large(input) and grad.dtype is input.dtype:
+        if input.size >= SOME and large(input) and grad.dtype is input.dtype:
             count = len(axes)
             lead, rest = input.shape[:count], input.shape[count:]
             rows = tuple(axes) == tuple(range(count))  # sums that are asked for are gone, others want theirs
@@ -208,23 +237,73 @@ def plain_classes(input: Any, target: Any) -> bool:
     )
 
 
+class Ahead:
+    """Gradients of cross entropies that were computed with the loss, until a rule asks for them.
+
+    Each belongs to the array of levels of its loss, goes with it, and is handed out once: who asks again, or for
+    another gradient of the loss, computes anew.
+    """
+
+    def __init__(self) -> None:
+        self.kept: dict[int, tuple[Any, Any]] = {}
+
+    def put(self, level: Any, slopes: Any) -> None:
+        """Keep a gradient as long as there are the levels."""
+        key, kept = id(level), self.kept
+        kept[key] = ref(level, lambda _: kept.pop(key, None)), slopes
+
+    def take(self, level: Any) -> Any:
+        """The gradient for these levels, or None."""
+        found = self.kept.pop(id(level), None)
+        return found[1] if found is not None and found[0]() is level else None
+
+
+AHEAD = Ahead()
+
+
 def cross_entropy(body: Any) -> Any:
     """The body of the fused cross entropy."""
 
     def faster(
-        np: Any, input: Any, target: Any, ignore_index: int, reduction: str, label_smoothing: float = 0.0
-    ) -> Any:
-        if input.size >= LARGE and plain_classes(input, target):
-            smooth = (label_smoothing,) if label_smoothing else ()
-            kernel = ready("cross_entropy_smooth" if smooth else "cross_entropy", input)
-            counted = target != ignore_index
-            if kernel is not None and not (((target < 0) | (target >= input.shape[1])) & counted).any():
-                losses, level = kernel(input, target, ignore_index, *smooth)
-                count = numpy.count_nonzero(counted) if reduction == "mean" else 1
-                return numpy.divide(losses.sum(), input.dtype.type(count)), level
-        return body(np, input, target, ignore_index, reduction, label_smoothing)
+        np: Any, input: Any, target: Any, ignore_index: int, reduction: str, label_smoothing: float = 0.0,
+        ahead: bool = False,
+    ) -> Any:  # fmt: skip
+        if input.size >= SOME and plain_classes(input, target):
+            found = losses_of(input, target, ignore_index, reduction, label_smoothing, ahead)
+            if found is not None:
+                return found
+        return body(np, input, target, ignore_index, reduction, label_smoothing, ahead)
 
     return faster
+
+
+def losses_of(input: Any, target: Any, ignored: int, reduction: str, smoothing: float, ahead: bool) -> Any:
+    """(loss, levels) by a kernel that is ready for classes that are there, or None."""
+    slopes, count = None, 0
+    if ahead and not smoothing and input.size >= AHEAD_LEAST:
+        kernel = ready("cross_entropy_ahead", input)
+        if kernel is None:
+            return None
+        count = counted(target, ignored, reduction)
+        losses, level, (some, outside), slopes = kernel(input, target, ignored, 1 / count if count else float("nan"))
+    else:
+        smooth = (smoothing,) if smoothing else ()
+        kernel = ready("cross_entropy_smooth" if smooth else "cross_entropy", input)
+        if kernel is None:
+            return None
+        losses, level, (some, outside) = kernel(input, target, ignored, *smooth)
+    if outside:
+        return None
+    if slopes is not None:
+        AHEAD.put(level, slopes)
+    else:
+        count = counted(target, ignored, reduction) if some else 1 if reduction == "sum" else len(losses)
+    return _add(losses) / input.dtype.type(count), level
+
+
+def counted(target: Any, ignored: int, reduction: str) -> int:
+    """What the sum of the losses is divided by."""
+    return int(numpy.count_nonzero(target != ignored)) if reduction == "mean" else 1
 
 
 def cross_entropy_back(body: Any) -> Any:
@@ -234,11 +313,14 @@ def cross_entropy_back(body: Any) -> Any:
         np: Any, grad: Any, given: Any, input: Any, level: Any, target: Any, ignore_index: int, reduction: str,
         label_smoothing: float = 0.0,
     ) -> Any:  # fmt: skip
-        if input.size >= LARGE and plain_classes(input, target):
+        if input.size >= SOME and plain_classes(input, target):
+            slopes = AHEAD.take(level) if AHEAD.kept else None
+            if slopes is not None and not given.any():
+                return slopes if grad == 1 else numpy.multiply(slopes, grad, out=slopes)
             smooth = (label_smoothing,) if label_smoothing else ()
             kernel = ready("cross_entropy_smooth_back" if smooth else "cross_entropy_back", input)
             if kernel is not None:
-                count = numpy.count_nonzero(target != ignore_index) if reduction == "mean" else 1
+                count = counted(target, ignore_index, reduction)
                 scale = numpy.divide(grad, input.dtype.type(count)).reshape(1)
                 return kernel(input, level, target, scale, given, ignore_index, *smooth)
         return body(np, grad, given, input, level, target, ignore_index, reduction, label_smoothing)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from wengert.core.base.errors import DimError, DtypeError, IndexRangeError, ShapeError, ValueRangeError
-from wengert.core.kernels.workshop import LARGE
+from wengert.core.kernels.workshop import SOME
 from wengert.core.operators.kinds import composite, linear
 from wengert.core.operators.library.overloads import refuse, scalar_name
 from wengert.core.operators.record import Array
@@ -182,13 +182,7 @@ def _smoothed(m, scores, target, weight, ignore_index, reduction, label_smoothin
 
 def fusible(input, target, weight, reduction):
     """Whether the loss of these arguments is computed by `cross_entropy_rows`."""
-    return (
-        weight is None
-        and reduction != "none"
-        and input.ndim == 2
-        and target.ndim == 1
-        and math.prod(input.shape) >= LARGE
-    )
+    return weight is None and reduction != "none" and input.ndim == 2 and target.ndim == 1 and input.numel() >= 2 * SOME
 
 
 @composite(
@@ -220,10 +214,10 @@ def cross_entropy(
         raise ShapeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
     if reduction not in ("none", "mean", "sum"):
         raise ValueRangeError(f'{reduction} is not a valid value for reduction: it is "none", "mean" or "sum"')
+    if fusible(input, target, weight, reduction):
+        return m.cross_entropy_rows(input, target, ignore_index, reduction, label_smoothing, input.requires_grad)[0]
     size, given = tuple(input.shape), tuple(target.shape)
     dim = 1 if len(size) > 1 else 0
-    if math.prod(size) >= LARGE and fusible(input, target, weight, reduction):
-        return m.cross_entropy_rows(input, target, ignore_index, reduction, label_smoothing)[0]
     scores = m.log_softmax(input, dim)
     if size == given:
         if ignore_index >= 0:

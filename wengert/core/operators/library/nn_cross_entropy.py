@@ -22,10 +22,11 @@ def _samples(s):
         call(s.array(5, 3), ignoring, -100, "mean"),
         call(s.array(5, 3), ignoring, -100, "sum"),
         call(s.array(70, 64), s.integers(70, high=64), 5, "mean"),
+        call(s.array(70, 64), s.integers(70, high=64), 5, "sum", 0.0, True),
     ]
 
 
-def _gradient(m, g, out, input, target, ignore_index, reduction, label_smoothing):
+def _gradient(m, g, out, input, target, ignore_index, reduction, label_smoothing, ahead):
     if not m.recorded:
         return m.cross_entropy_back(g[0], g[1], input, out[1], target, ignore_index, reduction, label_smoothing)
     picked = m.nll_scatter(g[0], target, None, tuple(input.shape), ignore_index, reduction)
@@ -49,10 +50,11 @@ def _name(args):
     backward_name=_name,
     samples=_samples,
 )
-def cross_entropy_rows(np, input: Array, target: Array, ignore_index, reduction, label_smoothing=0.0):
+def cross_entropy_rows(np, input: Array, target: Array, ignore_index, reduction, label_smoothing=0.0, ahead=False):
     """(cross entropy, log(sum(exp(input), 1))) of scores (N, C) with classes (N,), reduced by "mean" or "sum".
 
-    With smoothing s the score of a row's class is (1 - s) input[class] + s mean(input).
+    With smoothing s the score of a row's class is (1 - s) input[class] + s mean(input).  ahead: a gradient will be
+    asked for, so that a kernel may compute it on the way.
     """
     check_classes(input, target, None)
     index, counted = chosen_classes(np, target, None, input.shape[1], ignore_index, input.dtype)
