@@ -1,7 +1,8 @@
 """Text of passes: one loop over contiguous memory that reads rows, writes rows, and joins elements to numbers.
 
 A pass named `f` becomes `void f(results..., rows..., numbers..., ptr joined, i64 n)`: `joined` receives one number for
-each way of joining ("add", "max").  Partial results are kept in several vectors and joined in a fixed order.
+each way of joining ("add", or "max", which may lose a nan).  Partial results are kept in several vectors and joined in
+a fixed order.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from wengert.core.kernels.host import Target
-from wengert.core.kernels.mathematics import FUNCTIONS
 from wengert.core.kernels.text import Block
 
 __all__ = ["Pass"]
@@ -63,7 +63,7 @@ class Pass(Block):
         """Vectors joined in order."""
         result = values[0]
         for value in values[1:]:
-            result = self.add(result, value) if join == "add" else FUNCTIONS["maximum"](self, self.value(value), result)
+            result = self.add(result, value) if join == "add" else self.larger(value, result)
         return result
 
     def carried(self, start: str, end: str, unroll: int, before: list[list[str]]) -> list[list[str]]:

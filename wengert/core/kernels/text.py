@@ -343,11 +343,21 @@ class Block(Lines):
         return self.emit(f"icmp ult {kind} <{numbers}>, {wide}")
 
     def reduce(self, name: str, a: str) -> str:
-        """The lanes joined to a scalar: "add", "max"."""
+        """The lanes joined to a scalar: "add", or "max", which may lose a nan."""
+        if self.lanes == 1:
+            return a
         if name == "add":
             full = f"@llvm.vector.reduce.fadd.{self.suffix}"
             self.declared.add(f"declare {self.dtype} {full}({self.dtype}, {self.kind})")
             return self.emit(f"call reassoc {self.dtype} {full}({self.dtype} -0.0, {self.kind} {a})")
-        full = f"@llvm.vector.reduce.fmaximum.{self.suffix}"
-        self.declared.add(f"declare {self.dtype} {full}({self.kind})")
-        return self.emit(f"call {self.dtype} {full}({self.kind} {a})")
+        half = self.lanes // 2
+        while half:
+            places = ", ".join(f"i32 {(i + half) % self.lanes}" for i in range(self.lanes))
+            other = f"shufflevector {self.kind} {a}, {self.kind} poison, <{self.lanes} x i32> <{places}>"
+            a = self.larger(a, self.emit(other))
+            half //= 2
+        return self.emit(f"extractelement {self.kind} {a}, i32 0")
+
+    def larger(self, a: Value, b: Value) -> str:
+        """The larger of two; of a nan and a number either."""
+        return self.select(self.compare("ogt", a, b), a, b)
