@@ -230,7 +230,11 @@ def convolution(lib: Any) -> Job:
         out = np.tensordot(windows(values), k, ((1, 4, 5), (1, 2, 3))).transpose(0, 3, 1, 2)
         dx = np.tensordot(windows(slope), k[..., ::-1, ::-1], ((1, 4, 5), (0, 2, 3))).transpose(0, 3, 1, 2)
         dw = np.tensordot(g, windows(values), ((0, 2, 3), (0, 2, 3)))
-        return [(y, out, 1e-5), (x.grad, dx, 1e-5), (w.grad, dw, 5e-5)]
+        return [
+            (y, out, 2e-5),
+            (x.grad, dx, 2e-5),
+            (w.grad, dw, 5e-5),
+        ]  # tiles share the digits of their largest element
 
     return run, check
 

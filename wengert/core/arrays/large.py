@@ -99,6 +99,7 @@ class Functions:
         self.sampler: Any = _none
         self.known_sampler: Any = _none
         self.stepwise: Any = _none
+        self.awaits_losses: Any = _none
 
 
 LARGE = Functions()

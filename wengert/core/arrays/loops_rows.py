@@ -128,11 +128,13 @@ if cython.compiled:
     @cython.cfunc
     def rows(op: cython.int, x: object, y: object, dim: object) -> object:
         """A function along a dim of a small array, or None; y has x's shape."""
-        kind: cython.int = small(x, MANY if op >= Row.SUMS else _soft_limit)
+        kind: cython.int = small(x, MANY)
         s: cython.Py_ssize_t[3]
         out: object
         room: object
         if not kind or not cnp.PyArray_SIZE(x) or not spans(x, dim, s):
+            return None
+        if op < Row.SUMS and kind == cnp.NPY_FLOAT and cnp.PyArray_SIZE(x) > _soft_limit:
             return None
         if not flat(y, kind, MANY) or not cnp.PyArray_SAMESHAPE(x, y):
             return None

@@ -24,8 +24,12 @@ __all__ = ["LARGE", "OFTEN", "SOME", "Order", "finish", "order", "orders", "poss
 LARGE = 4096
 """Elements from which a kernel is ordered at once."""
 
-SOME, OFTEN = 256, 64
-"""Elements from which a kernel that is ready is faster than NumPy, and after how many such calls it is ordered."""
+SOME, OFTEN = 256, 500
+"""Elements of float32 from which a kernel is faster than NumPy, and which call with fewer than `LARGE` orders it and
+waits for it: so a short program has no use for kernels, and a longer one computes alike in every run."""
+
+_PATIENCE = 2.0
+"""Seconds that such a call waits at most."""
 
 Maker = Callable[[Any], Callable[..., Any]]
 
@@ -59,8 +63,8 @@ class Bench:
 _bench = Bench()
 
 
-def order(name: str, make: Maker) -> Order:
-    """Ask for a kernel; returns at once.  `make(factory)` runs in the workshop's thread."""
+def order(name: str, make: Maker, awaited: bool = False) -> Order:
+    """Ask for a kernel; returns at once if it is not awaited.  `make(factory)` runs in the workshop's thread."""
     placed = Order(name, make)
     with _bench.changed:
         if not _bench.orders and settings.kernels:
@@ -76,8 +80,8 @@ def order(name: str, make: Maker) -> Order:
                 _bench.thread = threading.Thread(target=work, name="wengert kernels", daemon=True)
                 _bench.thread.start()
             _bench.changed.notify_all()
-    if _bench.patient:
-        finish()
+    if (_bench.patient or awaited) and _bench.thread is not threading.current_thread():
+        finish(60.0 if _bench.patient else _PATIENCE)
     return placed
 
 

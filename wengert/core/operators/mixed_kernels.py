@@ -16,8 +16,8 @@ from wengert.core.arrays.dtype import default_float
 from wengert.core.arrays.shape import broadcast_shapes
 from wengert.core.kernels import casts
 from wengert.core.kernels.mixing import BROAD
-from wengert.core.kernels.workshop import LARGE, SOME, Order, order
-from wengert.core.operators.kernels import called, most
+from wengert.core.kernels.workshop import LARGE, Order, order
+from wengert.core.operators.kernels import called, most, sized
 from wengert.core.operators.kinds import Elementwise
 from wengert.core.operators.record import REGISTRY, Op
 
@@ -207,7 +207,7 @@ def as_operand(x: Any, dtype: Any, kind: str) -> Any:
 
 
 def common(x: Any) -> bool:
-    """Whether an array is of one of the dtypes for which smaller arrays have kernels too."""
+    """Whether an array is of one of the dtypes that most kernels are for."""
     dtype = x.dtype
     return dtype is _F32 or dtype is _F64
 
@@ -224,19 +224,18 @@ def with_kernels(op: Op) -> None:
     floating = isinstance(op.kind, Elementwise) and op.name not in PLAIN
 
     def one(np: Any, input: Any) -> Any:
-        size = input.size
-        if size < SOME or input.__class__ is not _ndarray:
+        if not sized(input):
             return body(np, input)
         if floating and common(input):
             return inner(np, input)
-        if size < LARGE:
+        if input.size < LARGE:
             return body(np, input)
         known = mixed.ready.get(input.dtype) or mixed.searched(input.dtype, (input,), (), ())
         return inner(np, input) if known is None else known[0][0](input)
 
     def several(np: Any, input: Any, *others: Any, **named: Any) -> Any:
         size = most(input, others)
-        plain = floating and size >= SOME and input.__class__ is _ndarray and common(input)
+        plain = floating and sized(input) and common(input)
         if plain and (count == 1 or (count == 2 and others and same(others[0], input))):
             return inner(np, input, *others, **named)
         if size < LARGE and (size < FEW or not outer(input, others)):

@@ -13,10 +13,12 @@ from weakref import ref
 
 import numpy
 
+from wengert.core.arrays.large import LARGE as PLACES
 from wengert.core.arrays.loops_rows import leave_softmax
 from wengert.core.kernels import large as large_functions
 from wengert.core.kernels import picking, products
 from wengert.core.kernels.workshop import LARGE, OFTEN, SOME, Order, order
+from wengert.core.operators.kernels import sized
 from wengert.core.operators.record import GRADIENT, REGISTRY, RESULT
 
 __all__ = ["install"]
@@ -41,25 +43,30 @@ def ready(name: str, x: Any) -> Any:
     known = _orders[dtype]
     placed = known.get(name)
     if placed is None:
-        if x.size < LARGE:
-            calls = _calls[name] = _calls.get(name, 0) + 1
-            if calls < OFTEN:
-                return None
-        placed = known[name] = order(name.replace("_", " "), lambda factory: made(factory, name, dtype))
+        few = x.size < LARGE
+        if few and not often(name):
+            return None
+        placed = known[name] = order(name.replace("_", " "), lambda factory: made(factory, name, dtype), few)
     return placed.function
+
+
+def often(name: str) -> bool:
+    """Whether smaller arrays have asked for this kernel as often as it takes; this is one more time."""
+    calls = _calls[name] = _calls.get(name, 0) + 1
+    return calls >= OFTEN
 
 
 def made(factory: Any, name: str, dtype: Any) -> Any:
     """A kernel; from then on loops leave to it what it is quicker at."""
     kernel = factory.call(name, dtype)
-    if "softmax" in name:
+    if "softmax" in name and dtype is _F32:
         leave_softmax(SOME)
     return kernel
 
 
 def large(x: Any) -> bool:
-    """Whether x is a plain array of some size whose elements follow each other."""
-    return x.__class__ is _ndarray and x.size >= SOME and x.flags.c_contiguous
+    """Whether x is a plain array, large enough for kernels, whose elements follow each other."""
+    return sized(x) and x.flags.c_contiguous
 
 
 def last(dim: Any, x: Any) -> bool:
@@ -301,6 +308,14 @@ def losses_of(input: Any, target: Any, ignored: int, reduction: str, smoothing: 
     return _add(losses) / input.dtype.type(count), level
 
 
+def awaits_losses(size: int) -> bool:
+    """Whether there is a kernel for so many scores of float32; they are fewer than `LARGE`."""
+    placed = _orders[_F32].get("cross_entropy")
+    if placed is None and often("cross_entropy"):
+        return ready("cross_entropy", numpy.empty(size, _F32)) is not None
+    return placed is not None and placed.function is not None
+
+
 def counted(target: Any, ignored: int, reduction: str) -> int:
     """What the sum of the losses is divided by."""
     return int(numpy.count_nonzero(target != ignored)) if reduction == "mean" else 1
@@ -404,6 +419,7 @@ def install() -> None:
     for name, wrap in BODIES.items():
         op = REGISTRY[name]
         op.body = update_wrapper(wrap(op.body), op.body)
+    PLACES.awaits_losses = awaits_losses
     large_functions.install()
     picking.install()
     products.install()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 
+from wengert.core.arrays.dtype import float32
+from wengert.core.arrays.large import LARGE, SIZE
 from wengert.core.base.errors import DimError, DtypeError, IndexRangeError, ShapeError, ValueRangeError
 from wengert.core.kernels.workshop import SOME
 from wengert.core.operators.kinds import composite, linear
@@ -182,7 +184,10 @@ def _smoothed(m, scores, target, weight, ignore_index, reduction, label_smoothin
 
 def fusible(input, target, weight, reduction):
     """Whether the loss of these arguments is computed by `cross_entropy_rows`."""
-    return weight is None and reduction != "none" and input.ndim == 2 and target.ndim == 1 and input.numel() >= 2 * SOME
+    if weight is not None or reduction == "none" or input.ndim != 2 or target.ndim != 1:
+        return False
+    size = input.numel()
+    return size >= SIZE or (size >= 2 * SOME and input.dtype is float32 and LARGE.awaits_losses(size))
 
 
 @composite(
