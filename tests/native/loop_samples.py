@@ -18,8 +18,10 @@ CALLS = {
     "all": [call(S.booleans(3, 4), 1), call(S.booleans(3, 4)), call(S.booleans(0)), call(S.booleans(2, 0), 1, True)],
     "to_dtype": [call(S.array(7), np.dtype(t)) for t in ("float32", "float64", "bool")]
     + [call(x, np.dtype(t)) for x in (S.booleans(5), S.integers(5)) for t in ("float32", "float64")],
-    "add": [call(S.integers(3, 4), S.integers(4)), call(S.integers(3), 5), call(S.integers(3), S.integers())],
-    "sub": [call(S.integers(3, 4), S.integers(4)), call(S.integers(3), 5), call(S.integers(3), S.integers())],
+    "add": [call(S.integers(3, 4), S.integers(4)), call(S.integers(3), 5), call(S.integers(3), S.integers())]
+    + [call(S.array(3, 40), S.array(3, 40), alpha=2.5)],
+    "sub": [call(S.integers(3, 4), S.integers(4)), call(S.integers(3), 5), call(S.integers(3), S.integers())]
+    + [call(S.array(3, 40), S.array(3, 40), alpha=2.5)],
     "mul": [call(S.integers(3, 4), S.integers(4)), call(S.integers(3), 5), call(S.integers(3), S.integers())],
     "sum": [call(S.array(2, 3, 4, 5), (0, 2)), call(S.array(2, 3, 4, 5), (3, 1), True), call(S.booleans(3, 4), 1)]
     + [call(S.integers(3, 4), 1), call(S.integers(3, 4))],
@@ -29,6 +31,9 @@ CALLS = {
     "clamp_min": [call(S.array(5), 0.3)],
     "clamp_max": [call(S.array(5), 0.3)],
     "rsub": [call(S.array(5), 1.0), call(S.array(2, 2), 3, alpha=2.5)],
+    "sigmoid": [call(S.array(250, low=-95, high=95))],
+    "silu": [call(S.array(250, low=-80, high=80))],
+    "addcdiv": [call(S.array(40), S.array(40), S.array(40, low=0.5), value=v) for v in (1, -2.5)],
     "gelu": [call(S.array(3, 4), approximate="tanh"), call(S.array(3, 4))],
     "softplus": [call(S.array(20, low=-9, high=9), 2.0, 3.0)],
     "elu": [call(S.array(20), 0.7)],
@@ -41,7 +46,7 @@ CALLS = {
 }
 
 LOOSE = {
-    "gelu": 30, "mish": 30, "_softmax": 4, "_log_softmax": 8, "softmax_back": 8, "log_softmax_back": 8,
+    "gelu": 30, "mish": 30, "silu": 4, "_softmax": 4, "_log_softmax": 8, "softmax_back": 8, "log_softmax_back": 8,
     "layer_norm_kernel": 16, "sum": 4, "mean": 4, "prod": 4, "bmm": 8, "mv": 8, "dot": 8,
 }  # fmt: skip
 """Units of the dtype's epsilon, relative and absolute, where the way differs or differences cancel; 2 for the rest."""

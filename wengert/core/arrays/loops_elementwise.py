@@ -1,6 +1,7 @@
 """Loops for operators of one tensor, element by element (see loops.py; their slopes are in loops_slopes.py).
 
-Functions such as exp are C's, in float64, rounded once; everything else follows the bodies step by step.
+Functions such as exp are C's, in float64, rounded once, but for the logistic function of float32, which vectors.pxd
+has; everything else follows the bodies step by step.
 """
 
 from __future__ import annotations
@@ -48,6 +49,7 @@ if cython.compiled:
         WENGERT_NEGATE,
         WENGERT_RAISE,
         WENGERT_RECIPROCAL,
+        WENGERT_RELU,
         WENGERT_ROUND,
         WENGERT_RSQRT,
         WENGERT_SIGN,
@@ -55,9 +57,26 @@ if cython.compiled:
         WENGERT_SQUARE,
         WENGERT_TRUNC,
         wengert_ones,
+        wengert_sigmoids,
     )
 
     cnp.import_array()
+
+    _target = cython.declare(object, None)
+
+    def written_over(run: object, args: tuple) -> object:
+        """What a loop gives, in the memory of its first array if it is a loop that can."""
+        global _target
+        _target = args[0]
+        try:
+            return run(args)
+        finally:
+            _target = None
+
+    @cython.cfunc
+    def is_target(a: object) -> cython.bint:
+        """Whether the result of the present loop belongs where a is."""
+        return a is _target and cnp.PyArray_ISWRITEABLE(a)
 
     @cython.cfunc
     @cython.exceptval(check=False)
@@ -138,6 +157,10 @@ if cython.compiled:
             return x if d == 1 else x * d
         if op == Value.GELU:
             return fit(x, normal(x) * x)
+        if op == Value.ERF:
+            return fit(x, math.erf(x))
+        if op == Value.ERFC:
+            return fit(x, math.erfc(x))
         if op == Value.BENT_GELU:
             return fit(x, 0.5 * (1 + bend(x)) * x)
         if op == Value.MISH:
@@ -217,6 +240,8 @@ if cython.compiled:
             return WENGERT_RAISE
         if op == Value.LOWER:
             return WENGERT_LOWER
+        if op == Value.RELU:
+            return WENGERT_RELU
         if op == Value.ABS:
             return WENGERT_ABS
         if op == Value.NEGATE:
@@ -252,13 +277,16 @@ if cython.compiled:
         """A function of a small array, or None."""
         quick: cython.int = vectors(op, c, d)
         kind: cython.int = small(a, WIDE if quick >= 0 else MANY if simple else FEW if op < Value.ABS else SOME)
+        logistic: cython.bint = kind == cnp.NPY_FLOAT and (op == Value.SIGMOID or op == Value.SILU)
         out: object
         if not kind:
             return None
-        out = like(a)
+        out = a if is_target(a) else like(a)
         n: cython.Py_ssize_t = cnp.PyArray_SIZE(a)
         if quick >= 0:
             wengert_ones(kind, quick, data(a), c, d, data(out), n)
+        elif logistic:
+            wengert_sigmoids(op == Value.SILU, floats(a), floats(out), n)
         elif kind == cnp.NPY_FLOAT:
             loop_values[cython.float](op, simple, floats(a), floats(out), n, c, d, e)
         else:
@@ -365,6 +393,7 @@ if cython.compiled:
         {
             name: value_of(op, True)
             for name, op in (
+                ("relu", Value.RELU),
                 ("abs", Value.ABS),
                 ("sign", Value.SIGN),
                 ("neg", Value.NEGATE),
@@ -402,6 +431,8 @@ if cython.compiled:
                 ("asinh", Value.ASINH),
                 ("acosh", Value.ACOSH),
                 ("atanh", Value.ATANH),
+                ("erf", Value.ERF),
+                ("erfc", Value.ERFC),
                 ("sigmoid", Value.SIGMOID),
                 ("silu", Value.SILU),
                 ("mish", Value.MISH),
@@ -429,3 +460,8 @@ if cython.compiled:
             "rsub": difference_from,
         }
     )
+else:
+
+    def written_over(run: Any, args: tuple[Any, ...]) -> Any:
+        """There are no loops."""
+        return None

@@ -31,10 +31,12 @@ if cython.compiled:
         small,
         truths,
     )
+    from cython.cimports.wengert.core.arrays.loops_elementwise import is_target
     from cython.cimports.wengert.core.arrays.loops_pairs import Pair, Test
     from cython.cimports.wengert.core.arrays.loops_wholes import whole_test
     from cython.cimports.wengert.core.arrays.vectors import (
         WENGERT_ADD,
+        WENGERT_DIVIDE,
         WENGERT_EQUAL,
         WENGERT_GREATER,
         WENGERT_GREATER_EQUAL,
@@ -328,6 +330,15 @@ if cython.compiled:
 
     def product_added(args: tuple) -> object:
         """(input, tensor1, tensor2, value) of one shape."""
+        return both_added(WENGERT_MULTIPLY, args)
+
+    def quotient_added(args: tuple) -> object:
+        """(input, tensor1, tensor2, value) of one shape."""
+        return both_added(WENGERT_DIVIDE, args)
+
+    @cython.cfunc
+    def both_added(op: cython.int, args: tuple) -> object:
+        """input + value tensor1 (op) tensor2, or None."""
         a: object = args[0]
         value: object = args[3]
         kind: cython.int = small(a, WIDE)
@@ -338,11 +349,16 @@ if cython.compiled:
                 return None
         out: object = like(a)
         n: cython.Py_ssize_t = cnp.PyArray_SIZE(a)
-        wengert_pairs(kind, WENGERT_MULTIPLY, data(args[1]), data(args[2]), data(out), n, n)
-        if value != 1:
+        first: object = args[1]
+        if op == WENGERT_DIVIDE and value != 1:
+            wengert_ones(kind, WENGERT_MULTIPLY, data(first), value, 0, data(out), n)
+            first = out
+        wengert_pairs(kind, op, data(first), data(args[2]), data(out), n, n)
+        if op == WENGERT_MULTIPLY and value != 1:
             wengert_ones(kind, WENGERT_MULTIPLY, data(out), value, 0, data(out), n)
-        wengert_pairs(kind, WENGERT_ADD, data(a), data(out), data(out), n, n)
-        return out
+        last: object = a if is_target(a) else out
+        wengert_pairs(kind, WENGERT_ADD, data(a), data(out), data(last), n, n)
+        return last
 
     def between(args: tuple) -> object:
         """(input, end, weight) of one shape, for a number as weight."""
@@ -451,6 +467,7 @@ if cython.compiled:
             "masked_fill": masked_fill,
             "mse_loss": squared_difference,
             "addcmul": product_added,
+            "addcdiv": quotient_added,
             "lerp": between,
         }
     )

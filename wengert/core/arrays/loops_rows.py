@@ -14,6 +14,7 @@ if cython.compiled:
     from cython.cimports.libc import math
     from cython.cimports.wengert.core.arrays.loops_common import (
         MANY,
+        WIDE,
         added,
         doubles,
         fit,
@@ -128,7 +129,7 @@ if cython.compiled:
     @cython.cfunc
     def rows(op: cython.int, x: object, y: object, dim: object) -> object:
         """A function along a dim of a small array, or None; y has x's shape."""
-        kind: cython.int = small(x, MANY)
+        kind: cython.int = small(x, WIDE if op >= Row.SUMS else MANY)
         s: cython.Py_ssize_t[3]
         out: object
         room: object
@@ -136,7 +137,7 @@ if cython.compiled:
             return None
         if op < Row.SUMS and kind == cnp.NPY_FLOAT and cnp.PyArray_SIZE(x) > _soft_limit:
             return None
-        if not flat(y, kind, MANY) or not cnp.PyArray_SAMESHAPE(x, y):
+        if not flat(y, kind, WIDE) or not cnp.PyArray_SAMESHAPE(x, y):
             return None
         out = like(x)
         room = like(x) if op <= Row.LOG_SOFTMAX else out

@@ -29,6 +29,7 @@ if cython.compiled:
         small,
     )
     from cython.cimports.wengert.core.arrays.loops_slopes import Slope
+    from cython.cimports.wengert.core.arrays.vectors import wengert_silu_slopes
 
     cnp.import_array()
 
@@ -121,6 +122,10 @@ if cython.compiled:
             v = bend(x)
             w = w * (0.5 * 0.7978845608028654 + w * w * (1.5 * 0.7978845608028654 * 0.044715))
             return g * fit(x, (1 + v) * (0.5 + (1 - v) * w))
+        if op == Slope.ERF_SLOPE:
+            t = -x * x
+            t = fit(x, math.exp(t))
+            return g * (t * c)
         if op == Slope.SIN_SLOPE:
             return g * fit(x, math.cos(x))
         if op == Slope.COS_SLOPE:
@@ -164,7 +169,9 @@ if cython.compiled:
             return None
         out = like(g)
         n: cython.Py_ssize_t = cnp.PyArray_SIZE(g)
-        if kind == cnp.NPY_FLOAT:
+        if op == Slope.SILU_SLOPE and kind == cnp.NPY_FLOAT:
+            wengert_silu_slopes(floats(g), floats(y), floats(out), n)
+        elif kind == cnp.NPY_FLOAT:
             loop_slopes[cython.float](op, simple, floats(g), floats(y), floats(out), n, c, d, e)
         else:
             loop_slopes[cython.double](op, simple, doubles(g), doubles(y), doubles(out), n, c, d, e)
@@ -285,6 +292,8 @@ if cython.compiled:
             "log": (slope_of(Slope.LOG_SLOPE, True, 4, 1),),
             "log2": (slope_of(Slope.LOG_SLOPE, True, 4, 0.6931471805599453),),
             "log10": (slope_of(Slope.LOG_SLOPE, True, 4, 2.302585092994046),),
+            "erf": (slope_of(Slope.ERF_SLOPE, False, 4, 1.1283791670955126),),
+            "erfc": (slope_of(Slope.ERF_SLOPE, False, 4, -1.1283791670955126),),
             "rsqrt": (slope_of(Slope.RSQRT_SLOPE, True, 2, -0.5),),
             "softplus": (slope_with(Slope.SOFTPLUS_SLOPE, False, 2),),
             "elu": (elu_slope,),

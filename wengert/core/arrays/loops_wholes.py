@@ -30,6 +30,7 @@ if cython.compiled:
         truths,
         without,
     )
+    from cython.cimports.wengert.core.arrays.loops_elementwise import is_target
     from cython.cimports.wengert.core.arrays.vectors import (
         WENGERT_ADD,
         WENGERT_AND,
@@ -42,8 +43,7 @@ if cython.compiled:
         WENGERT_XOR,
         wengert_count,
         wengert_narrowed,
-        wengert_ones,
-        wengert_pairs,
+        wengert_scaled,
         wengert_tests,
         wengert_truth_doubles,
         wengert_truth_floats,
@@ -130,10 +130,14 @@ if cython.compiled:
         kind: cython.int = small(a, WIDE)
         if not kind or not number(alpha) or not flat(b, kind, WIDE) or not cnp.PyArray_SAMESHAPE(a, b):
             return None
-        out: object = like(a)
-        n: cython.Py_ssize_t = cnp.PyArray_SIZE(a)
-        wengert_ones(kind, WENGERT_MULTIPLY, data(b), alpha, 0, data(out), n)
-        wengert_pairs(kind, op, data(a), data(out), data(out), n, n)
+        x: cython.p_char = cython.cast(cython.p_char, data(a))
+        y: cython.p_char = cython.cast(cython.p_char, data(b))
+        apart: cython.bint = x == y or x + cnp.PyArray_NBYTES(a) <= y or y + cnp.PyArray_NBYTES(b) <= x
+        out: object = a if apart and is_target(a) else like(a)
+        c: cython.double = alpha
+        if op == WENGERT_SUBTRACT:
+            c = -c
+        wengert_scaled(kind, data(a), data(b), c, data(out), cnp.PyArray_SIZE(a))
         return out
 
     def added(args: tuple) -> object:

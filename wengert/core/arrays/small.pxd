@@ -32,6 +32,8 @@ cpdef object dot_left(object a, object g)
 cpdef object dot_bias(object a, object w, object b)
 cpdef object filled(object shape, object value)
 cpdef object write(int op, object a, object b)
+cpdef bint transfer(object target, object result) except -1
+cpdef bint in_one_piece(object a) except -1
 
 cdef inline int same_floats(object a, object b):
     """The type number of two plain arrays of one native dtype out of float32, float64; else 0."""

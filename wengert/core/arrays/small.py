@@ -21,6 +21,7 @@ from wengert.core.base import uncompiled as cython
 if cython.compiled:
     from cython.cimports import numpy as cnp
     from cython.cimports.cpython.object import PyObject
+    from cython.cimports.libc.string import memmove
     from cython.cimports.wengert.core.arrays.reuse import wengert_put, wengert_room
     from cython.cimports.wengert.core.arrays.small import ADD, DIVIDE, LOOP, MULTIPLY, SUBTRACT, WORK
     from cython.cimports.wengert.core.arrays.vectors import (
@@ -139,6 +140,17 @@ if not cython.compiled:
     def write(op: Any, a: Any, b: Any) -> None:
         """a = a (op) b in a's memory; op is 0 to 3: add, subtract, multiply, divide."""
         (LARGE.write if a.size >= WIDE else write_plainly)(op, a, b)
+
+    def transfer(target: Any, result: Any) -> bool:
+        """target[...] = result for an array of the same dtype and shape; False: it is another."""
+        if result.__class__ is not _ndarray or result.dtype is not target.dtype or result.shape != target.shape:
+            return False
+        np.copyto(target, result)
+        return True
+
+    def in_one_piece(a: Any) -> bool:
+        """Whether an array may be written and lies in one piece."""
+        return a.flags.carray
 
 else:
 
@@ -425,6 +437,21 @@ else:
                 pairs(kind, op, a, b, a, step)
                 return
         (LARGE.write if cnp.PyArray_CheckExact(a) and cnp.PyArray_SIZE(a) >= 65536 else write_plainly)(op, a, b)
+
+    def transfer(target: object, result: object) -> cython.bint:
+        """target[...] = result for an array of the same dtype and shape, both in one piece; False: it is another."""
+        if not (cnp.PyArray_CheckExact(target) and cnp.PyArray_CheckExact(result)):
+            return False
+        if cnp.PyArray_TYPE(target) != cnp.PyArray_TYPE(result) or not cnp.PyArray_ISCARRAY(target):
+            return False
+        if not cnp.PyArray_ISCARRAY_RO(result) or not cnp.PyArray_SAMESHAPE(target, result):
+            return False
+        memmove(cnp.PyArray_DATA(target), cnp.PyArray_DATA(result), cnp.PyArray_NBYTES(target))
+        return True
+
+    def in_one_piece(a: object) -> cython.bint:
+        """Whether a plain array may be written and lies in one piece."""
+        return cnp.PyArray_CheckExact(a) and cnp.PyArray_ISCARRAY(a)
 
     def filled(shape: object, value: object) -> object:
         """`value` (without dims) at every place of `shape`."""

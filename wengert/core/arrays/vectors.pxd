@@ -5,6 +5,7 @@ cimport numpy as cnp
 cdef extern from *:
     """
     #include <math.h>
+    #include <string.h>
 
     /* On x86 with glibc each function is there twice, for AVX2 and for any processor; which one runs is found out when
        the module is loaded.  Elsewhere the compiler's own vectors have to do. */
@@ -205,6 +206,11 @@ cdef extern from *:
                 WENGERT_ONES(SIGN, 0, (T) ((x > 0) - (x < 0))) \
             } \
         } \
+        /* r = a + c b. */ \
+        WENGERT_VECTORS void wengert_scaled_##S(const T *a, const T *b, T c, T *r, Py_ssize_t n) { \
+            Py_ssize_t i; T x, y; \
+            WENGERT_APART for (i = 0; i < n; i++) { x = a[i]; y = c * b[i]; r[i] = x + y; } \
+        } \
         /* r = a compared with b, or with c where there is no b. */ \
         WENGERT_VECTORS void wengert_tests_##S(int op, const T *a, const T *b, T c, npy_bool *r, Py_ssize_t n) { \
             Py_ssize_t i; \
@@ -298,6 +304,42 @@ cdef extern from *:
             for (; i < n; i++) if (a[i] == x || (a[i] != a[i] && x != x)) return i; \
             return 0; \
         }
+
+    /* e = exp(x) of floats, to one place or so, in steps that vectors have: 2^k and a polynomial in what is left
+       (after S. L. Moshier's Cephes); 2^k in two factors, so that results without all digits come out too. */
+    #define WENGERT_EXP(x, e) \
+        z = (x) > 89.0f ? 89.0f : (x); \
+        z = z < -104.0f ? -104.0f : z; \
+        w = z * 1.44269504f + 12582912.0f; \
+        w = w - 12582912.0f; \
+        k = (npy_int32) w; \
+        z = z - w * 0.693359375f; \
+        z = z + w * 2.12194440e-4f; \
+        p = ((((1.9875691500e-4f * z + 1.3981999507e-3f) * z + 8.3334519073e-3f) * z + 4.1665795894e-2f) * z \
+             + 1.6666665459e-1f) * z + 5.0000001201e-1f; \
+        p = p * (z * z) + z + 1.0f; \
+        u = ((npy_uint32) (k >> 1) + 127u) << 23; \
+        memcpy(&w, &u, 4); \
+        u = ((npy_uint32) (k - (k >> 1)) + 127u) << 23; \
+        memcpy(&z, &u, 4); \
+        e = p * w * z;
+
+    /* r = the logistic function of a, or a times that. */
+    WENGERT_VECTORS void wengert_sigmoids(int times, const float *a, float *r, Py_ssize_t n) {
+        Py_ssize_t i; float x, z, w, p, e; npy_int32 k; npy_uint32 u;
+        if (times) { WENGERT_APART for (i = 0; i < n; i++) { x = a[i]; WENGERT_EXP(-x, e) r[i] = x / (e + 1.0f); } }
+        else { WENGERT_APART for (i = 0; i < n; i++) { x = a[i]; WENGERT_EXP(-x, e) r[i] = 1.0f / (e + 1.0f); } }
+    }
+    /* r = g times the slope of a times its logistic function. */
+    WENGERT_VECTORS void wengert_silu_slopes(const float *g, const float *a, float *r, Py_ssize_t n) {
+        Py_ssize_t i; float x, z, w, p, e; npy_int32 k; npy_uint32 u;
+        WENGERT_APART for (i = 0; i < n; i++) {
+            x = a[i];
+            WENGERT_EXP(-x, e)
+            e = 1.0f / (e + 1.0f);
+            r[i] = g[i] * (e * (1.0f + x * (1.0f - e)));
+        }
+    }
 
     #define WENGERT_FLOATS(name) name##f
     #define WENGERT_DOUBLES(name) name
@@ -396,6 +438,10 @@ cdef extern from *:
             wengert_pairs(kind, op, (const char *) a + i * n * width, (const char *) b + i * width,
                           (char *) r + i * n * width, n, 1);
     }
+    static CYTHON_UNUSED void wengert_scaled(int kind, const void *a, const void *b, double c, void *r, Py_ssize_t n) {
+        if (kind == NPY_FLOAT) wengert_scaled_f((const float *) a, (const float *) b, (float) c, (float *) r, n);
+        else wengert_scaled_d((const double *) a, (const double *) b, c, (double *) r, n);
+    }
     static CYTHON_UNUSED void wengert_tests(int kind, int op, const void *a, const void *b, double c, npy_bool *r,
                                             Py_ssize_t n) {
         if (kind == NPY_FLOAT) wengert_tests_f(op, (const float *) a, (const float *) b, (float) c, r, n);
@@ -468,6 +514,7 @@ cdef extern from *:
     void wengert_ones(int kind, int op, const void *a, double c, double d, void *r, Py_ssize_t n) noexcept
     void wengert_pairs(int kind, int op, const void *a, const void *b, void *r, Py_ssize_t n, Py_ssize_t step) noexcept
     void wengert_lines(int kind, int op, const void *a, const void *b, void *r, Py_ssize_t m, Py_ssize_t n) noexcept
+    void wengert_scaled(int kind, const void *a, const void *b, double c, void *r, Py_ssize_t n) noexcept
     void wengert_tests(int kind, int op, const void *a, const void *b, double c, cnp.npy_bool *r, Py_ssize_t n) noexcept
     void wengert_choices(int kind, const cnp.npy_bool *k, const void *a, const void *b, double c, double d, void *r,
                          Py_ssize_t n) noexcept
@@ -476,6 +523,8 @@ cdef extern from *:
     void wengert_extremes(int kind, int op, const void *a, void *r, Py_ssize_t m, Py_ssize_t n) noexcept
     void wengert_places(int kind, int op, const void *a, cnp.npy_int64 *r, Py_ssize_t m, Py_ssize_t n) noexcept
     void wengert_column_places(int kind, int op, const void *a, cnp.npy_int64 *r, Py_ssize_t m, Py_ssize_t n) noexcept
+    void wengert_sigmoids(int times, const float *a, float *r, Py_ssize_t n) noexcept
+    void wengert_silu_slopes(const float *g, const float *a, float *r, Py_ssize_t n) noexcept
     void wengert_widened(const float *a, double *r, Py_ssize_t n) noexcept
     void wengert_narrowed(const double *a, float *r, Py_ssize_t n) noexcept
     void wengert_truth_floats(const cnp.npy_bool *a, float *r, Py_ssize_t n) noexcept

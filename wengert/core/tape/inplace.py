@@ -13,12 +13,28 @@ import numpy as np
 
 from wengert.core.arrays import dtype as dtypes
 from wengert.core.arrays.large import SIZE
+from wengert.core.arrays.loops_elementwise import written_over
+from wengert.core.arrays.quiet import hush, restore
+from wengert.core.arrays.small import in_one_piece, transfer
 from wengert.core.base.errors import AliasError, ArgumentError, DtypeError, GraphError, InferenceError, ShapeError
+from wengert.core.operators.kinds import Elementwise
 from wengert.core.operators.library.destinations import STRICT
 from wengert.core.operators.raw import FOREIGN, SPARSE, namespace_of
 from wengert.core.operators.record import FIRST, REGISTRY, Op
 from wengert.core.tape import core
-from wengert.core.tape.core import NR_SHIFT, ManyNode, OpNode, TensorBase, attach, to_array, wrap
+from wengert.core.tape.core import (
+    F32,
+    F64,
+    NR_SHIFT,
+    ManyNode,
+    OpNode,
+    TensorBase,
+    VersionCounter,
+    attach,
+    count_write,
+    to_array,
+    wrap,
+)
 from wengert.core.tape.devices import together
 from wengert.core.tape.dispatch import (
     CLAIMED,
@@ -38,8 +54,17 @@ from wengert.core.tape.dispatch import (
     refresh_all,
     save,
 )
+from wengert.core.tape.hot import needs_care
 from wengert.core.tape.modes import OFF, PLAIN, current, enter, leave
 from wengert.core.tape.views import check_inplace, counter_of, mark_views_stale, rebase, written
+
+_ndarray = np.ndarray
+I64 = np.dtype(np.int64)
+_SINGLE = {"exp": np.exp, "tanh": np.tanh}
+"""Bodies that are one function of NumPy, as long as that takes less than finding a kernel."""
+FEW = 1 << 10
+SINGLE = 1 << 14
+"""Elements from which a kernel writes a result where it belongs; copying one of fewer takes less than finding out."""
 
 
 def apply_inplace(op: Op, args: tuple[Any, ...], depth: int = 3, claimed: int = CLAIMED) -> Any:
@@ -98,6 +123,126 @@ def apply_inplace(op: Op, args: tuple[Any, ...], depth: int = 3, claimed: int = 
     if mode.trace is not None:
         mode.trace.note(op.values(args), (x,))
     return x
+
+
+_usual = apply_inplace
+"""What observers put their own form in place of."""
+
+
+def hastened(op: Op, general: Any) -> Any:
+    """The function of an in-place form: a short way for plain tensors where nothing is recorded, else `general`."""
+    if not isinstance(op.kind, Elementwise) or op.many >= 0 or op.variadic or op.ints or op.recorded_body:
+        return general
+    places = op.arrays if op.arrays and op.arrays[0] == 0 else None
+    if places is None:
+        return general
+    count, params, positional, defaults = len(op.params), op.params, op.positional, op.defaults
+
+    def call(*args: Any, **kwargs: Any) -> Any:
+        if apply_inplace is _usual and args and len(args) <= positional:
+            given: Any = args
+            if len(args) != count:
+                given = completed(params, defaults, args, kwargs)
+            elif kwargs:
+                given = None
+            if given is not None and written_plainly(op, places, given):
+                return args[0]
+        return general(*args, **kwargs)
+
+    return call
+
+
+def completed(params: Any, defaults: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """All arguments of a call; None where one is lacking, or one has another name."""
+    values = list(args)
+    used = 0
+    for i in range(len(args), len(params)):
+        name = params[i]
+        if name in kwargs:
+            values.append(kwargs[name])
+            used += 1
+        elif name in defaults:
+            values.append(defaults[name])
+        else:
+            return None
+    return tuple(values) if used == len(kwargs) else None
+
+
+def plain_arrays(op: Op, places: tuple[int, ...], args: tuple[Any, ...]) -> Any:
+    """The arguments of the body where the first is a plain tensor that no history asks about; else None."""
+    x = args[0]
+    if not isinstance(x, TensorBase):
+        return None
+    a, flags = x._array, x._flags
+    dtype = a.dtype
+    mode = current()
+    real = dtype is F32 or dtype is F64
+    if type(a) is not _ndarray or not (real or dtype is I64) or (mode is not PLAIN and mode is not OFF):
+        return None
+    if x._extra is not None and needs_care(x):
+        return None
+    raw: list[Any] = [a]
+    for i in range(1, len(args)):
+        value = args[i]
+        if isinstance(value, TensorBase):
+            t = value
+            b = t._array
+            flags |= t._flags
+            if type(b) is not _ndarray or i not in places or (b.dtype is not dtype and op.promote != "own"):
+                return None
+            value = b
+        elif type(value) is int or (real and type(value) is float):
+            if op.numbers == "none" and i in places:
+                return None
+        elif value is not None and type(value) is not str and type(value) is not bool or value is True and i in places:
+            return None
+        raw.append(value)
+    return None if flags > 1 or (flags and mode is not OFF) else raw
+
+
+def written_plainly(op: Op, places: tuple[int, ...], args: tuple[Any, ...]) -> bool:
+    """Do an in-place operation of plain tensors; False, and nothing done, where it goes the longer way."""
+    raw = plain_arrays(op, places, args)
+    if raw is None:
+        return False
+    x = args[0]
+    try:
+        if not computed_over(op, raw, args):
+            return False
+    except Exception:
+        return False
+    vc = x._vc
+    if vc is not None and vc.views:
+        mark_views_stale(vc)
+    count_write(x, 3)
+    return True
+
+
+def computed_over(op: Op, raw: list[Any], args: tuple[Any, ...]) -> bool:
+    """Store the result of a body in its first array; False, and nothing stored, where it is none for that."""
+    a = raw[0]
+    if not in_one_piece(a):
+        return False
+    if op.quick is not None:
+        result = written_over(op.quick, tuple(raw))
+        if result is not None:
+            return result is a or transfer(a, result)
+    size = a.size
+    if size >= SINGLE:
+        write = op.into(raw, a) if op.into is not None else None
+        if write is None:
+            return False
+        write()
+        return True
+    single = _SINGLE.get(op.name) if size < FEW and a.dtype.kind == "f" else None
+    if single is None:
+        return transfer(a, compute(op, raw, args))
+    token = hush()
+    try:
+        single(a, a)
+    finally:
+        restore(token)
+    return True
 
 
 def recorded_write(op: Op, args: tuple[Any, ...], x: Any, mode: Any, depth: int) -> Any:
@@ -241,4 +386,4 @@ def check_out(op: Op, target: Any, value: Any) -> None:
     check_writable(target._array)
 
 
-__all__ = ["ManyNode", "OpNode", "apply_inplace", "apply_out"]
+__all__ = ["ManyNode", "OpNode", "VersionCounter", "apply_inplace", "apply_out", "hastened"]

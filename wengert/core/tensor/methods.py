@@ -112,6 +112,7 @@ def inplace_call(op: Op) -> Callable[..., Any]:
     if takes_numbers_first(op):
         call.__name__ = op.name + "_"
         call = with_numbers_first(call, op, op.name + "_")
+    call = inplace.hastened(op, call)
     if op.name in _WRITES:
         call = hot_inplace(call, _WRITES[op.name])
     if isinstance(op.kind, Composite):
