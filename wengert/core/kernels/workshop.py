@@ -26,10 +26,11 @@ LARGE = 4096
 
 SOME, OFTEN = 256, 500
 """Elements of float32 from which a kernel is faster than NumPy, and which call with fewer than `LARGE` orders it and
-waits for it: so a short program has no use for kernels, and a longer one computes alike in every run."""
+waits a moment for it: a short program has no use for kernels, and a longer one, whose kernels are on disk, should
+compute alike in every run."""
 
-_PATIENCE = 2.0
-"""Seconds that such a call waits at most."""
+_PATIENCE = 0.05
+"""Seconds that such a call waits at most; afterwards NumPy serves until the kernel is there."""
 
 Maker = Callable[[Any], Callable[..., Any]]
 
